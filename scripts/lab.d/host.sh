@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# One host is one QEMU process. Its files in $STATE: NAME.pid, NAME.serial (the
+# kernel's log), NAME.qmp (QEMU's control socket), NAME.ssh (see channel.sh).
+
+process_gone()
+{
+	[[ ! -e /proc/$1 ]]
+}
+
+# The pid of $1's QEMU; fails if there is none. A stale file may name a pid that
+# is somebody else's by now, so look at what runs there.
+host_pid()
+{
+	local pid cmdline
+
+	pid=$(cat "$STATE/$1.pid" 2>/dev/null) || return 1
+	[[ -n $pid && -r /proc/$pid/cmdline ]] || return 1
+	cmdline=$(tr '\0' ' ' <"/proc/$pid/cmdline")
+	[[ $cmdline == *"$STATE/$1.pid"* ]] || return 1
+	echo "$pid"
+}
+
+lab_hosts()
+{
+	cat "$STATE/hosts" 2>/dev/null || true
+}
+
+need_host()
+{
+	[[ -d $STATE ]] || die "lab '$LAB' is down; start it with: scripts/lab up"
+	[[ " $(lab_hosts | tr '\n' ' ') " == *" $1 "* ]] ||
+		die "no host '$1' in lab '$LAB' (hosts: $(lab_hosts | paste -sd' '))"
+}
+
+need_running()
+{
+	need_host "$1"
+	host_pid "$1" >/dev/null || die "host $1 is off; start it with: scripts/lab power-on $1"
+}
+
+accel_options()
+{
+	if [[ $ACCEL == kvm ]]; then
+		echo "-accel kvm -cpu host"
+	else
+		# la57 and cx16 off: with them QEMU's emulation lets stock kernels
+		# crash at random.
+		echo "-accel tcg,thread=multi,tb-size=256 -cpu max,-la57,-cx16"
+	fi
+}
+
+start_host()
+{
+	local host=$1 number mem=${TERN_LAB_MEM:-2560M} disk=$DISKS/$1.qcow2 accel
+
+	host_pid "$host" >/dev/null && return 0
+	rm -f "$STATE/$host."{pid,qmp}
+	number=$(host_number "$host")
+	[[ $host == fs ]] && mem=512M
+
+	# The power cut kills QEMU, not the machine: what the guest flushed is in
+	# the page cache then, so cache=unsafe keeps a real disk's promises.
+	[[ -e $disk ]] || qemu-img create -q -f qcow2 -F raw -b "$IMAGE/root.img" "$disk"
+	make_taps "$host"
+	read -ra accel < <(accel_options)
+	in_netns qemu-system-x86_64 -name "tern-$LAB-$host" \
+		"${accel[@]}" -machine pc,usb=off -smp 2 -m "$mem" \
+		-nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
+		-append "console=ttyS0,115200 loglevel=5 mitigations=off tsc=reliable clocksource=tsc net.ifnames=0 rcupdate.rcu_cpu_stall_timeout=60 lab.host=$host lab.number=$number lab.nfs=$NFS_OPTIONS ${TERN_LAB_APPEND:-}" \
+		-chardev "file,id=serial,path=$STATE/$host.serial,append=on" -serial chardev:serial \
+		-qmp "unix:$STATE/$host.qmp,server=on,wait=off" \
+		-drive "file=$disk,if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap" \
+		-device virtio-blk-pci,drive=disk,addr=0x3 \
+		-netdev "tap,id=data,ifname=$host-data,script=no,downscript=no" \
+		-device "virtio-net-pci,netdev=data,mac=52:54:00:77:00:$number,romfile=,addr=0x4" \
+		-netdev "tap,id=ctl,ifname=$host-ctl,script=no,downscript=no" \
+		-device "virtio-net-pci,netdev=ctl,mac=52:54:00:78:00:$number,romfile=,addr=0x5" \
+		-device virtio-rng-pci,addr=0x6 \
+		-pidfile "$STATE/$host.pid" -daemonize 8>&- ||
+		die "QEMU does not start host $host"
+}
+
+# A power cut: nothing in the guest gets to say goodbye.
+stop_host()
+{
+	local host=$1 pid
+
+	close_channel "$host"
+	if pid=$(host_pid "$host"); then
+		kill -KILL "$pid"
+		wait_for 10 process_gone "$pid" || die "QEMU of $host (pid $pid) does not go away"
+	fi
+	rm -f "$STATE/$host."{pid,qmp}
+}

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Two Ethernet segments in a network namespace of the lab's own, so labs never
+# meet each other or the machine's networks:
+#   data	10.77.0.0/24	what is under test; links here are cut and slowed
+#   ctl		10.78.0.0/24	exec and NFS; never touched, so a cut host answers
+
+in_netns()
+{
+	nsenter --net="/run/netns/$NETNS" -- "$@"
+}
+
+# Address number of host $1: fs 10, a 11, b 12, …
+host_number()
+{
+	local letters=abcdef before
+
+	if [[ $1 == fs ]]; then
+		echo 10
+		return
+	fi
+	before=${letters%%"$1"*}
+	echo $((11 + ${#before}))
+}
+
+# /etc/hosts of every host.
+host_names()
+{
+	local host number
+
+	echo "127.0.0.1 localhost"
+	for host in fs a b c d e f; do
+		number=$(host_number "$host")
+		if [[ $host == fs ]]; then
+			echo "10.78.0.$number fs fs-ctl"
+			echo "10.77.0.$number fs-data"
+		else
+			echo "10.77.0.$number $host $host-data"
+			echo "10.78.0.$number $host-ctl"
+		fi
+	done
+}
+
+make_network()
+{
+	local bridge
+
+	if ! in_netns true 2>/dev/null; then
+		rm -f "/run/netns/$NETNS"
+		ip netns add "$NETNS"
+	fi
+	in_netns ip link set lo up
+	for bridge in data ctl; do
+		in_netns test -e "/proc/sys/net/ipv4/conf/$bridge" && continue
+		# The namespace itself takes no part: no IPv6 noise of its own.
+		in_netns ip link add "$bridge" type bridge forward_delay 0 mcast_snooping 0
+		in_netns sysctl -q -w "net.ipv6.conf.$bridge.disable_ipv6=1" || true
+		in_netns ip link set "$bridge" up
+	done
+	in_netns ip addr replace 10.78.0.1/24 dev ctl
+}
+
+make_taps()
+{
+	local host=$1 bridge tap
+
+	for bridge in data ctl; do
+		tap=$host-$bridge
+		in_netns test -e "/proc/sys/net/ipv4/conf/$tap" && continue
+		in_netns ip tuntap add "$tap" mode tap vnet_hdr
+		in_netns sysctl -q -w "net.ipv6.conf.$tap.disable_ipv6=1" || true
+		in_netns ip link set "$tap" master "$bridge" up
+	done
+}
+
+remove_network()
+{
+	ip netns del "$NETNS" 2>/dev/null || true
+}
+
+# A cut cable, as another machine's switch would see it: frames vanish, the
+# host's own interface stays up.
+set_link()
+{
+	case $2 in
+	up | down) in_netns ip link set "$1-data" "$2" ;;
+	*) usage_error "link HOST up|down" ;;
+	esac
+}
+
+# netem HOST off | ARGS of tc-netem. Acts on what the host receives and, through
+# the bridge's other ports, on nothing else.
+set_netem()
+{
+	local host=$1
+	shift
+	in_netns tc qdisc del dev "$host-data" root 2>/dev/null || true
+	[[ ${1:-} == off ]] || in_netns tc qdisc add dev "$host-data" root netem "$@"
+}
+
+start_pcap()
+{
+	local file=$1 pid=$STATE/pcap.pid
+
+	[[ ! -e $pid ]] || die "already capturing; first: scripts/lab pcap stop"
+	# -U: each packet is written at once, so the file is whole at any time.
+	in_netns tcpdump -i data -s 0 -U -Z root -w "$file" </dev/null >"$STATE/pcap.log" 2>&1 8>&- &
+	echo $! >"$pid"
+	wait_for 10 grep -q 'listening on' "$STATE/pcap.log" || {
+		stop_pcap
+		die "tcpdump does not start: $(cat "$STATE/pcap.log")"
+	}
+}
+
+stop_pcap()
+{
+	local file=$STATE/pcap.pid pid
+
+	[[ -e $file ]] || return 0
+	pid=$(<"$file")
+	if [[ $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) == tcpdump* ]]; then
+		kill "$pid"
+		wait_for 10 process_gone "$pid" || kill -KILL "$pid"
+	fi
+	rm -f "$file"
+}
