@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The image: what a migrant is, but its pages. A sequence of objects, each of
+ * them self-contained, typed and versioned, so that each can be captured, sent
+ * and rebuilt on its own. tern.ko writes it (TERN_IOC_CAPTURE), ternd adds what
+ * only user space can see, the destination's ternd turns it into a script for
+ * the shell, and tern.ko takes the THREAD objects back in (TERN_IOC_LOAD).
+ *
+ * Little-endian, fixed-width, no pointers of either kernel, reserved fields
+ * zero. Object ids are permanent. Every object is padded to 8 bytes; @len
+ * counts the header and the payload without the padding.
+ */
+#ifndef _TERN_IMAGE_H
+#define _TERN_IMAGE_H
+
+#include <linux/types.h>
+
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#define TERN_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size))
+#else
+#include <assert.h>
+#define TERN_ASSERT_SIZE(type, size) \
+	static_assert(sizeof(type) == (size), #type)
+#endif
+
+#define TERN_PATH_MAX		4096	/* a path, with its NUL */
+
+/* The registry: X(NAME, id, fixed payload, most of them in one image). */
+#define TERN_OBJECTS(X) \
+	X(TASK,		1, struct tern_obj_task,	1) \
+	X(MM,		2, struct tern_obj_mm,		1) \
+	X(VMA,		3, struct tern_obj_vma,		131072) \
+	X(CREDS,	4, struct tern_obj_creds,	1) \
+	X(SIGACTIONS,	5, struct tern_obj_sigactions,	1) \
+	X(SIGNAL,	6, struct tern_obj_signal,	65536) \
+	X(FS,		7, struct tern_obj_fs,		1) \
+	X(DESC,		8, struct tern_obj_desc,	131072) \
+	X(FD,		9, struct tern_obj_fd,		131072) \
+	X(PIPE,		10, struct tern_obj_pipe,	65536) \
+	X(EPOLL,	11, struct tern_obj_epoll,	131072) \
+	X(THREAD,	12, struct tern_obj_thread,	4096) \
+	X(END,		13, struct tern_obj_end,	1)
+
+enum tern_obj_type {
+#define X(name, id, type, most) TERN_OBJ_##name = id,
+	TERN_OBJECTS(X)
+#undef X
+	__TERN_OBJ_MAX,
+};
+
+#define TERN_OBJ_VERSION	1
+#define TERN_OBJ_MAY_SKIP	(1U << 0)	/* a reader that does not know it goes on */
+
+/**
+ * struct tern_obj - header of every object
+ * @type: enum tern_obj_type
+ * @version: of this type's payload
+ * @flags: TERN_OBJ_MAY_SKIP
+ * @len: header and payload, without padding to 8
+ */
+struct tern_obj {
+	__u16 type;
+	__u16 version;
+	__u32 flags;
+	__u32 len;
+	__u32 reserved;
+};
+
+/**
+ * struct tern_obj_task - what the process is as a whole
+ * @pid: in the pid namespace of the source's daemon
+ * @nr_threads: THREAD objects that follow
+ * @umask: file mode creation mask
+ * @personality: personality(2)
+ * @no_new_privs: 0 or 1
+ * @dumpable: PR_SET_DUMPABLE, 0 to 2
+ * @is_session_leader: 0 or 1
+ * @is_group_leader: 0 or 1
+ * @exit_signal: reserved for process trees, SIGCHLD now
+ * @child_subreaper: 0 or 1
+ * @rlim_cur: soft limits by RLIMIT_*
+ * @rlim_max: hard limits; all ones: unlimited
+ * @comm: name of the leader
+ * @exe: length of the path that follows (with NUL): what /proc/PID/exe names
+ */
+struct tern_obj_task {
+	__s32 pid;
+	__u32 nr_threads;
+	__u32 umask;
+	__u32 personality;
+	__u8 no_new_privs;
+	__u8 dumpable;
+	__u8 is_session_leader;
+	__u8 is_group_leader;
+	__u32 exit_signal;
+	__u32 child_subreaper;
+	__u32 reserved;
+	__u64 rlim_cur[16];
+	__u64 rlim_max[16];
+	char comm[16];
+	__u32 exe;
+	__u32 reserved2;
+};
+
+/**
+ * struct tern_obj_mm - fields of the address space (prctl(2), PR_SET_MM_MAP)
+ * @auxv: bytes of the auxiliary vector that follows
+ * @vdso: address of the vDSO (0: none)
+ *
+ * The other fields are those of proc(5), /proc/PID/stat.
+ */
+struct tern_obj_mm {
+	__u64 start_code, end_code;
+	__u64 start_data, end_data;
+	__u64 start_brk, brk;
+	__u64 start_stack;
+	__u64 arg_start, arg_end;
+	__u64 env_start, env_end;
+	__u64 mmap_base;
+	__u64 vdso;
+	__u32 auxv;
+	__u32 reserved;
+};
+
+/**
+ * struct tern_obj_vma - one mapping, in ascending order of address
+ * @start: page-aligned
+ * @end: page-aligned, not included
+ * @pgoff: offset in the file, in pages
+ * @prot: PROT_READ | PROT_WRITE | PROT_EXEC
+ * @kind: enum tern_vma_kind
+ * @flags: TERN_VMA_*
+ * @path: length of the path that follows (with NUL), for TERN_VMA_FILE
+ * @dev: st_dev of the file as the source's stat(2) shows it
+ * @ino: its inode number
+ * @size: its size in bytes
+ */
+struct tern_obj_vma {
+	__u64 start;
+	__u64 end;
+	__u64 pgoff;
+	__u32 prot;
+	__u32 kind;
+	__u32 flags;
+	__u32 path;
+	__u64 dev;
+	__u64 ino;
+	__u64 size;
+};
+
+/**
+ * enum tern_vma_kind - what is behind a mapping
+ * @TERN_VMA_ANON: private memory; all pages come from the source
+ * @TERN_VMA_FILE: file mapping of which no page was ever modified: the
+ *	destination's own file will do if it is provably the same; if it is
+ *	not, the pages come from the source like any other. A private
+ *	mapping with modified pages is sent as ANON.
+ * @TERN_VMA_VDSO: the vDSO
+ * @TERN_VMA_VVAR: the kernel's data for the vDSO
+ */
+enum tern_vma_kind {
+	TERN_VMA_ANON = 1,
+	TERN_VMA_FILE,
+	TERN_VMA_VDSO,
+	TERN_VMA_VVAR,
+};
+
+#define TERN_VMA_GROWSDOWN	(1U << 0)
+#define TERN_VMA_NORESERVE	(1U << 1)
+#define TERN_VMA_SHARED		(1U << 2)	/* MAP_SHARED, of a file that cannot be written */
+#define TERN_VMA_DONTFORK	(1U << 3)
+#define TERN_VMA_WIPEONFORK	(1U << 4)
+#define TERN_VMA_DONTDUMP	(1U << 5)
+#define TERN_VMA_HUGEPAGE	(1U << 6)
+#define TERN_VMA_NOHUGEPAGE	(1U << 7)
+#define TERN_VMA_MERGEABLE	(1U << 8)
+#define TERN_VMA_SEQUENTIAL	(1U << 9)
+#define TERN_VMA_RANDOM		(1U << 10)
+#define TERN_VMA_STACK		(1U << 11)	/* MAP_STACK has no effect; reserved */
+#define TERN_VMA_FLAGS_ALL	((1U << 11) - 1)
+
+/**
+ * struct tern_obj_creds - credentials, the same for every thread
+ * @uid: real, effective, saved, file system
+ * @gid: real, effective, saved, file system
+ * @cap: inheritable, permitted, effective, bounding, ambient
+ * @securebits: prctl(2), PR_SET_SECUREBITS
+ * @nr_groups: supplementary groups that follow, __u32 each
+ */
+struct tern_obj_creds {
+	__u32 uid[4];
+	__u32 gid[4];
+	__u64 cap[5];
+	__u32 securebits;
+	__u32 nr_groups;
+};
+
+/**
+ * struct tern_obj_sigactions - what each signal does
+ * @action: signal n at [n - 1], as rt_sigaction(2) takes it
+ */
+struct tern_obj_sigactions {
+	struct {
+		__u64 handler;
+		__u64 flags;
+		__u64 restorer;
+		__u64 mask;
+	} action[64];
+};
+
+/**
+ * struct tern_obj_signal - a signal that waits, in the order of its queue
+ * @tid: thread that it waits for; 0: the process
+ * @signo: its number
+ * @info: siginfo_t as rt_sigqueueinfo(2) takes it
+ */
+struct tern_obj_signal {
+	__s32 tid;
+	__u32 signo;
+	__u8 info[128];
+};
+
+/**
+ * struct tern_obj_fs - working directory
+ * @cwd: length of the path that follows (with NUL)
+ */
+struct tern_obj_fs {
+	__u32 cwd;
+	__u32 reserved;
+};
+
+/**
+ * struct tern_obj_desc - an open file description
+ * @id: from 1; FD, PIPE and EPOLL objects refer to it
+ * @kind: enum tern_desc_kind
+ * @flags: O_* as fcntl(2) F_GETFL shows them
+ * @mode: st_mode
+ * @pos: file position
+ * @size: size of a regular file
+ * @dev: st_dev; character devices: st_rdev
+ * @ino: inode number
+ * @magic: statfs(2) f_type of the file system
+ * @pipe: TERN_DESC_PIPE: both ends of one pipe carry the same number
+ * @path: length of the path that follows (with NUL)
+ * @owner: fcntl(2) F_SETOWN etc. are refused by the check; 0
+ */
+struct tern_obj_desc {
+	__u32 id;
+	__u32 kind;
+	__u32 flags;
+	__u32 mode;
+	__u64 pos;
+	__u64 size;
+	__u64 dev;
+	__u64 ino;
+	__u64 magic;
+	__u32 pipe;
+	__u32 path;
+	__u64 owner;
+};
+
+/**
+ * enum tern_desc_kind - what an open file description is of
+ * @TERN_DESC_FILE: regular file or directory, by path
+ * @TERN_DESC_DEVICE: /dev/null, zero, full, random or urandom, by path
+ * @TERN_DESC_PIPE: one end of a pipe that nobody else has open
+ * @TERN_DESC_EPOLL: epoll(7)
+ * @TERN_DESC_NULL: a standard descriptor that becomes /dev/null (TERN_STDIO_NULL)
+ */
+enum tern_desc_kind {
+	TERN_DESC_FILE = 1,
+	TERN_DESC_DEVICE,
+	TERN_DESC_PIPE,
+	TERN_DESC_EPOLL,
+	TERN_DESC_NULL,
+};
+
+/**
+ * struct tern_obj_fd - a descriptor
+ * @fd: its number
+ * @desc: the description that it names
+ * @cloexec: 0 or 1
+ */
+struct tern_obj_fd {
+	__s32 fd;
+	__u32 desc;
+	__u32 cloexec;
+	__u32 reserved;
+};
+
+/**
+ * struct tern_obj_pipe - a pipe and what is in it
+ * @pipe: its number, as in the DESC objects of its ends
+ * @capacity: fcntl(2) F_GETPIPE_SZ
+ * @data: bytes that follow
+ * @reserved: 0
+ */
+struct tern_obj_pipe {
+	__u32 pipe;
+	__u32 capacity;
+	__u32 data;
+	__u32 reserved;
+};
+
+/**
+ * struct tern_obj_epoll - one registration; added by ternd from /proc/PID/fdinfo
+ * @desc: the epoll description
+ * @fd: descriptor that was registered
+ * @events: EPOLL*
+ * @reserved: 0
+ * @data: epoll_data
+ */
+struct tern_obj_epoll {
+	__u32 desc;
+	__s32 fd;
+	__u32 events;
+	__u32 reserved;
+	__u64 data;
+};
+
+/* The blocked call that a thread goes on with; times in the migrant's own clock. */
+enum tern_restart {
+	TERN_RESTART_NONE,
+	TERN_RESTART_NANOSLEEP,
+	TERN_RESTART_POLL,
+	TERN_RESTART_FUTEX,
+	__TERN_RESTART_MAX,
+};
+
+#define TERN_REGS_NR		21	/* r15 … ss, in the order of struct pt_regs of x86-64 */
+
+/**
+ * struct tern_obj_thread - one thread; its extended state follows
+ * @tid: in the pid namespace of the source's daemon
+ * @nice: -20 to 19
+ * @regs: r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs
+ *	flags sp ss; a call to be restarted has orig_ax >= 0 and its error in ax
+ * @fs_base: base address of fs: thread-local storage
+ * @gs_base: base address of gs
+ * @blocked: signal mask
+ * @saved_blocked: mask to go back to (sigsuspend(2)), if @restore_mask
+ * @restore_mask: 0 or 1
+ * @altstack_flags: sigaltstack(2)
+ * @altstack_sp: its address
+ * @altstack_size: its size
+ * @robust_list: set_robust_list(2)
+ * @clear_child_tid: set_tid_address(2)
+ * @rseq: rseq(2) area, 0: none
+ * @rseq_len: its length
+ * @rseq_sig: signature before abort handlers
+ * @restart: enum tern_restart
+ * @restart_clock: CLOCK_* of the sleep
+ * @restart_arg: NANOSLEEP: {type, rmtp, expires}; POLL: {ufds, nfds, has_timeout,
+ *	end (ns)}; FUTEX: {uaddr, val, flags, bitset, expires}; expiry in ns of the
+ *	migrant's CLOCK_MONOTONIC or CLOCK_BOOTTIME, or of CLOCK_REALTIME
+ * @timer_slack_ns: prctl(2), PR_SET_TIMERSLACK
+ * @comm: thread name
+ * @xstate: bytes of extended state that follow, in the format of ptrace(2)
+ *	NT_X86_XSTATE
+ */
+struct tern_obj_thread {
+	__s32 tid;
+	__s32 nice;
+	__u64 regs[TERN_REGS_NR];
+	__u64 fs_base;
+	__u64 gs_base;
+	__u64 blocked;
+	__u64 saved_blocked;
+	__u32 restore_mask;
+	__u32 altstack_flags;
+	__u64 altstack_sp;
+	__u64 altstack_size;
+	__u64 robust_list;
+	__u64 clear_child_tid;
+	__u64 rseq;
+	__u32 rseq_len;
+	__u32 rseq_sig;
+	__u32 restart;
+	__u32 restart_clock;
+	__u64 restart_arg[5];
+	__u64 timer_slack_ns;
+	char comm[16];
+	__u32 xstate;
+	__u32 reserved;
+};
+
+/**
+ * struct tern_obj_end - closes an image
+ * @objects: how many there were, this one included
+ */
+struct tern_obj_end {
+	__u32 objects;
+	__u32 reserved;
+};
+
+TERN_ASSERT_SIZE(struct tern_obj, 16);
+TERN_ASSERT_SIZE(struct tern_obj_task, 312);
+TERN_ASSERT_SIZE(struct tern_obj_mm, 112);
+TERN_ASSERT_SIZE(struct tern_obj_vma, 64);
+TERN_ASSERT_SIZE(struct tern_obj_creds, 80);
+TERN_ASSERT_SIZE(struct tern_obj_sigactions, 2048);
+TERN_ASSERT_SIZE(struct tern_obj_signal, 136);
+TERN_ASSERT_SIZE(struct tern_obj_fs, 8);
+TERN_ASSERT_SIZE(struct tern_obj_desc, 72);
+TERN_ASSERT_SIZE(struct tern_obj_fd, 16);
+TERN_ASSERT_SIZE(struct tern_obj_pipe, 16);
+TERN_ASSERT_SIZE(struct tern_obj_epoll, 24);
+TERN_ASSERT_SIZE(struct tern_obj_thread, 400);
+TERN_ASSERT_SIZE(struct tern_obj_end, 8);
+
+#endif /* _TERN_IMAGE_H */

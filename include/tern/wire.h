@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The wire: messages between two ternd. A migration has two TCP connections
+ * ("lanes"), both opened by the source:
+ *
+ *  lane 0, CONTROL: preparation, blast, demand faults and their pages, decisions
+ *  lane 1, FLUSH:   the push of all remaining pages, and nothing else
+ *
+ *     source                                destination
+ *       HELLO            ──────────────►
+ *                        ◄──────────────    HELLO
+ *       CLOCK            ──────────────►    (a few rounds, for the one-way time)
+ *                        ◄──────────────    CLOCK
+ *       PREPARE          ──────────────►    shell is made, pid and tids reserved
+ *                        ◄──────────────    READY or REFUSED
+ *   ═══ parked: from here until the migrant runs, nothing travels back ═══
+ *       IMAGE            ══════════════►    shell is dressed as it arrives
+ *       PAGES            ══════════════►    first pages
+ *       RESUME           ══════════════►    migrant runs
+ *                        ◄──────────────    RESUMED or REFUSED
+ *       MAP              ──────────────►    which pages there are
+ *                        ◄──────────────    FAULT
+ *       PAGES            ──────────────►
+ *       PAGES (lane 1)   ──────────────►
+ *       FLUSHED (lane 1) ──────────────►
+ *                        ◄──────────────    COMPLETE
+ *       INDEPENDENT      ──────────────►
+ *
+ * After a lost link the source connects again, says HELLO with the same id, and
+ * asks QUERY on lane 0; ANSWER tells the state of the destination's half, and
+ * makes it final: a shell that has not resumed by then never will.
+ *
+ * Little-endian, fixed-width. A message is a header and @len bytes of payload.
+ */
+#ifndef _TERN_WIRE_H
+#define _TERN_WIRE_H
+
+#include <tern/image.h>
+
+#define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
+#define TERN_WIRE_VERSION	1
+#define TERN_WIRE_PORT		7837
+#define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
+#define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
+#define TERN_WIRE_PAGE		4096
+
+/* X(NAME, id, fixed payload or void-like struct tern_wire_none, lane mask) */
+#define TERN_MESSAGES(X) \
+	X(HELLO,	1, struct tern_wire_hello) \
+	X(CLOCK,	2, struct tern_wire_clock) \
+	X(PREPARE,	3, struct tern_wire_prepare) \
+	X(READY,	4, struct tern_wire_ready) \
+	X(REFUSED,	5, struct tern_wire_refused) \
+	X(IMAGE,	6, struct tern_wire_none) \
+	X(PAGES,	7, struct tern_wire_pages) \
+	X(RESUME,	8, struct tern_wire_resume) \
+	X(RESUMED,	9, struct tern_wire_resumed) \
+	X(MAP,		10, struct tern_wire_none) \
+	X(FAULT,	11, struct tern_wire_fault) \
+	X(FLUSHED,	12, struct tern_wire_none) \
+	X(COMPLETE,	13, struct tern_wire_complete) \
+	X(INDEPENDENT,	14, struct tern_wire_none) \
+	X(QUERY,	15, struct tern_wire_none) \
+	X(ANSWER,	16, struct tern_wire_answer) \
+	X(SIGNALS,	17, struct tern_wire_none)
+
+enum tern_msg_type {
+#define X(name, id, type) TERN_MSG_##name = id,
+	TERN_MESSAGES(X)
+#undef X
+	__TERN_MSG_MAX,
+};
+
+/**
+ * struct tern_wire - header of every message
+ * @type: enum tern_msg_type
+ * @reserved: 0
+ * @len: bytes of payload that follow
+ */
+struct tern_wire {
+	__u16 type;
+	__u16 reserved;
+	__u32 len;
+};
+
+struct tern_wire_none {
+};
+
+/**
+ * struct tern_wire_hello - first message of a lane, in both directions
+ * @magic: TERN_WIRE_MAGIC
+ * @version: TERN_WIRE_VERSION; a peer that speaks another one is refused
+ * @lane: 0 or 1
+ * @id: the migration
+ * @boot_id: changes with every boot of the host (/proc/sys/kernel/random/boot_id)
+ * @xfeatures: XCR0
+ * @xstate_size: bytes of extended state per thread
+ * @flags: 0
+ * @vdso: xxh64 of the vDSO, which a migrant carries along
+ * @host: the sender's name
+ * @cpu: the flags line of /proc/cpuinfo
+ */
+struct tern_wire_hello {
+	__u32 magic;
+	__u16 version;
+	__u16 lane;
+	__u64 id;
+	__u8 boot_id[16];
+	__u64 xfeatures;
+	__u32 xstate_size;
+	__u32 flags;
+	__u64 vdso;
+	char host[64];
+	char cpu[3960];
+};
+
+/**
+ * struct tern_wire_clock - one round of measuring
+ * @origin: opaque, echoed
+ * @monotonic: of the answering host, ns; 0 in the request
+ * @boottime: likewise
+ */
+struct tern_wire_clock {
+	__u64 origin;
+	__u64 monotonic;
+	__u64 boottime;
+};
+
+/**
+ * struct tern_wire_prepare - what the destination must know beforehand
+ * @pid: the migrant
+ * @nr_threads: __s32 tids follow, leader first
+ * @nr_holes: struct tern_wire_range of free address space follow after them
+ * @nr_files: struct tern_wire_file, each with its path, follow after those
+ * @monotonic: the migrant's CLOCK_MONOTONIC, ns, when the message was sent
+ * @boottime: the migrant's CLOCK_BOOTTIME
+ * @oneway_ns: the source's measure of the link
+ * @comm: for the logs
+ *
+ * Each of the three arrays is padded to 8 bytes.
+ */
+struct tern_wire_prepare {
+	__s32 pid;
+	__u32 nr_threads;
+	__u32 nr_holes;
+	__u32 nr_files;
+	__u64 monotonic;
+	__u64 boottime;
+	__u64 oneway_ns;
+	char comm[16];
+};
+
+/**
+ * struct tern_wire_range - [@start, @end), page-aligned
+ */
+struct tern_wire_range {
+	__u64 start;
+	__u64 end;
+};
+
+/**
+ * struct tern_wire_file - a file that the migrant has mapped or open
+ * @digest: xxh64 of its contents; 0 with TERN_WIRE_FILE_SHARED
+ * @size: its size
+ * @ino: inode number, compared with TERN_WIRE_FILE_SHARED
+ * @flags: TERN_WIRE_FILE_*
+ * @path: length of the path that follows (with NUL, padded to 8)
+ */
+struct tern_wire_file {
+	__u64 digest;
+	__u64 size;
+	__u64 ino;
+	__u32 flags;
+	__u32 path;
+};
+
+#define TERN_WIRE_FILE_MAPPED	(1U << 0)	/* if not the same: paged instead */
+#define TERN_WIRE_FILE_OPEN	(1U << 1)	/* if not the same: refused */
+#define TERN_WIRE_FILE_SHARED	(1U << 2)	/* on a network file system: same file, not same contents */
+#define TERN_WIRE_FILE_DIR	(1U << 3)	/* a directory: must exist */
+
+/**
+ * struct tern_wire_ready - the shell waits
+ * @nr_files: one byte follows per file of PREPARE: 1: the same here
+ */
+struct tern_wire_ready {
+	__u32 nr_files;
+	__u32 reserved;
+};
+
+/**
+ * struct tern_wire_refused - it will not happen; nothing runs here
+ * @err: positive errno
+ * @why: a sentence
+ */
+struct tern_wire_refused {
+	__u32 err;
+	__u32 reserved;
+	char why[256];
+};
+
+/**
+ * struct tern_wire_pages - pages, in address order
+ * @nr_runs: struct tern_wire_run follow, then the data of every run that has any
+ * @reserved: 0
+ */
+struct tern_wire_pages {
+	__u32 nr_runs;
+	__u32 reserved;
+};
+
+/**
+ * struct tern_wire_run - adjacent pages
+ * @addr: page-aligned, at the source
+ * @nr: pages
+ * @flags: TERN_WIRE_RUN_*
+ */
+struct tern_wire_run {
+	__u64 addr;
+	__u32 nr;
+	__u32 flags;
+};
+
+#define TERN_WIRE_RUN_ZERO	(1U << 0)	/* all zero: no data follows */
+#define TERN_WIRE_RUN_PART	(1U << 1)	/* one page, of which only the end is live: */
+						/* a __u32 offset and the bytes from there on,
+						 * padded to 8 together; the rest is zero
+						 */
+
+/**
+ * struct tern_wire_resume - last item of the blast
+ * @park_ns: how long the source's phases took until here
+ * @capture_ns: likewise
+ * @send_ns: likewise, up to the moment before this message was queued
+ * @monotonic: source's CLOCK_MONOTONIC when the last thread stood
+ * @blast_bytes: bytes of the blast, this message included
+ */
+struct tern_wire_resume {
+	__u64 park_ns;
+	__u64 capture_ns;
+	__u64 send_ns;
+	__u64 monotonic;
+	__u64 blast_bytes;
+};
+
+/**
+ * struct tern_wire_resumed - the migrant runs
+ * @phase_ns: the destination's figures, by enum tern_phase, 0 where not its own
+ */
+struct tern_wire_resumed {
+	__u64 phase_ns[9];
+};
+
+/**
+ * struct tern_wire_fault - the migrant waits for a page
+ * @addr: page-aligned, at the source
+ * @nr: pages that it would like from there on, the first one first
+ */
+struct tern_wire_fault {
+	__u64 addr;
+	__u32 nr;
+	__u32 reserved;
+};
+
+/**
+ * struct tern_wire_complete - every page has arrived
+ * @faults: demand faults sent
+ * @faults_local: faults answered without the source
+ * @pages: pages put in place
+ * @zero: of those, without data
+ * @bytes: bytes received on both lanes
+ */
+struct tern_wire_complete {
+	__u64 faults;
+	__u64 faults_local;
+	__u64 pages;
+	__u64 zero;
+	__u64 bytes;
+};
+
+/**
+ * struct tern_wire_answer - after QUERY
+ * @state: enum tern_state of the destination's half, 0: not known here
+ * @reserved: 0
+ *
+ * TERN_PAGING or TERN_INDEPENDENT: it runs (or ran) there. Anything else: it
+ * does not and never will.
+ */
+struct tern_wire_answer {
+	__u32 state;
+	__u32 reserved;
+};
+
+/*
+ * MAP: payload is an array of struct tern_wire_range: pages that exist at the
+ * source. Addresses outside have never been touched, they read as zeros.
+ * SIGNALS: payload is TERN_OBJ_SIGNAL objects: arrived after the capture.
+ * IMAGE: payload is a whole image, TERN_OBJ_END last.
+ */
+
+TERN_ASSERT_SIZE(struct tern_wire, 8);
+TERN_ASSERT_SIZE(struct tern_wire_hello, 4080);
+TERN_ASSERT_SIZE(struct tern_wire_clock, 24);
+TERN_ASSERT_SIZE(struct tern_wire_prepare, 56);
+TERN_ASSERT_SIZE(struct tern_wire_range, 16);
+TERN_ASSERT_SIZE(struct tern_wire_file, 32);
+TERN_ASSERT_SIZE(struct tern_wire_ready, 8);
+TERN_ASSERT_SIZE(struct tern_wire_refused, 264);
+TERN_ASSERT_SIZE(struct tern_wire_pages, 8);
+TERN_ASSERT_SIZE(struct tern_wire_run, 16);
+TERN_ASSERT_SIZE(struct tern_wire_resume, 40);
+TERN_ASSERT_SIZE(struct tern_wire_resumed, 72);
+TERN_ASSERT_SIZE(struct tern_wire_fault, 16);
+TERN_ASSERT_SIZE(struct tern_wire_complete, 40);
+TERN_ASSERT_SIZE(struct tern_wire_answer, 8);
+
+#endif /* _TERN_WIRE_H */

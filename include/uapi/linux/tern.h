@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The interface between tern.ko and user space: ioctls of /dev/tern and the
+ * generic netlink family "tern" (described in Documentation/netlink/tern.yaml).
+ *
+ * Rules of this interface, after Documentation/process/botching-up-ioctls.rst:
+ *
+ *  - Every struct starts with its @size as the caller knows it. A shorter
+ *    struct is completed with zeros, a longer one is accepted when the part
+ *    that the kernel does not know is zero, and refused with E2BIG otherwise.
+ *  - Reserved fields and unknown flags must be zero, or the call fails with
+ *    EINVAL. Pointers are carried in __u64.
+ *  - @why and @why_len, where present, name a buffer that receives a sentence
+ *    (NUL-terminated, cut to fit) when the call fails.
+ *
+ * Changelog:
+ *
+ *  1: first version
+ */
+#ifndef _UAPI_LINUX_TERN_H
+#define _UAPI_LINUX_TERN_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define TERN_ABI_VERSION	1
+#define TERN_HOST_LEN		64	/* a host's name, with its NUL */
+#define TERN_WHY_LEN		256	/* a sentence, with its NUL */
+#define TERN_THREADS_MAX	4096	/* threads of one migrant */
+
+/*
+ * A parent that waits for a migrant sees this exit status when the migrant has
+ * gone to another host: not 0, for the work is not done here.
+ */
+#define TERN_EXIT_MOVED		113
+
+/**
+ * enum tern_side - which half of a migration a host holds
+ * @TERN_SOURCE: the host that the migrant leaves
+ * @TERN_DESTINATION: the host that it moves to
+ */
+enum tern_side {
+	TERN_SOURCE = 1,
+	TERN_DESTINATION = 2,
+};
+
+/**
+ * enum tern_state - state of one half of a migration
+ * @TERN_REQUESTED: source: asked for; the migrant runs
+ * @TERN_PARKING: source: threads are being parked
+ * @TERN_PARKED: source: every thread waits in the kernel, nothing has left
+ * @TERN_DOUBT: source: the blast has left; only the peer knows who runs
+ * @TERN_COMMITTED: source: the tasks are gone, their memory is served
+ * @TERN_SHELL: destination: a shell waits to become the migrant
+ * @TERN_LOADED: destination: the shell has its state and only waits to go
+ * @TERN_PAGING: destination: the migrant runs, pages are missing
+ * @TERN_INDEPENDENT: both: nothing of the migrant is left at the source
+ * @TERN_FAILED: both: did not happen; at the source the migrant runs on
+ * @TERN_LOST: both: committed, but the other half is gone for good
+ */
+enum tern_state {
+	TERN_REQUESTED = 1,
+	TERN_PARKING,
+	TERN_PARKED,
+	TERN_DOUBT,
+	TERN_COMMITTED,
+	TERN_SHELL,
+	TERN_LOADED,
+	TERN_PAGING,
+	TERN_INDEPENDENT,
+	TERN_FAILED,
+	TERN_LOST,
+	__TERN_STATE_MAX,
+};
+
+/* The latency period and what follows, as both sides measured it. */
+/**
+ * enum tern_phase - index into &struct tern_report.phase_ns
+ * @TERN_PHASE_PARK: source: first thread asked to stop, to last one stopped
+ * @TERN_PHASE_CAPTURE: source: the state copied out of the kernel
+ * @TERN_PHASE_SEND: source: first pages chosen and read, blast handed to the network
+ * @TERN_PHASE_RECEIVE: destination: first byte of the blast to its last
+ * @TERN_PHASE_REBUILD: destination: the shell's script, memory laid out
+ * @TERN_PHASE_FIRST_PAGES: destination: pages of the blast put in place
+ * @TERN_PHASE_RESUME: destination: registers loaded, threads let go
+ * @TERN_PHASE_TOTAL: last instruction at the source to first at the destination,
+ *	by the sum of both sides and the link's measured one-way time
+ * @TERN_PHASE_PAGING: resume to independence
+ */
+enum tern_phase {
+	TERN_PHASE_PARK,
+	TERN_PHASE_CAPTURE,
+	TERN_PHASE_SEND,
+	TERN_PHASE_RECEIVE,
+	TERN_PHASE_REBUILD,
+	TERN_PHASE_FIRST_PAGES,
+	TERN_PHASE_RESUME,
+	TERN_PHASE_TOTAL,
+	TERN_PHASE_PAGING,
+	__TERN_PHASE_MAX,
+};
+
+/**
+ * struct tern_report - figures of a migration, kept by the kernel for whoever asks
+ * @phase_ns: duration of each phase, in nanoseconds; 0 where not yet known
+ * @pages_total: pages that the source holds for the migrant
+ * @pages_moved: of those, pages that have arrived at the destination
+ * @pages_zero: of those moved, pages that were named and not sent
+ * @pages_first: pages that travelled in the blast
+ * @faults: demand faults that cost a round trip
+ * @faults_local: faults answered at the destination alone
+ * @bytes: bytes on the wire, both lanes
+ * @blast_bytes: bytes of the blast
+ * @oneway_ns: half of the shortest round trip measured on the link
+ * @reconnects: how often the link was lost and found again
+ */
+struct tern_report {
+	__u64 phase_ns[__TERN_PHASE_MAX];
+	__u64 pages_total;
+	__u64 pages_moved;
+	__u64 pages_zero;
+	__u64 pages_first;
+	__u64 faults;
+	__u64 faults_local;
+	__u64 bytes;
+	__u64 blast_bytes;
+	__u64 oneway_ns;
+	__u64 reconnects;
+};
+
+/* ---- anybody ---------------------------------------------------------- */
+
+/**
+ * struct tern_check - walk a process without stopping it (TERN_IOC_CHECK)
+ * @size: sizeof(struct tern_check)
+ * @flags: TERN_CHECK_*
+ * @pid: the process, in the caller's pid namespace
+ * @nr_reasons: out: what cannot move; 0 says that the process may move
+ * @buf: receives one line per reason, each ended by a newline; NUL-terminated
+ * @buf_len: size of @buf; reasons that do not fit are counted all the same
+ *
+ * Root may check any process, others only their own.
+ * Errors: ESRCH no such process, EPERM not yours.
+ */
+struct tern_check {
+	__u32 size;
+	__u32 flags;
+	__s32 pid;
+	__u32 nr_reasons;
+	__u64 buf;
+	__u32 buf_len;
+	__u32 reserved;
+};
+
+/* standard descriptors that cannot move become /dev/null instead of a refusal */
+#define TERN_STDIO_NULL		(1U << 0)
+#define TERN_FLAGS_ALL		TERN_STDIO_NULL
+
+/**
+ * struct tern_ask - ask for a migration, or for the end of one (TERN_IOC_ASK)
+ * @size: sizeof(struct tern_ask)
+ * @what: TERN_ASK_*
+ * @flags: TERN_STDIO_NULL for TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
+ * @pid: the process to move, in the caller's pid namespace
+ * @id: TERN_ASK_MIGRATE: out, the new migration; TERN_ASK_ABORT: in
+ * @host: TERN_ASK_MIGRATE: the destination's name as the daemon knows it
+ * @why: sentence buffer
+ * @why_len: its size
+ * @reserved: 0
+ *
+ * Needs CAP_SYS_ADMIN. The netlink command "migrate" makes the same request.
+ * Errors: ESRCH no such process, ENOTCONN no daemon serves this host,
+ * ENOENT unknown migration or host, EALREADY the process is being moved.
+ */
+struct tern_ask {
+	__u32 size;
+	__u32 what;
+	__u32 flags;
+	__s32 pid;
+	__u64 id;
+	char host[TERN_HOST_LEN];
+	__u64 why;
+	__u32 why_len;
+	__u32 reserved;
+};
+
+#define TERN_ASK_MIGRATE	1
+#define TERN_ASK_ABORT		2
+/* an operator's word that the peer is gone: decide a migration in doubt */
+#define TERN_ASK_FORCE		(1U << 1)
+
+/* ---- the daemon ------------------------------------------------------- */
+
+/**
+ * struct tern_serve - become the daemon of this host (TERN_IOC_SERVE)
+ * @size: sizeof(struct tern_serve)
+ * @nr_hosts: how many names follow at @hosts
+ * @hosts: array of char[TERN_HOST_LEN]: the destinations that may be asked for
+ * @self: this host's own name
+ *
+ * A host is a network namespace. From here on read(2) of this handle returns
+ * &struct tern_request records, poll(2) tells when there are any. Migrations
+ * that an earlier daemon left behind come first, as TERN_REQUEST_ADOPT.
+ * Errors: EBUSY another daemon serves this host.
+ */
+struct tern_serve {
+	__u32 size;
+	__u32 nr_hosts;
+	__u64 hosts;
+	char self[TERN_HOST_LEN];
+};
+
+#define TERN_HOSTS_MAX		256
+
+/**
+ * struct tern_request - what the daemon reads from its handle
+ * @what: TERN_REQUEST_*
+ * @flags: as in &struct tern_ask
+ * @id: the migration
+ * @pid: the migrant, in the daemon's pid namespace
+ * @side: enum tern_side
+ * @state: enum tern_state
+ * @host: the peer
+ */
+struct tern_request {
+	__u32 what;
+	__u32 flags;
+	__u64 id;
+	__s32 pid;
+	__u16 side;
+	__u16 state;
+	char host[TERN_HOST_LEN];
+};
+
+#define TERN_REQUEST_MIGRATE	1
+#define TERN_REQUEST_ABORT	2
+#define TERN_REQUEST_ADOPT	3
+
+/**
+ * struct tern_attach - make this handle stand for a migration (TERN_IOC_ATTACH)
+ * @size: sizeof(struct tern_attach)
+ * @side: enum tern_side
+ * @id: the migration
+ * @pid: to create: the migrant's pid, in the caller's pid namespace; else out
+ * @state: out: enum tern_state
+ * @flags: TERN_ATTACH_CREATE: make the destination's half; else out: as in
+ *	&struct tern_ask
+ * @nr_threads: to create: how many threads will become
+ * @host: to create: the source's name; else out: the peer's
+ *
+ * One handle at a time stands for a migration. When it closes, a migrant that
+ * is merely parked runs on and a shell that has become nothing dies; a
+ * migration in doubt, committed or paging stays for the next daemon.
+ * Errors: ENOENT, EEXIST, EBUSY.
+ */
+struct tern_attach {
+	__u32 size;
+	__u32 side;
+	__u64 id;
+	__s32 pid;
+	__u32 state;
+	__u32 flags;
+	__u32 nr_threads;
+	char host[TERN_HOST_LEN];
+};
+
+#define TERN_ATTACH_CREATE	(1U << 31)
+
+/**
+ * struct tern_park - stop the migrant's threads (TERN_IOC_PARK)
+ * @size: sizeof(struct tern_park)
+ * @timeout_ms: give up and thaw after this long; 0: one second
+ * @nr_threads: out: threads parked
+ * @reserved: 0
+ * @ns: out: time from the first request to stop until the last thread stood
+ * @why: sentence buffer
+ * @why_len: its size
+ * @reserved2: 0
+ *
+ * Does the check again first. On any error every thread runs on and the
+ * migration is back in TERN_REQUESTED.
+ * Errors: ESRCH it has ended, ETIMEDOUT a thread did not stop in time,
+ * EOPNOTSUPP something cannot move.
+ */
+struct tern_park {
+	__u32 size;
+	__u32 timeout_ms;
+	__u32 nr_threads;
+	__u32 reserved;
+	__u64 ns;
+	__u64 why;
+	__u32 why_len;
+	__u32 reserved2;
+};
+
+/**
+ * struct tern_image_io - image out of, or threads into the kernel
+ *	(TERN_IOC_CAPTURE, TERN_IOC_LOAD, TERN_IOC_COMMIT)
+ * @size: sizeof(struct tern_image_io)
+ * @flags: 0
+ * @buf: objects as in include/tern/image.h
+ * @len: size of @buf; on return of CAPTURE and COMMIT the bytes used
+ * @why: sentence buffer
+ * @why_len: its size
+ * @reserved: 0
+ *
+ * CAPTURE copies the whole state of a parked migrant but its pages. ENOSPC:
+ * call again with a larger buffer.
+ *
+ * COMMIT ends the parked tasks (from TERN_DOUBT) and returns as TERN_OBJ_SIGNAL
+ * the signals that came after CAPTURE. The memory stays until RELEASE.
+ *
+ * LOAD checks the TERN_OBJ_THREAD objects of an image, waits until every
+ * thread of the shell is in BECOME and gives each its state. Objects of other
+ * types are user space's work and are refused. -EBADMSG: not an image, or not
+ * for this shell; nothing has been changed.
+ */
+struct tern_image_io {
+	__u32 size;
+	__u32 flags;
+	__u64 buf;
+	__u64 len;
+	__u64 why;
+	__u32 why_len;
+	__u32 reserved;
+};
+
+#define TERN_IMAGE_MAX		(64UL << 20)
+
+/**
+ * struct tern_fail - end a migration before it happened (TERN_IOC_FAIL)
+ * @size: sizeof(struct tern_fail)
+ * @flags: TERN_FAIL_PEER_GONE
+ * @err: positive errno that tells why
+ * @reserved: 0
+ * @why: a sentence for status and events, NUL-terminated
+ *
+ * Source: threads run on. From TERN_DOUBT only with TERN_FAIL_NOT_THERE: the
+ * caller knows that the destination does not and will not run the migrant.
+ * Destination: the shell dies. From TERN_PAGING only with TERN_FAIL_LOST: the
+ * migrant is killed, its pages are gone for good.
+ */
+struct tern_fail {
+	__u32 size;
+	__u32 flags;
+	__u32 err;
+	__u32 reserved;
+	char why[TERN_WHY_LEN];
+};
+
+#define TERN_FAIL_NOT_THERE	(1U << 0)
+#define TERN_FAIL_LOST		(1U << 1)
+
+/**
+ * struct tern_read_pages - copy pages of the parked or committed migrant
+ *	(TERN_IOC_READ_PAGES)
+ * @size: sizeof(struct tern_read_pages)
+ * @nr: in: pages wanted, at most TERN_READ_MAX; out: pages looked at
+ * @addr: page-aligned address of the first one
+ * @buf: receives the pages, each at its own place
+ * @present: out: bit n is set when page n was copied; a page whose bit is clear
+ *	has never been touched, its place in @buf is left alone
+ *
+ * A page that cannot be read is an error (EFAULT, EIO), never zeros.
+ */
+struct tern_read_pages {
+	__u32 size;
+	__u32 nr;
+	__u64 addr;
+	__u64 buf;
+	__u64 present;
+};
+
+#define TERN_READ_MAX		64
+
+/**
+ * struct tern_keep - leave a file with the migration, or get it back
+ *	(TERN_IOC_KEEP, TERN_IOC_KEPT)
+ * @size: sizeof(struct tern_keep)
+ * @key: the daemon's own choice below TERN_KEEP_UFFD; TERN_KEEP_UFFD + n is the
+ *	userfaultfd of address space n (0: the migrant, others: what it forked)
+ * @fd: KEEP: in; KEPT: out, close-on-exec
+ * @reserved: 0
+ *
+ * What is kept outlives the daemon; KEEP with a taken key replaces.
+ * Errors: ENOENT nothing kept under @key, ENOSPC table full.
+ */
+struct tern_keep {
+	__u32 size;
+	__u32 key;
+	__s32 fd;
+	__u32 reserved;
+};
+
+#define TERN_KEEP_UFFD		16
+#define TERN_KEEP_MAX		272
+
+/**
+ * struct tern_uffd_read - read events of an address space (TERN_IOC_UFFD_READ)
+ * @size: sizeof(struct tern_uffd_read)
+ * @space: which: n of TERN_KEEP_UFFD + n
+ * @buf: receives struct uffd_msg records
+ * @len: size of @buf; out: bytes read, 0 when nothing was there
+ * @replay: 0, or 1: return logged events from number @from on instead
+ * @from: index into the log, across all spaces
+ * @logged: out: number of events in the log now
+ *
+ * Events that change the layout (fork, remap, remove, unmap) are logged with
+ * the migration before the caller sees them, and the userfaultfd of a forked
+ * child is kept in the same step, so that a daemon may be killed at any point.
+ * In a fork event, and in the log, arg.fork.ufd is the child's space number.
+ * Replay returns &struct tern_uffd_event records.
+ */
+struct tern_uffd_read {
+	__u32 size;
+	__u32 space;
+	__u64 buf;
+	__u64 len;
+	__u32 replay;
+	__u32 reserved;
+	__u64 from;
+	__u64 logged;
+};
+
+/**
+ * struct tern_uffd_event - one logged event
+ * @space: address space that it happened in
+ * @event: UFFD_EVENT_*
+ * @arg: fork: {child space, 0, 0}; remap: {from, to, len}; others: {start, end, 0}
+ */
+struct tern_uffd_event {
+	__u32 space;
+	__u32 event;
+	__u64 arg[3];
+};
+
+/* ---- the shell -------------------------------------------------------- */
+
+/**
+ * struct tern_shell - join a migration as its shell (TERN_IOC_SHELL)
+ * @size: sizeof(struct tern_shell)
+ * @uffd: userfaultfd of the caller's address space
+ * @id: the migration
+ *
+ * This handle then stands for the shell: when it closes before BECOME has
+ * ended, the migration fails.
+ */
+struct tern_shell {
+	__u32 size;
+	__s32 uffd;
+	__u64 id;
+};
+
+/**
+ * struct tern_become - wait to be the migrant (TERN_IOC_BECOME)
+ * @size: sizeof(struct tern_become)
+ * @flags: 0
+ * @unmap_start: page-aligned; with @unmap_end the shell's own last memory, unmapped
+ * @unmap_end: by the thread group's leader when all threads are in the kernel
+ * @mmap_base: the migrant's mm->mmap_base, set by the leader
+ * @reserved: 0
+ *
+ * Called by every thread of the shell, with all signals blocked. It does not
+ * return: the thread goes on as the migrant's thread of the same tid, or dies.
+ * The leader also closes the descriptor that the call was made on.
+ */
+struct tern_become {
+	__u32 size;
+	__u32 flags;
+	__u64 unmap_start;
+	__u64 unmap_end;
+	__u64 mmap_base;
+	__u64 reserved;
+};
+
+/**
+ * struct tern_learn - teach how the kernel restarts a call (TERN_IOC_LEARN)
+ * @size: sizeof(struct tern_learn)
+ * @tid: a thread of the caller that is blocked in nanosleep(2), poll(2) with a
+ *	time-out, or futex(2) FUTEX_WAIT with a time-out
+ *
+ * The functions behind restart_syscall(2) are private to the kernel; the module
+ * sees them at work once, in template threads of the daemon. The template's call
+ * goes on undisturbed. Errors: EAGAIN the thread was not blocked in one of these.
+ */
+struct tern_learn {
+	__u32 size;
+	__s32 tid;
+};
+
+/**
+ * struct tern_learned - TERN_IOC_INFO
+ * @size: sizeof(struct tern_info)
+ * @abi: TERN_ABI_VERSION
+ * @xstate_size: bytes of extended processor state per thread
+ * @learned: bit per restart function known
+ * @xfeatures: XCR0 as user space may use it
+ * @pid: in, optional: a process whose clocks are wanted (0: the caller's)
+ * @fault: in, optional, root: arm fault point n (see fault.h of the module); testing
+ * @monotonic_off: out: ns that @pid's CLOCK_MONOTONIC is ahead of the host's
+ * @boottime_off: out: ns that @pid's CLOCK_BOOTTIME is ahead of the host's
+ */
+struct tern_info {
+	__u32 size;
+	__u32 abi;
+	__u32 xstate_size;
+	__u32 learned;
+	__u64 xfeatures;
+	__s32 pid;
+	__u32 fault;
+	__s64 monotonic_off;
+	__s64 boottime_off;
+};
+
+#define TERN_IOC_MAGIC		0xb7
+#define TERN_IOC_INFO		_IO(TERN_IOC_MAGIC, 0)
+#define TERN_IOC_CHECK		_IO(TERN_IOC_MAGIC, 1)
+#define TERN_IOC_ASK		_IO(TERN_IOC_MAGIC, 2)
+#define TERN_IOC_SERVE		_IO(TERN_IOC_MAGIC, 3)
+#define TERN_IOC_ATTACH		_IO(TERN_IOC_MAGIC, 4)
+#define TERN_IOC_PARK		_IO(TERN_IOC_MAGIC, 5)
+#define TERN_IOC_CAPTURE	_IO(TERN_IOC_MAGIC, 6)
+#define TERN_IOC_SENT		_IO(TERN_IOC_MAGIC, 7)	/* no argument: PARKED to DOUBT */
+#define TERN_IOC_COMMIT		_IO(TERN_IOC_MAGIC, 8)
+#define TERN_IOC_FAIL		_IO(TERN_IOC_MAGIC, 9)
+#define TERN_IOC_READ_PAGES	_IO(TERN_IOC_MAGIC, 10)
+#define TERN_IOC_RELEASE	_IO(TERN_IOC_MAGIC, 11)	/* no argument: to INDEPENDENT, either side */
+#define TERN_IOC_REPORT		_IO(TERN_IOC_MAGIC, 12)	/* struct tern_report_io */
+#define TERN_IOC_KEEP		_IO(TERN_IOC_MAGIC, 13)
+#define TERN_IOC_KEPT		_IO(TERN_IOC_MAGIC, 14)
+#define TERN_IOC_SHELL		_IO(TERN_IOC_MAGIC, 15)
+#define TERN_IOC_BECOME		_IO(TERN_IOC_MAGIC, 16)
+#define TERN_IOC_LOAD		_IO(TERN_IOC_MAGIC, 17)
+#define TERN_IOC_RESUME		_IO(TERN_IOC_MAGIC, 18)	/* no argument: LOADED to PAGING */
+#define TERN_IOC_UFFD_READ	_IO(TERN_IOC_MAGIC, 19)
+#define TERN_IOC_LEARN		_IO(TERN_IOC_MAGIC, 20)
+
+/**
+ * struct tern_report_io - put figures (TERN_IOC_REPORT)
+ * @size: sizeof(struct tern_report_io)
+ * @flags: 0
+ * @report: the whole set; replaces what was there
+ */
+struct tern_report_io {
+	__u32 size;
+	__u32 flags;
+	struct tern_report report;
+};
+
+/* ---- generic netlink, Documentation/netlink/tern.yaml ------------------- */
+
+#define TERN_GENL_NAME		"tern"
+#define TERN_GENL_VERSION	1
+#define TERN_GENL_MCGRP_EVENTS	"events"
+
+/*
+ * HOST-GET dump: A_HOST per destination, first one with A_SELF flag.
+ * MIGRATION-GET do (A_ID) and dump: all A_* of a migration.
+ * MIGRATE do (A_PID, A_HOST, A_FLAGS): replies A_ID.
+ * ABORT do (A_ID, A_FLAGS).
+ * EVENT (group "events"): all A_* of the migration, on every change of state,
+ * and as progress when the daemon reports.
+ */
+enum {
+	TERN_CMD_HOST_GET = 1,
+	TERN_CMD_MIGRATION_GET,
+	TERN_CMD_MIGRATE,
+	TERN_CMD_ABORT,
+	TERN_CMD_EVENT,
+
+	__TERN_CMD_MAX,
+	TERN_CMD_MAX = (__TERN_CMD_MAX - 1),
+};
+
+enum {
+	TERN_A_ID = 1,		/* u64 */
+	TERN_A_PID,		/* s32, in the pid namespace of who asks; 0 in events of others */
+	TERN_A_SIDE,		/* u32, enum tern_side */
+	TERN_A_STATE,		/* u32, enum tern_state */
+	TERN_A_HOST,		/* string, the peer */
+	TERN_A_FLAGS,		/* u32 */
+	TERN_A_ERROR,		/* u32, positive errno */
+	TERN_A_REASON,		/* string */
+	TERN_A_COMM,		/* string */
+	TERN_A_REPORT,		/* binary, struct tern_report */
+	TERN_A_AGE_NS,		/* u64, since the request */
+	TERN_A_SELF,		/* flag */
+	TERN_A_PAD,
+
+	__TERN_A_MAX,
+	TERN_A_MAX = (__TERN_A_MAX - 1),
+};
+
+#endif /* _UAPI_LINUX_TERN_H */
