@@ -406,7 +406,7 @@ TERN_ASSERT_SIZE(struct tern_obj_desc, 72);
 TERN_ASSERT_SIZE(struct tern_obj_fd, 16);
 TERN_ASSERT_SIZE(struct tern_obj_pipe, 16);
 TERN_ASSERT_SIZE(struct tern_obj_epoll, 24);
-TERN_ASSERT_SIZE(struct tern_obj_thread, 400);
+TERN_ASSERT_SIZE(struct tern_obj_thread, 344);
 TERN_ASSERT_SIZE(struct tern_obj_end, 8);
 
 #endif /* _TERN_IMAGE_H */
