@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* /dev/tern: one function per ioctl; negative errno everywhere. */
+#ifndef TERN_DEV_H
+#define TERN_DEV_H
+
+#include <linux/tern.h>
+#include <stddef.h>
+
+/**
+ * struct tern_why - a sentence that tells why a call failed
+ * @text: NUL-terminated, empty when there is nothing to say
+ */
+struct tern_why {
+	char text[TERN_WHY_LEN];
+};
+
+/** tern_why_set() - format @why; keeps what is there when it is not empty */
+int tern_why_set(struct tern_why *why, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+int tern_dev_open(void);
+int tern_dev_info(int dev, struct tern_info *info);
+int tern_dev_serve(int dev, const char *self, const char *hosts, unsigned int nr);
+int tern_dev_attach(int dev, struct tern_attach *attach);
+int tern_dev_park(int dev, unsigned int timeout_ms, struct tern_park *park,
+		  struct tern_why *why);
+/* @len: in: size of @buf; out: used */
+int tern_dev_capture(int dev, void *buf, size_t *len, struct tern_why *why);
+int tern_dev_sent(int dev);
+int tern_dev_commit(int dev, void *buf, size_t *len, struct tern_why *why);
+int tern_dev_load(int dev, const void *buf, size_t len, struct tern_why *why);
+int tern_dev_resume(int dev);
+int tern_dev_release(int dev);
+int tern_dev_fail(int dev, unsigned int flags, int err, const struct tern_why *why);
+/* returns pages looked at; bit n of @present: page n was copied to @buf + n * 4096 */
+int tern_dev_read_pages(int dev, __u64 addr, unsigned int nr, void *buf,
+			__u64 *present);
+int tern_dev_report(int dev, const struct tern_report *report);
+int tern_dev_keep(int dev, unsigned int key, int fd);
+int tern_dev_kept(int dev, unsigned int key);	/* returns the descriptor */
+int tern_dev_uffd_read(int dev, struct tern_uffd_read *read);
+int tern_dev_learn(int dev, int tid);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Is a file here provably the same as one there? */
+#ifndef TERN_FILES_H
+#define TERN_FILES_H
+
+#include <tern/wire.h>
+
+/** tern_file_digest() - xxh64 of the contents, cached by (dev, ino, size, mtime, ctime);
+ * thread-safe
+ */
+int tern_file_digest(const char *path, __u64 *digest);
+/** tern_file_describe() - fill @file (but @path) for the file at @path; a file on a
+ * network file system gets TERN_WIRE_FILE_SHARED and no digest
+ */
+int tern_file_describe(const char *path, unsigned int flags, struct tern_wire_file *file);
+/** tern_file_same() - does @path here satisfy @file? 1, 0, or negative errno */
+int tern_file_same(const char *path, const struct tern_wire_file *file);
+
+#endif

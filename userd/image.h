@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * An image in memory, in user space. Nothing of an image is believed before
+ * tern_image_check() has accepted it; after that the walk and the accessors may
+ * trust lengths, counts, ids, references and address ranges.
+ */
+#ifndef TERN_USER_IMAGE_H
+#define TERN_USER_IMAGE_H
+
+#include <stddef.h>
+#include <tern/image.h>
+
+struct tern_why;
+
+/**
+ * struct tern_image - a whole image
+ * @data: objects, each aligned to 8
+ * @len: bytes of them
+ * @size: bytes allocated at @data
+ */
+struct tern_image {
+	void *data;
+	size_t len;
+	size_t size;
+};
+
+int tern_image_check(const struct tern_image *image, struct tern_why *why);
+
+/** tern_image_next() - the object after @obj (NULL: the first), NULL at the end */
+const struct tern_obj *tern_image_next(const struct tern_image *image,
+				       const struct tern_obj *obj);
+/** tern_image_find() - next object of @type after @after (NULL: from the start) */
+const struct tern_obj *tern_image_find(const struct tern_image *image,
+				       unsigned int type,
+				       const struct tern_obj *after);
+/** tern_obj_payload() - what stands behind the header */
+static inline const void *tern_obj_payload(const struct tern_obj *obj)
+{
+	return obj + 1;
+}
+/** tern_obj_tail() - what stands behind the fixed payload of the object's type */
+const void *tern_obj_tail(const struct tern_obj *obj, size_t *len);
+
+/** tern_image_add() - append an object before END (or at the end of an image that
+ * has none yet); grows the buffer. Used for what only user space can capture.
+ */
+int tern_image_add(struct tern_image *image, unsigned int type,
+		   const void *payload, size_t payload_len,
+		   const void *tail, size_t tail_len);
+void tern_image_free(struct tern_image *image);
+
+#endif
