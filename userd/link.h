@@ -20,6 +20,7 @@
  * @fd: connected socket, -1 when closed
  * @cancel: eventfd that interrupts waiting, -1: none; not owned
  * @ring: for the send and recv calls of the one thread that uses the lane
+ * @armed: the ring watches @cancel; private to link.c
  * @bytes_in: bytes received
  * @bytes_out: bytes sent
  */
@@ -27,6 +28,7 @@ struct tern_link {
 	int fd;
 	int cancel;
 	struct io_uring ring;
+	bool armed;
 	__u64 bytes_in;
 	__u64 bytes_out;
 };

@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A lane: framed messages over one TCP connection.
+ *
+ * Owns the socket and an io_uring. No locks: one thread uses a lane at a time.
+ * At most one operation and one watch of the cancel eventfd are in the ring;
+ * an operation is always reaped before its function returns, so that the
+ * kernel never writes into memory that the caller has got back.
+ * Never interprets a payload, and never allocates by what a header says.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dev.h"
+#include "link.h"
+
+#define RING_ENTRIES	8
+#define STALL_MS	10000	/* a frame that has begun must go on within this */
+
+enum { DATA_OP = 1, DATA_WATCH, DATA_UNDO };
+
+/* The fixed part of each message, which is also the least that it may carry. */
+static const size_t fixed[__TERN_MSG_MAX] = {
+#define X(name, id, type) [id] = sizeof(type),
+	TERN_MESSAGES(X)
+#undef X
+};
+
+static size_t most(unsigned int type)
+{
+	switch (type) {
+	case TERN_MSG_PREPARE:
+	case TERN_MSG_IMAGE:
+	case TERN_MSG_MAP:
+	case TERN_MSG_SIGNALS:
+		return TERN_WIRE_MAX;
+	case TERN_MSG_READY:
+		return fixed[type] + (1U << 20);
+	case TERN_MSG_PAGES:
+		return fixed[type] + TERN_WIRE_PAGES_MAX *
+		       (sizeof(struct tern_wire_run) + TERN_WIRE_PAGE);
+	default:
+		return fixed[type];
+	}
+}
+
+static __u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+/* What a broken connection may answer is one error to the layers above. */
+static int lost(int err)
+{
+	switch (err) {
+	case -EPIPE:
+	case -ETIMEDOUT:
+	case -ECONNABORTED:
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+	case -ENETDOWN:
+	case -EHOSTDOWN:
+	case -ENOTCONN:
+		return -ECONNRESET;
+	default:
+		return err;
+	}
+}
+
+static bool cancelled(const struct tern_link *link)
+{
+	struct pollfd p = { .fd = link->cancel, .events = POLLIN };
+
+	return link->cancel >= 0 && poll(&p, 1, 0) > 0;
+}
+
+static struct io_uring_sqe *get_sqe(struct tern_link *link, unsigned int data)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&link->ring);
+
+	if (sqe)
+		io_uring_sqe_set_data64(sqe, data);
+	return sqe;
+}
+
+static int arm(struct tern_link *link)
+{
+	struct io_uring_sqe *sqe;
+
+	if (link->cancel < 0 || link->armed)
+		return 0;
+	sqe = get_sqe(link, DATA_WATCH);
+	if (!sqe)
+		return -ENOMEM;
+	io_uring_prep_poll_add(sqe, link->cancel, POLLIN);
+	io_uring_sqe_set_data64(sqe, DATA_WATCH);
+	link->armed = true;
+	return 0;
+}
+
+/* Call back the operation in flight; its result comes through the ring. */
+static int undo(struct tern_link *link)
+{
+	struct io_uring_sqe *sqe = get_sqe(link, DATA_UNDO);
+
+	if (!sqe)
+		return -ENOMEM;
+	io_uring_prep_cancel64(sqe, DATA_OP, 0);
+	io_uring_sqe_set_data64(sqe, DATA_UNDO);
+	return io_uring_submit(&link->ring) < 0 ? -EIO : 0;
+}
+
+static int wait_cqe(struct tern_link *link, __u64 deadline, struct io_uring_cqe **cqe)
+{
+	struct __kernel_timespec ts;
+	__u64 now;
+
+	if (!deadline)
+		return io_uring_wait_cqe(&link->ring, cqe);
+	now = now_ms();
+	now = now < deadline ? deadline - now : 0;
+	ts.tv_sec = now / 1000;
+	ts.tv_nsec = now % 1000 * 1000000;
+	return io_uring_wait_cqe_timeout(&link->ring, cqe, &ts);
+}
+
+/*
+ * Run the operation that has just been prepared to its end, whatever comes
+ * between. Returns its result, also when less than all of it was done before a
+ * cancellation or the @deadline; -ECANCELED and -ETIMEDOUT when nothing was.
+ */
+static int run(struct tern_link *link, __u64 deadline)
+{
+	int why = 0, rc;
+
+	rc = arm(link);
+	if (!rc)
+		rc = io_uring_submit(&link->ring);
+	if (rc < 0)
+		return rc;
+	for (;;) {
+		struct io_uring_cqe *cqe;
+		__u64 data;
+		int res;
+
+		rc = wait_cqe(link, why ? 0 : deadline, &cqe);
+		if (rc == -EINTR || rc == -EAGAIN)
+			continue;
+		if (rc == -ETIME) {
+			why = -ETIMEDOUT;
+			rc = undo(link);
+			if (rc)
+				return rc;
+			continue;
+		}
+		if (rc < 0)
+			return rc;
+		data = io_uring_cqe_get_data64(cqe);
+		res = cqe->res;
+		io_uring_cqe_seen(&link->ring, cqe);
+		if (data == DATA_OP) {
+			if (res > 0 || !why)
+				return res == -ECANCELED ? -ECONNRESET : lost(res);
+			return why;
+		}
+		if (data != DATA_WATCH)
+			continue;
+		link->armed = false;
+		/* it may have been read meanwhile: then nobody wants us to stop */
+		if (cancelled(link)) {
+			if (!why) {
+				why = -ECANCELED;
+				rc = undo(link);
+			}
+		} else {
+			rc = arm(link);
+			if (!rc)
+				rc = io_uring_submit(&link->ring);
+		}
+		if (rc < 0)
+			return rc;
+	}
+}
+
+/**
+ * tern_link_init() - take ownership of a connected socket
+ * @link: to be filled
+ * @fd: the socket; closed when this fails
+ * @cancel: eventfd that interrupts waiting, -1: none; not owned
+ */
+int tern_link_init(struct tern_link *link, int fd, int cancel)
+{
+	int rc;
+
+	memset(link, 0, sizeof(*link));
+	link->fd = -1;
+	rc = io_uring_queue_init(RING_ENTRIES, &link->ring, 0);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	link->fd = fd;
+	link->cancel = cancel;
+	return 0;
+}
+
+/**
+ * tern_link_fini() - close the lane; harmless on one that is closed
+ * @link: the lane
+ */
+void tern_link_fini(struct tern_link *link)
+{
+	if (link->fd < 0)
+		return;
+	/*
+	 * The ring's teardown is not synchronous and holds files: say good-bye
+	 * to the peer at once.
+	 */
+	shutdown(link->fd, SHUT_RDWR);
+	io_uring_queue_exit(&link->ring);
+	close(link->fd);
+	link->fd = -1;
+	link->armed = false;
+}
+
+static void advance(struct iovec **iov, unsigned int *nr, size_t done)
+{
+	while (*nr && done >= (*iov)->iov_len) {
+		done -= (*iov)->iov_len;
+		(*iov)++;
+		(*nr)--;
+	}
+	if (*nr) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + done;
+		(*iov)->iov_len -= done;
+	}
+}
+
+static int send_all(struct tern_link *link, struct iovec *iov, unsigned int nr)
+{
+	advance(&iov, &nr, 0);
+	while (nr) {
+		unsigned int part = nr < IOV_MAX ? nr : IOV_MAX;
+		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = part };
+		struct io_uring_sqe *sqe = get_sqe(link, DATA_OP);
+		int flags = MSG_NOSIGNAL | MSG_WAITALL;
+		int rc;
+
+		if (!sqe)
+			return -ENOMEM;
+		if (part < nr)
+			flags |= MSG_MORE;
+		io_uring_prep_sendmsg(sqe, link->fd, &msg, flags);
+		io_uring_sqe_set_data64(sqe, DATA_OP);
+		rc = run(link, 0);
+		if (rc < 0)
+			return rc;
+		if (!rc)
+			return -ECONNRESET;
+		link->bytes_out += rc;
+		advance(&iov, &nr, rc);
+	}
+	return 0;
+}
+
+/**
+ * tern_link_sendv() - send one message
+ * @link: the lane
+ * @type: enum tern_msg_type
+ * @iov: @iov[0] is free for the header, the payload stands from [1]; used up
+ * @nr: number of @iov, the header's included
+ *
+ * An error leaves the lane in the middle of a frame: close it.
+ */
+int tern_link_sendv(struct tern_link *link, unsigned int type,
+		    struct iovec *iov, unsigned int nr)
+{
+	struct tern_wire head = { .type = type };
+	size_t len = 0;
+	unsigned int i;
+
+	if (link->fd < 0)
+		return -ECONNRESET;
+	for (i = 1; i < nr; i++)
+		len += iov[i].iov_len;
+	if (type >= __TERN_MSG_MAX || len < fixed[type] || len > most(type))
+		return -EMSGSIZE;
+	head.len = len;
+	iov[0].iov_base = &head;
+	iov[0].iov_len = sizeof(head);
+	return send_all(link, iov, nr);
+}
+
+/**
+ * tern_link_send() - send one message out of one buffer
+ * @link: the lane
+ * @type: enum tern_msg_type
+ * @payload: its payload, NULL if @len is 0
+ * @len: bytes of it
+ */
+int tern_link_send(struct tern_link *link, unsigned int type,
+		   const void *payload, size_t len)
+{
+	struct iovec iov[2] = {
+		[1] = { .iov_base = (void *)payload, .iov_len = len },
+	};
+
+	return tern_link_sendv(link, type, iov, len ? 2 : 1);
+}
+
+/**
+ * tern_link_cork() - hold back part-filled segments, or let them go
+ * @link: the lane
+ * @on: hold back
+ */
+void tern_link_cork(struct tern_link *link, bool on)
+{
+	int value = on;
+
+	setsockopt(link->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
+}
+
+/*
+ * Exactly @len bytes. A time-out before the first of them is the caller's, and
+ * nothing is lost by it; @begun says that the peer owes us the rest.
+ */
+static int recv_all(struct tern_link *link, void *buf, size_t len,
+		    unsigned int timeout_ms, bool begun)
+{
+	__u64 deadline = timeout_ms ? now_ms() + timeout_ms : 0;
+	size_t got = 0;
+
+	if (link->fd < 0)
+		return -ECONNRESET;
+	while (got < len) {
+		size_t part = len - got < INT_MAX ? len - got : INT_MAX;
+		struct io_uring_sqe *sqe = get_sqe(link, DATA_OP);
+		int rc;
+
+		if (!sqe)
+			return -ENOMEM;
+		io_uring_prep_recv(sqe, link->fd, (char *)buf + got, part, MSG_WAITALL);
+		io_uring_sqe_set_data64(sqe, DATA_OP);
+		rc = run(link, deadline);
+		if (rc == -ETIMEDOUT && (got || begun))
+			return -ECONNRESET;
+		if (rc < 0)
+			return rc;
+		if (!rc)
+			return -ECONNRESET;
+		link->bytes_in += rc;
+		got += rc;
+		if (deadline && got < len)
+			deadline = now_ms() + STALL_MS;
+	}
+	return 0;
+}
+
+/**
+ * tern_link_recv_head() - receive the next message's header
+ * @link: the lane
+ * @head: filled, and checked against the registry of messages
+ * @timeout_ms: 0: wait for ever
+ *
+ * After -ETIMEDOUT the lane is as it was, the call may be repeated.
+ */
+int tern_link_recv_head(struct tern_link *link, struct tern_wire *head,
+			unsigned int timeout_ms)
+{
+	int rc = recv_all(link, head, sizeof(*head), timeout_ms, false);
+
+	if (rc)
+		return rc;
+	if (head->reserved || !head->type || head->type >= __TERN_MSG_MAX)
+		return -EPROTO;
+	if (head->len < fixed[head->type] || head->len > most(head->type))
+		return -EPROTO;
+	return 0;
+}
+
+/**
+ * tern_link_recv_body() - receive bytes of a payload
+ * @link: the lane
+ * @buf: at least @len bytes
+ * @len: how many; all calls for one message must add up to its header's len
+ * @timeout_ms: 0: wait for ever
+ */
+int tern_link_recv_body(struct tern_link *link, void *buf, size_t len,
+			unsigned int timeout_ms)
+{
+	return recv_all(link, buf, len, timeout_ms, true);
+}
+
+/* The peer's words go to terminals and logs: let nothing but text through. */
+static void clean(char *text, size_t size)
+{
+	size_t i;
+
+	text[size - 1] = '\0';
+	for (i = 0; text[i]; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+}
+
+/* An errno of the peer's that would be mistaken for one of the lane's own. */
+static int refused_errno(__u32 err)
+{
+	if (!err || err > 4095 || err == ECANCELED || err == ECONNRESET ||
+	    err == ETIMEDOUT || err == EPROTO)
+		return -EREMOTEIO;
+	return -(int)err;
+}
+
+static int recv_refused(struct tern_link *link, struct tern_why *why)
+{
+	struct tern_wire_refused refused;
+	int rc;
+
+	rc = tern_link_recv_body(link, &refused, sizeof(refused), STALL_MS);
+	if (rc)
+		return rc;
+	clean(refused.why, sizeof(refused.why));
+	rc = refused_errno(refused.err);
+	if (why)
+		tern_why_set(why, rc, "%s", refused.why);
+	return rc;
+}
+
+/**
+ * tern_link_expect() - receive a message of one type and a fixed length
+ * @link: the lane
+ * @type: enum tern_msg_type; anything else is -EPROTO
+ * @payload: receives @len bytes
+ * @len: bytes of it
+ * @timeout_ms: for the whole message; 0: wait for ever
+ * @why: receives the sentence of a REFUSED; may be NULL
+ *
+ * A REFUSED in its place becomes the errno that it carries, but never one that
+ * this file uses for the lane itself.
+ */
+int tern_link_expect(struct tern_link *link, unsigned int type, void *payload,
+		     size_t len, unsigned int timeout_ms, struct tern_why *why)
+{
+	struct tern_wire head;
+	int rc;
+
+	rc = tern_link_recv_head(link, &head, timeout_ms);
+	if (rc)
+		return rc;
+	if (head.type == TERN_MSG_REFUSED && type != TERN_MSG_REFUSED)
+		return recv_refused(link, why);
+	if (head.type != type || head.len != len)
+		return -EPROTO;
+	return tern_link_recv_body(link, payload, len, timeout_ms);
+}
+
+/**
+ * tern_link_socket_options() - Nagle off, and notice a dead peer within seconds
+ * @fd: a TCP socket
+ */
+int tern_link_socket_options(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 2 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 1 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 4 },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, 6000 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (setsockopt(fd, options[i].level, options[i].name,
+			       &options[i].value, sizeof(int)))
+			return -errno;
+	return 0;
+}
+
+static int parse_addr(const char *addr, unsigned int port,
+		      struct sockaddr_storage *ss, socklen_t *len)
+{
+	struct sockaddr_in6 *in6 = (void *)ss;
+	struct sockaddr_in *in = (void *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (inet_pton(AF_INET, addr, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		*len = sizeof(*in);
+		return 0;
+	}
+	if (inet_pton(AF_INET6, addr, &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+		*len = sizeof(*in6);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int wait_connected(int fd, int cancel, unsigned int timeout_ms)
+{
+	struct pollfd p[2] = {
+		{ .fd = fd, .events = POLLOUT },
+		{ .fd = cancel, .events = POLLIN },
+	};
+	__u64 deadline = now_ms() + timeout_ms;
+	socklen_t len = sizeof(int);
+	int err = 0, rc;
+
+	do {
+		__u64 now = now_ms();
+
+		if (timeout_ms && now >= deadline)
+			return -ETIMEDOUT;
+		rc = poll(p, 2, timeout_ms ? (int)(deadline - now) : -1);
+	} while (rc < 0 && errno == EINTR);
+	if (rc < 0)
+		return -errno;
+	if (!rc)
+		return -ETIMEDOUT;
+	if (p[1].revents)
+		return -ECANCELED;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
+		return -errno;
+	return -err;
+}
+
+/**
+ * tern_link_connect() - make a TCP connection
+ * @addr: numeric address, "10.0.0.1" or "::1"
+ * @port: TCP port
+ * @cancel: eventfd that interrupts waiting, -1: none
+ * @timeout_ms: 0: as long as TCP tries
+ *
+ * Returns the socket, blocking, with tern_link_socket_options() set.
+ */
+int tern_link_connect(const char *addr, unsigned int port, int cancel,
+		      unsigned int timeout_ms)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int fd, rc;
+
+	rc = parse_addr(addr, port, &ss, &len);
+	if (rc)
+		return rc;
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	rc = tern_link_socket_options(fd);
+	if (rc)
+		goto err_close;
+	if (connect(fd, (struct sockaddr *)&ss, len)) {
+		rc = -errno;
+		if (rc == -EINPROGRESS)
+			rc = wait_connected(fd, cancel, timeout_ms);
+		if (rc)
+			goto err_close;
+	}
+	/* io_uring waits for us only on a blocking socket */
+	if (fcntl(fd, F_SETFL, 0)) {
+		rc = -errno;
+		goto err_close;
+	}
+	return fd;
+
+err_close:
+	close(fd);
+	return rc;
+}
