@@ -86,22 +86,13 @@ static bool cancelled(const struct tern_link *link)
 	return link->cancel >= 0 && poll(&p, 1, 0) > 0;
 }
 
-static struct io_uring_sqe *get_sqe(struct tern_link *link, unsigned int data)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&link->ring);
-
-	if (sqe)
-		io_uring_sqe_set_data64(sqe, data);
-	return sqe;
-}
-
 static int arm(struct tern_link *link)
 {
 	struct io_uring_sqe *sqe;
 
 	if (link->cancel < 0 || link->armed)
 		return 0;
-	sqe = get_sqe(link, DATA_WATCH);
+	sqe = io_uring_get_sqe(&link->ring);
 	if (!sqe)
 		return -ENOMEM;
 	io_uring_prep_poll_add(sqe, link->cancel, POLLIN);
@@ -113,7 +104,7 @@ static int arm(struct tern_link *link)
 /* Call back the operation in flight; its result comes through the ring. */
 static int undo(struct tern_link *link)
 {
-	struct io_uring_sqe *sqe = get_sqe(link, DATA_UNDO);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&link->ring);
 
 	if (!sqe)
 		return -ENOMEM;
@@ -254,7 +245,7 @@ static int send_all(struct tern_link *link, struct iovec *iov, unsigned int nr)
 	while (nr) {
 		unsigned int part = nr < IOV_MAX ? nr : IOV_MAX;
 		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = part };
-		struct io_uring_sqe *sqe = get_sqe(link, DATA_OP);
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&link->ring);
 		int flags = MSG_NOSIGNAL | MSG_WAITALL;
 		int rc;
 
@@ -346,7 +337,7 @@ static int recv_all(struct tern_link *link, void *buf, size_t len,
 		return -ECONNRESET;
 	while (got < len) {
 		size_t part = len - got < INT_MAX ? len - got : INT_MAX;
-		struct io_uring_sqe *sqe = get_sqe(link, DATA_OP);
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&link->ring);
 		int rc;
 
 		if (!sqe)
