@@ -6,6 +6,8 @@
 #include <linux/tern.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <syslog.h>
 #include <tern/wire.h>
 
 /**
@@ -29,7 +31,6 @@ struct tern_peer {
  * @nr_peers: how many
  * @shell: path of the shell program
  * @hello: our own HELLO, complete but for id and lane
- * @one_kernel: both hosts are namespaces of one kernel (testing): boot ids are equal
  */
 struct tern_host {
 	char name[TERN_HOST_LEN];
@@ -40,6 +41,27 @@ struct tern_host {
 	char shell[256];
 	struct tern_wire_hello hello;
 };
+
+struct tern_why;
+
+/** tern_config_read() - fill @host from an open configuration file (ternd.conf(5)) */
+int tern_config_read(struct tern_host *host, FILE *file, const char *path,
+		     struct tern_why *why);
+/** tern_config_load() - likewise, by path */
+int tern_config_load(struct tern_host *host, const char *path, struct tern_why *why);
+
+/** tern_host_probe() - complete @host's HELLO with what this machine is */
+int tern_host_probe(struct tern_host *host, int dev, struct tern_why *why);
+/** tern_host_peer() - the peer of that name, NULL: none */
+const struct tern_peer *tern_host_peer(const struct tern_host *host, const char *name);
+/** tern_host_fits() - may a migrant of the host that said @from run on the one of @to? */
+int tern_host_fits(const struct tern_wire_hello *from, const struct tern_wire_hello *to,
+		   struct tern_why *why);
+/** tern_hello_check() - is @hello, as received, one that we can go on with? Cleans it. */
+int tern_hello_check(struct tern_wire_hello *hello, struct tern_why *why);
+
+/** tern_log() - one line for the journal, @level as of syslog(3) */
+void tern_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /**
  * struct tern_job - one migration, with a thread of its own

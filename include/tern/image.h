@@ -131,7 +131,7 @@ struct tern_obj_mm {
  * @prot: PROT_READ | PROT_WRITE | PROT_EXEC
  * @kind: enum tern_vma_kind
  * @flags: TERN_VMA_*
- * @path: length of the path that follows (with NUL), for TERN_VMA_FILE
+ * @path: length of the path that follows (with NUL), for TERN_VMA_FILE; else 0
  * @dev: st_dev of the file as the source's stat(2) shows it
  * @ino: its inode number
  * @size: its size in bytes
@@ -177,8 +177,9 @@ enum tern_vma_kind {
 #define TERN_VMA_MERGEABLE	(1U << 8)
 #define TERN_VMA_SEQUENTIAL	(1U << 9)
 #define TERN_VMA_RANDOM		(1U << 10)
-#define TERN_VMA_STACK		(1U << 11)	/* MAP_STACK has no effect; reserved */
-#define TERN_VMA_FLAGS_ALL	((1U << 11) - 1)
+#define TERN_VMA_BACKED		(1U << 11)	/* ANON here, but of a file at the source: pages */
+						/* up to @size exist, touched or not */
+#define TERN_VMA_FLAGS_ALL	((1U << 12) - 1)
 
 /**
  * struct tern_obj_creds - credentials, the same for every thread

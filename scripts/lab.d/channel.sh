@@ -52,23 +52,78 @@ host_ready()
 	[[ $state == ready ]]
 }
 
+# After a complaint of the kernel the command may never end, or its host be dead:
+# give it some time to end by itself, then end its session. Likewise, at once, if
+# we were killed and left the session behind.
+watch_session()
+{
+	local host=$1 from=$2
+
+	until host_complains "$host" "$from"; do
+		sleep 2
+		[[ -e /proc/$$ ]] || kill "$SESSION"
+		[[ -e /proc/$SESSION ]] || return 0
+	done
+	sleep "${TERN_LAB_OOPS_WAIT:-15}"
+	kill "$SESSION"
+}
+
+# run_session HOST FROM COMMAND: a session that ends when we are told to end, which
+# bash would not do while it waits for a foreground command.
+run_session()
+{
+	local host=$1 from=$2 command=$3 out=1 err=2 cats=() status=0
+
+	# ssh makes its output non-blocking. In a pipe that our caller goes on
+	# writing to, that would break the caller: give ssh pipes of its own.
+	if [[ -p /dev/stdout || -S /dev/stdout ]]; then
+		exec {out}> >(exec cat)
+		cats+=("$!")
+	fi
+	if [[ -p /dev/stderr || -S /dev/stderr ]]; then
+		exec {err}> >(exec cat >&2)
+		cats+=("$!")
+	fi
+
+	ssh "${SSH_MUX[@]}" -S "$STATE/$host.ssh" "$host" -- "$command" \
+		<&0 >&"$out" 2>&"$err" &
+	SESSION=$!
+	((out == 1)) || exec {out}>&-
+	((err == 2)) || exec {err}>&-
+	watch_session "$host" "$from" </dev/null >/dev/null 2>&1 &
+	WATCHER=$!
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	trap 'kill "$SESSION" "$WATCHER" 2>/dev/null || true' EXIT
+
+	wait "$SESSION" || status=$?
+	((!${#cats[@]})) || wait "${cats[@]}" || true
+	return "$status"
+}
+
 exec_in_host()
 {
-	local host=$1 command tty=() status=0
+	local host=$1 command from status=0
 	shift
+	from=$(seen_bytes "$host")
 
 	# One argument is a line for the host's shell; several are one command,
 	# whose arguments arrive as they are.
 	command=$1
 	(($# == 1)) || printf -v command '%q ' "$@"
-	[[ -t 0 && -t 1 ]] && tty=(-t)
+	# Keep the shell: of a command that a signal ends, ssh says only 255.
+	command+=$'\nexit $?'
 
-	ssh "${SSH_MUX[@]}" "${tty[@]}" -S "$STATE/$host.ssh" "$host" -- "$command" || status=$?
+	if [[ -t 0 && -t 1 ]]; then
+		ssh "${SSH_MUX[@]}" -t -S "$STATE/$host.ssh" "$host" -- "$command" || status=$?
+	else
+		run_session "$host" "$from" "$command" || status=$?
+	fi
 	if ((status == 255)) && ! channel_open "$host"; then
 		say "the connection to $host is gone: powered off, hung or crashed? (scripts/lab log $host; scripts/lab up)"
 		status=$EX_LAB
 	fi
-	scan_host "$host" || status=$EX_KERNEL
+	scan_host "$host" "$from" || status=$EX_KERNEL
 	return "$status"
 }
 

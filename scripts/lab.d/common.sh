@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Names, paths and messages that every part of the lab shares.
+# shellcheck disable=SC2034 # used by the other parts
 
 LAB=${TERN_LAB:-default}
 [[ $LAB =~ ^[a-z0-9][a-z0-9-]{0,31}$ ]] || {
@@ -39,7 +40,7 @@ die()
 
 usage_error()
 {
-	say "$@" "(see scripts/lab --help)"
+	say "$* (see scripts/lab --help)"
 	exit "$EX_USAGE"
 }
 
@@ -48,13 +49,18 @@ need_root()
 	[[ $EUID -eq 0 ]] || die "needs root: network namespaces, tap devices. Try: sudo scripts/lab $*"
 }
 
-# One writer at a time for a lab; readers (exec, log) take no lock.
+# One writer at a time for a lab; exec, log and the like take no lock.
 lock_lab()
 {
+	local file=/run/tern-lab/$LAB.lock
+
 	mkdir -p /run/tern-lab
-	exec 8>"/run/tern-lab/$LAB.lock"
-	flock -w "${TERN_LAB_LOCK_WAIT:-600}" 8 ||
-		die "another lab command holds lab '$LAB' (/run/tern-lab/$LAB.lock)"
+	# "down" removes the file: a lock on what has been removed is none.
+	until [[ -e $file && $file -ef /proc/$$/fd/8 ]]; do
+		exec 8>"$file"
+		flock -w "${TERN_LAB_LOCK_WAIT:-600}" 8 ||
+			die "another lab command holds lab '$LAB' ($file)"
+	done
 }
 
 # Wait up to $1 seconds until the rest, a command, succeeds.

@@ -41,7 +41,7 @@ need_running()
 
 accel_options()
 {
-	if [[ $ACCEL == kvm ]]; then
+	if [[ $1 == kvm ]]; then
 		echo "-accel kvm -cpu host"
 	else
 		# la57 and cx16 off: with them QEMU's emulation lets stock kernels
@@ -63,11 +63,11 @@ start_host()
 	# the page cache then, so cache=unsafe keeps a real disk's promises.
 	[[ -e $disk ]] || qemu-img create -q -f qcow2 -F raw -b "$IMAGE/root.img" "$disk"
 	make_taps "$host"
-	read -ra accel < <(accel_options)
+	read -ra accel < <(accel_options "$ACCEL")
 	in_netns qemu-system-x86_64 -name "tern-$LAB-$host" \
 		"${accel[@]}" -machine pc,usb=off -smp 2 -m "$mem" \
 		-nodefaults -no-user-config -display none -no-reboot \
-		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
+		-kernel "${TERN_LAB_BZIMAGE:-$IMAGE/vmlinuz}" -initrd "$IMAGE/initrd" \
 		-append "console=ttyS0,115200 loglevel=5 mitigations=off tsc=reliable clocksource=tsc net.ifnames=0 rcupdate.rcu_cpu_stall_timeout=60 lab.host=$host lab.number=$number lab.nfs=$NFS_OPTIONS ${TERN_LAB_APPEND:-}" \
 		-chardev "file,id=serial,path=$STATE/$host.serial,append=on" -serial chardev:serial \
 		-qmp "unix:$STATE/$host.qmp,server=on,wait=off" \

@@ -75,6 +75,7 @@ build_initramfs()
 	cp "$root/bin/busybox" "$dir/bin/"
 	ln -s busybox "$dir/bin/sh"
 	install -m 755 "$GUEST_DIR/initramfs-init" "$dir/init"
+	echo "$KVER" >"$dir/modules/version"
 	: >"$dir/modules/order"
 	while read -r path; do
 		name=$(basename "$path")
@@ -98,15 +99,18 @@ build_image()
 	say "making the hosts' disk image for kernel $KVER"
 
 	tar -C "$root" -xf "$BASE" --exclude='./dev/*'
-	update_guest_apt
-	(cd "$tmp" && guest_apt /dev/null download "linux-image-$KVER" >"$tmp/log" 2>&1) || {
+	(
+		flock 7
+		update_guest_apt
+		cd "$tmp"
+		guest_apt /dev/null download "linux-image-$KVER" >"$tmp/log" 2>&1
+	) 7>"$CACHE/apt.lock" || {
 		tail "$tmp/log" >&2
 		die "the archive has no kernel linux-image-$KVER to go with the headers here; try: apt-get update && apt-get install $(headers_package)"
 	}
 	dpkg-deb -x "$tmp"/linux-image-*.deb "$tmp/kernel"
 	cp -a "$tmp/kernel/lib/modules" "$root/usr/lib/"
 	cp "$tmp/kernel/boot/vmlinuz-$KVER" "$tmp/vmlinuz"
-	cp "$tmp/kernel/boot/System.map-$KVER" "$tmp/System.map" 2>/dev/null || true
 	depmod -b "$root" "$KVER"
 
 	# init and its few applets; everything else is Debian's own.
@@ -117,6 +121,9 @@ build_image()
 	install -D -m 755 -t "$root/etc/lab" "$GUEST_DIR"/rc "$GUEST_DIR"/rc.shared
 	install -m 644 -t "$root/etc/lab" "$GUEST_DIR/sysctl.conf"
 	install -m 644 "$GUEST_DIR/sshd_config" "$root/etc/ssh/sshd_config"
+
+	# NFS asks for it although nothing here speaks Kerberos; slow to load.
+	echo 'install rpcsec_gss_krb5 /bin/false' >"$root/etc/modprobe.d/lab.conf"
 
 	# No package that is installed into a host starts anything by itself.
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
@@ -140,23 +147,39 @@ build_image()
 	install -m 600 "$tmp/key.pub" "$root/root/.ssh/authorized_keys"
 
 	build_initramfs "$root" "$tmp/initramfs" "$tmp/initrd"
+	truncate -s "${TERN_LAB_DISK:-4G}" "$tmp/root.img"
 	mke2fs -q -t ext4 -F -L tern-lab -E lazy_itable_init=1 -O ^metadata_csum \
-		-d "$root" "$tmp/root.img" "${TERN_LAB_DISK:-4G}"
-	rm -rf "$root" "$tmp/kernel" "$tmp/initramfs" "$tmp"/*.deb
+		-d "$root" "$tmp/root.img"
+	rm -rf "$root" "$tmp/kernel" "$tmp/initramfs" "$tmp"/*.deb "$tmp/log"
 	echo "$KVER" >"$tmp/kernel-version"
 	mv "$tmp" "$IMAGE"
+}
+
+# Images of old recipes that nobody has booted for a week.
+prune_images()
+{
+	local old
+
+	find "$CACHE" -maxdepth 1 \( -name 'image-*' -o -name 'base-*' \) -mtime +7 |
+		while read -r old; do
+			grep -qxF "$old" /run/tern-lab/*/image 2>/dev/null || rm -rf "$old"
+		done
 }
 
 # Make what is missing; labs and test runs beside us wait for the one that does.
 ensure_image()
 {
 	name_image
-	[[ -e $IMAGE/root.img ]] && return 0
+	if [[ -e $IMAGE/root.img ]]; then
+		touch -c "$IMAGE" "$BASE"
+		return 0
+	fi
 	mkdir -p "$CACHE"
 	(
 		flock 9
 		trap 'rm -rf "$IMAGE.tmp" "$BASE.tmp"' EXIT
 		[[ -e $BASE ]] || build_base
 		[[ -e $IMAGE/root.img ]] || build_image
+		prune_images
 	) 9>"$CACHE/image.lock" || exit "$EX_LAB"
 }

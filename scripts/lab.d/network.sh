@@ -10,6 +10,16 @@ in_netns()
 	nsenter --net="/run/netns/$NETNS" -- "$@"
 }
 
+has_link()
+{
+	ip -n "$NETNS" link show dev "$1" >/dev/null 2>&1
+}
+
+link_is_down()
+{
+	[[ $(ip -n "$NETNS" link show dev "$1-data" 2>/dev/null) != *[,\<]UP[,\>]* ]]
+}
+
 # Address number of host $1: fs 10, a 11, b 12, …
 host_number()
 {
@@ -45,19 +55,20 @@ make_network()
 {
 	local bridge
 
+	# A name that no longer leads to a namespace: the machine was restarted.
 	if ! in_netns true 2>/dev/null; then
 		rm -f "/run/netns/$NETNS"
 		ip netns add "$NETNS"
 	fi
-	in_netns ip link set lo up
+	ip -n "$NETNS" link set lo up
 	for bridge in data ctl; do
-		in_netns test -e "/proc/sys/net/ipv4/conf/$bridge" && continue
+		has_link "$bridge" && continue
 		# The namespace itself takes no part: no IPv6 noise of its own.
-		in_netns ip link add "$bridge" type bridge forward_delay 0 mcast_snooping 0
+		ip -n "$NETNS" link add "$bridge" type bridge forward_delay 0 mcast_snooping 0
 		in_netns sysctl -q -w "net.ipv6.conf.$bridge.disable_ipv6=1" || true
-		in_netns ip link set "$bridge" up
+		ip -n "$NETNS" link set "$bridge" up
 	done
-	in_netns ip addr replace 10.78.0.1/24 dev ctl
+	ip -n "$NETNS" addr replace 10.78.0.1/24 dev ctl
 }
 
 make_taps()
@@ -66,10 +77,10 @@ make_taps()
 
 	for bridge in data ctl; do
 		tap=$host-$bridge
-		in_netns test -e "/proc/sys/net/ipv4/conf/$tap" && continue
-		in_netns ip tuntap add "$tap" mode tap vnet_hdr
+		has_link "$tap" && continue
+		ip -n "$NETNS" tuntap add "$tap" mode tap vnet_hdr
 		in_netns sysctl -q -w "net.ipv6.conf.$tap.disable_ipv6=1" || true
-		in_netns ip link set "$tap" master "$bridge" up
+		ip -n "$NETNS" link set "$tap" master "$bridge" up
 	done
 }
 
@@ -83,13 +94,13 @@ remove_network()
 set_link()
 {
 	case $2 in
-	up | down) in_netns ip link set "$1-data" "$2" ;;
+	up | down) ip -n "$NETNS" link set "$1-data" "$2" ;;
 	*) usage_error "link HOST up|down" ;;
 	esac
 }
 
-# netem HOST off | ARGS of tc-netem. Acts on what the host receives and, through
-# the bridge's other ports, on nothing else.
+# netem HOST off | ARGS of tc-netem. Acts on what the host receives; for both
+# ways of a pair, set it on both hosts.
 set_netem()
 {
 	local host=$1

@@ -101,7 +101,8 @@ guest_apt()
 		-o APT::Sandbox::User=root "$@"
 }
 
-# Fetch package lists, once a day.
+# Fetch package lists, once a day. The caller holds apt.lock, as guest_apt itself
+# does not lock.
 update_guest_apt()
 {
 	local apt=$CACHE/apt

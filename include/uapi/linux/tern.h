@@ -73,7 +73,6 @@ enum tern_state {
 	__TERN_STATE_MAX,
 };
 
-/* The latency period and what follows, as both sides measured it. */
 /**
  * enum tern_phase - index into &struct tern_report.phase_ns
  * @TERN_PHASE_PARK: source: first thread asked to stop, to last one stopped
@@ -330,7 +329,7 @@ struct tern_image_io {
 /**
  * struct tern_fail - end a migration before it happened (TERN_IOC_FAIL)
  * @size: sizeof(struct tern_fail)
- * @flags: TERN_FAIL_PEER_GONE
+ * @flags: TERN_FAIL_NOT_THERE, TERN_FAIL_LOST
  * @err: positive errno that tells why
  * @reserved: 0
  * @why: a sentence for status and events, NUL-terminated
@@ -383,7 +382,7 @@ struct tern_read_pages {
  * @reserved: 0
  *
  * What is kept outlives the daemon; KEEP with a taken key replaces.
- * Errors: ENOENT nothing kept under @key, ENOSPC table full.
+ * Errors: ENOENT nothing kept under @key.
  */
 struct tern_keep {
 	__u32 size;
@@ -393,7 +392,6 @@ struct tern_keep {
 };
 
 #define TERN_KEEP_UFFD		16
-#define TERN_KEEP_MAX		272
 
 /**
  * struct tern_uffd_read - read events of an address space (TERN_IOC_UFFD_READ)
@@ -489,7 +487,7 @@ struct tern_learn {
 };
 
 /**
- * struct tern_learned - TERN_IOC_INFO
+ * struct tern_info - what the module can do, and a process's clocks (TERN_IOC_INFO)
  * @size: sizeof(struct tern_info)
  * @abi: TERN_ABI_VERSION
  * @xstate_size: bytes of extended processor state per thread
@@ -534,6 +532,7 @@ struct tern_info {
 #define TERN_IOC_RESUME		_IO(TERN_IOC_MAGIC, 18)	/* no argument: LOADED to PAGING */
 #define TERN_IOC_UFFD_READ	_IO(TERN_IOC_MAGIC, 19)
 #define TERN_IOC_LEARN		_IO(TERN_IOC_MAGIC, 20)
+#define TERN_IOC_THAW		_IO(TERN_IOC_MAGIC, 21)	/* no argument: PARKED to REQUESTED */
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
