@@ -226,6 +226,23 @@ void tern_link_fini(struct tern_link *link)
 	link->armed = false;
 }
 
+/**
+ * tern_link_release() - take the socket out of a lane and leave it open
+ * @link: the lane, between two messages; closed afterwards
+ *
+ * Returns the socket.
+ */
+int tern_link_release(struct tern_link *link)
+{
+	int fd = link->fd;
+
+	if (fd >= 0)
+		io_uring_queue_exit(&link->ring);
+	link->fd = -1;
+	link->armed = false;
+	return fd;
+}
+
 static void advance(struct iovec **iov, unsigned int *nr, size_t done)
 {
 	while (*nr && done >= (*iov)->iov_len) {
@@ -331,6 +348,7 @@ static int recv_all(struct tern_link *link, void *buf, size_t len,
 		    unsigned int timeout_ms, bool begun)
 {
 	__u64 deadline = timeout_ms ? now_ms() + timeout_ms : 0;
+	bool extended = begun;
 	size_t got = 0;
 
 	if (link->fd < 0)
@@ -353,8 +371,11 @@ static int recv_all(struct tern_link *link, void *buf, size_t len,
 			return -ECONNRESET;
 		link->bytes_in += rc;
 		got += rc;
-		if (deadline && got < len)
+		/* once only, or a peer could hold us with a byte now and then */
+		if (deadline && got < len && !extended) {
 			deadline = now_ms() + STALL_MS;
+			extended = true;
+		}
 	}
 	return 0;
 }
@@ -482,8 +503,15 @@ int tern_link_socket_options(int fd)
 	return 0;
 }
 
-static int parse_addr(const char *addr, unsigned int port,
-		      struct sockaddr_storage *ss, socklen_t *len)
+/**
+ * tern_link_addr() - a socket address out of its text
+ * @addr: numeric
+ * @port: TCP port
+ * @ss: filled
+ * @len: its length
+ */
+int tern_link_addr(const char *addr, unsigned int port,
+		   struct sockaddr_storage *ss, socklen_t *len)
 {
 	struct sockaddr_in6 *in6 = (void *)ss;
 	struct sockaddr_in *in = (void *)ss;
@@ -548,7 +576,7 @@ int tern_link_connect(const char *addr, unsigned int port, int cancel,
 	socklen_t len;
 	int fd, rc;
 
-	rc = parse_addr(addr, port, &ss, &len);
+	rc = tern_link_addr(addr, port, &ss, &len);
 	if (rc)
 		return rc;
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -12,6 +12,7 @@
 #include <liburing.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <tern/wire.h>
 
@@ -36,6 +37,8 @@ struct tern_link {
 /** tern_link_init() - take ownership of the connected socket @fd */
 int tern_link_init(struct tern_link *link, int fd, int cancel);
 void tern_link_fini(struct tern_link *link);
+/** tern_link_release() - close the lane but keep its socket, which is returned */
+int tern_link_release(struct tern_link *link);
 
 /** tern_link_sendv() - one message; @iov[0] is free for the header, payload from [1] */
 int tern_link_sendv(struct tern_link *link, unsigned int type,
@@ -64,6 +67,10 @@ int tern_link_expect(struct tern_link *link, unsigned int type, void *payload,
  */
 int tern_link_connect(const char *addr, unsigned int port, int cancel,
 		      unsigned int timeout_ms);
+
+/** tern_link_addr() - a socket address out of its text */
+int tern_link_addr(const char *addr, unsigned int port,
+		   struct sockaddr_storage *ss, socklen_t *len);
 
 /** tern_link_socket_options() - Nagle off, keepalive and TCP_USER_TIMEOUT so that a
  * dead peer is noticed within some seconds
