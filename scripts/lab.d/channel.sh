@@ -13,7 +13,7 @@ open_channel()
 	local host=$1
 
 	channel_open "$host" && return 0
-	rm -f "$STATE/$host.ssh"
+	rm -f "${STATE:?}/$host.ssh"
 	in_netns ssh -F /dev/null -fNM -S "$STATE/$host.ssh" -i "$IMAGE/key" \
 		-o IdentitiesOnly=yes -o BatchMode=yes -o LogLevel=ERROR \
 		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
@@ -64,7 +64,12 @@ watch_session()
 		[[ -e /proc/$$ ]] || kill "$SESSION"
 		[[ -e /proc/$SESSION ]] || return 0
 	done
-	sleep "${TERN_LAB_OOPS_WAIT:-15}"
+	sleep 1
+	if host_panicked "$host"; then
+		close_channel "$host"
+	else
+		sleep "${TERN_LAB_OOPS_WAIT:-15}"
+	fi
 	kill "$SESSION"
 }
 

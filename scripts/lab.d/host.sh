@@ -21,6 +21,13 @@ host_pid()
 	echo "$pid"
 }
 
+# Its processors are halted, but QEMU is there. Serial logs go on over boots.
+host_panicked()
+{
+	tail -c "+$(($(cat "$STATE/$1.boot" 2>/dev/null || echo 0) + 1))" "$STATE/$1.serial" 2>/dev/null |
+		grep -aqF 'Kernel panic - not syncing'
+}
+
 lab_hosts()
 {
 	cat "$STATE/hosts" 2>/dev/null || true
@@ -37,6 +44,7 @@ need_running()
 {
 	need_host "$1"
 	host_pid "$1" >/dev/null || die "host $1 is off; start it with: scripts/lab power-on $1"
+	! host_panicked "$1" || die "host $1 has panicked (scripts/lab log $1); scripts/lab up boots it again"
 }
 
 accel_options()
@@ -54,8 +62,10 @@ start_host()
 {
 	local host=$1 number mem=${TERN_LAB_MEM:-2560M} disk=$DISKS/$1.qcow2 accel
 
+	! host_panicked "$host" || stop_host "$host"
 	host_pid "$host" >/dev/null && return 0
 	rm -f "$STATE/$host."{pid,qmp}
+	stat -c %s "$STATE/$host.serial" 2>/dev/null >"$STATE/$host.boot" || echo 0 >"$STATE/$host.boot"
 	number=$(host_number "$host")
 	[[ $host == fs ]] && mem=512M
 
@@ -63,7 +73,7 @@ start_host()
 	# the page cache then, so cache=unsafe keeps a real disk's promises.
 	[[ -e $disk ]] || qemu-img create -q -f qcow2 -F raw -b "$IMAGE/root.img" "$disk"
 	make_taps "$host"
-	read -ra accel < <(accel_options "$ACCEL")
+	read -ra accel < <(accel_options "${ACCEL:?}")
 	in_netns qemu-system-x86_64 -name "tern-$LAB-$host" \
 		"${accel[@]}" -machine pc,usb=off -smp 2 -m "$mem" \
 		-nodefaults -no-user-config -display none -no-reboot \

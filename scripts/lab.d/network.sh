@@ -99,14 +99,14 @@ set_link()
 	esac
 }
 
-# netem HOST off | ARGS of tc-netem. Acts on what the host receives; for both
-# ways of a pair, set it on both hosts.
+# netem HOST off | ARGS of tc-netem. In the host, on what it sends: the machine's
+# own kernel may lack netem, Debian's has it. For both ways of a pair, set both.
 set_netem()
 {
 	local host=$1
 	shift
-	in_netns tc qdisc del dev "$host-data" root 2>/dev/null || true
-	[[ ${1:-} == off ]] || in_netns tc qdisc add dev "$host-data" root netem "$@"
+	remote "$host" 'tc qdisc del dev eth0 root 2>/dev/null || true' </dev/null
+	[[ ${1:-} == off ]] || remote "$host" "tc qdisc add dev eth0 root netem $*" </dev/null
 }
 
 start_pcap()
@@ -114,8 +114,9 @@ start_pcap()
 	local file=$1 pid=$STATE/pcap.pid
 
 	[[ ! -e $pid ]] || die "already capturing; first: scripts/lab pcap stop"
-	# -U: each packet is written at once, so the file is whole at any time.
-	in_netns tcpdump -i data -s 0 -U -Z root -w "$file" </dev/null >"$STATE/pcap.log" 2>&1 8>&- &
+	# Each packet is read and written at once, so the file is whole at any time.
+	# Not through in_netns: $! must be tcpdump itself.
+	nsenter --net="/run/netns/$NETNS" -- tcpdump --immediate-mode -i data -U -Z root -w "$file" </dev/null >"$STATE/pcap.log" 2>&1 8>&- &
 	echo $! >"$pid"
 	wait_for 10 grep -q 'listening on' "$STATE/pcap.log" || {
 		stop_pcap
