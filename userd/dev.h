@@ -26,6 +26,7 @@ int tern_dev_park(int dev, unsigned int timeout_ms, struct tern_park *park,
 		  struct tern_why *why);
 /* @len: in: size of @buf; out: used */
 int tern_dev_capture(int dev, void *buf, size_t *len, struct tern_why *why);
+int tern_dev_thaw(int dev);
 int tern_dev_sent(int dev);
 int tern_dev_commit(int dev, void *buf, size_t *len, struct tern_why *why);
 int tern_dev_load(int dev, const void *buf, size_t len, struct tern_why *why);

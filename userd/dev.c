@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/tern from user space: every ioctl is one function here, so that sizes,
+ * sentence buffers and the errno convention are handled once. Owns nothing;
+ * handles belong to the callers. No locks; the kernel serialises what must be.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "dev.h"
+
+/**
+ * tern_why_set() - format a sentence into @why, unless one is there already
+ * @why: may be NULL
+ * @err: negative errno that the sentence explains
+ * @fmt: printf(3)
+ *
+ * The first sentence is the one nearest to the cause, so it stays.
+ *
+ * Return: @err, so that a caller can say "return tern_why_set(…)".
+ */
+int tern_why_set(struct tern_why *why, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!why || why->text[0])
+		return err;
+	va_start(args, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, args);
+	va_end(args);
+	return err;
+}
+
+static int call(int dev, unsigned long nr, void *arg)
+{
+	int ret;
+
+	do {
+		ret = ioctl(dev, nr, arg);
+	} while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : ret;
+}
+
+/* The kernel writes into @text; the caller's sentence, if any, goes first. */
+static void take_why(struct tern_why *why, const char *text, int err)
+{
+	if (err < 0 && text[0])
+		tern_why_set(why, err, "%.*s", TERN_WHY_LEN - 1, text);
+}
+
+/**
+ * tern_dev_open() - a new handle
+ *
+ * Return: the descriptor, close-on-exec, or negative errno (-ENOENT, -ENODEV:
+ * the module is not loaded).
+ */
+int tern_dev_open(void)
+{
+	int fd = open("/dev/tern", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/** tern_dev_info() - what the module and this processor can do */
+int tern_dev_info(int dev, struct tern_info *info)
+{
+	info->size = sizeof(*info);
+	return call(dev, TERN_IOC_INFO, info);
+}
+
+/** tern_dev_serve() - be this host's daemon; @hosts is an array of names */
+int tern_dev_serve(int dev, const char *self, const char *hosts, unsigned int nr)
+{
+	struct tern_serve serve = {
+		.size = sizeof(serve),
+		.nr_hosts = nr,
+		.hosts = (unsigned long)hosts,
+	};
+
+	snprintf(serve.self, sizeof(serve.self), "%s", self);
+	return call(dev, TERN_IOC_SERVE, &serve);
+}
+
+/** tern_dev_attach() - let @dev stand for a migration */
+int tern_dev_attach(int dev, struct tern_attach *attach)
+{
+	attach->size = sizeof(*attach);
+	return call(dev, TERN_IOC_ATTACH, attach);
+}
+
+/** tern_dev_park() - stop the migrant's threads; @park receives count and time */
+int tern_dev_park(int dev, unsigned int timeout_ms, struct tern_park *park,
+		  struct tern_why *why)
+{
+	char text[TERN_WHY_LEN] = "";
+	int err;
+
+	memset(park, 0, sizeof(*park));
+	park->size = sizeof(*park);
+	park->timeout_ms = timeout_ms;
+	park->why = (unsigned long)text;
+	park->why_len = sizeof(text);
+	err = call(dev, TERN_IOC_PARK, park);
+	take_why(why, text, err);
+	return err;
+}
+
+static int image_io(int dev, unsigned long nr, void *buf, size_t *len,
+		    struct tern_why *why)
+{
+	char text[TERN_WHY_LEN] = "";
+	struct tern_image_io io = {
+		.size = sizeof(io),
+		.buf = (unsigned long)buf,
+		.len = *len,
+		.why = (unsigned long)text,
+		.why_len = sizeof(text),
+	};
+	int err = call(dev, nr, &io);
+
+	take_why(why, text, err);
+	if (err >= 0)
+		*len = io.len;
+	return err;
+}
+
+/** tern_dev_capture() - the parked migrant's image; -ENOSPC: larger buffer */
+int tern_dev_capture(int dev, void *buf, size_t *len, struct tern_why *why)
+{
+	return image_io(dev, TERN_IOC_CAPTURE, buf, len, why);
+}
+
+/** tern_dev_sent() - PARKED to DOUBT, just before the blast can leave */
+int tern_dev_sent(int dev)
+{
+	return call(dev, TERN_IOC_SENT, NULL);
+}
+
+/** tern_dev_thaw() - PARKED to REQUESTED: threads run on, to be parked again */
+int tern_dev_thaw(int dev)
+{
+	return call(dev, TERN_IOC_THAW, NULL);
+}
+
+/** tern_dev_commit() - end the parked tasks; late signals come back in @buf */
+int tern_dev_commit(int dev, void *buf, size_t *len, struct tern_why *why)
+{
+	return image_io(dev, TERN_IOC_COMMIT, buf, len, why);
+}
+
+/** tern_dev_load() - THREAD objects for the waiting shell */
+int tern_dev_load(int dev, const void *buf, size_t len, struct tern_why *why)
+{
+	return image_io(dev, TERN_IOC_LOAD, (void *)buf, &len, why);
+}
+
+/** tern_dev_resume() - LOADED to PAGING: the migrant runs */
+int tern_dev_resume(int dev)
+{
+	return call(dev, TERN_IOC_RESUME, NULL);
+}
+
+/** tern_dev_release() - to INDEPENDENT, on either side */
+int tern_dev_release(int dev)
+{
+	return call(dev, TERN_IOC_RELEASE, NULL);
+}
+
+/**
+ * tern_dev_fail() - end a migration that has not happened, or is lost
+ * @dev: handle
+ * @flags: TERN_FAIL_*
+ * @err: negative errno that told so
+ * @why: sentence for status and events; may be NULL or empty
+ */
+int tern_dev_fail(int dev, unsigned int flags, int err, const struct tern_why *why)
+{
+	struct tern_fail fail = {
+		.size = sizeof(fail),
+		.flags = flags,
+		.err = err < 0 ? -err : err,
+	};
+
+	snprintf(fail.why, sizeof(fail.why), "%s",
+		 why && why->text[0] ? why->text : strerror(fail.err));
+	return call(dev, TERN_IOC_FAIL, &fail);
+}
+
+/** tern_dev_read_pages() - pages of the parked or committed migrant */
+int tern_dev_read_pages(int dev, __u64 addr, unsigned int nr, void *buf,
+			__u64 *present)
+{
+	struct tern_read_pages read = {
+		.size = sizeof(read),
+		.nr = nr,
+		.addr = addr,
+		.buf = (unsigned long)buf,
+	};
+	int err = call(dev, TERN_IOC_READ_PAGES, &read);
+
+	if (err < 0)
+		return err;
+	*present = read.present;
+	return read.nr;
+}
+
+/** tern_dev_report() - put the migration's figures where everybody sees them */
+int tern_dev_report(int dev, const struct tern_report *report)
+{
+	struct tern_report_io io = {
+		.size = sizeof(io),
+		.report = *report,
+	};
+
+	return call(dev, TERN_IOC_REPORT, &io);
+}
+
+/** tern_dev_keep() - leave @fd with the migration under @key */
+int tern_dev_keep(int dev, unsigned int key, int fd)
+{
+	struct tern_keep keep = { .size = sizeof(keep), .key = key, .fd = fd };
+
+	return call(dev, TERN_IOC_KEEP, &keep);
+}
+
+/** tern_dev_kept() - get back what was left under @key; a new descriptor */
+int tern_dev_kept(int dev, unsigned int key)
+{
+	struct tern_keep keep = { .size = sizeof(keep), .key = key, .fd = -1 };
+	int err = call(dev, TERN_IOC_KEPT, &keep);
+
+	return err < 0 ? err : keep.fd;
+}
+
+/** tern_dev_uffd_read() - events of one address space, or of the log */
+int tern_dev_uffd_read(int dev, struct tern_uffd_read *read)
+{
+	read->size = sizeof(*read);
+	return call(dev, TERN_IOC_UFFD_READ, read);
+}
+
+/** tern_dev_learn() - show the module a blocked template thread */
+int tern_dev_learn(int dev, int tid)
+{
+	struct tern_learn learn = { .size = sizeof(learn), .tid = tid };
+
+	return call(dev, TERN_IOC_LEARN, &learn);
+}

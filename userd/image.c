@@ -1,0 +1,720 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Images in memory: the check that everything else relies on, the walk, and
+ * adding objects. The check is strict on purpose: what it lets through is later
+ * used without a second look, as lengths, counts, addresses and references.
+ * Pure logic: no system calls but malloc, no locks, no state beside the image.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "dev.h"
+#include "image.h"
+
+#define PAGE		4096ULL
+#define ADDR_MIN	0x1000ULL
+#define ADDR_MAX	0x7ffffffff000ULL
+#define FD_MAX		1048576
+#define XSTATE_MAX	65536U
+#define AUXV_MAX	4096U
+#define GROUPS_MAX	65536U
+#define PIPE_CAPACITY	(32U << 20)
+#define LOW_BITS(n)	((1ULL << (n)) - 1)
+
+struct kind {
+	const char *name;
+	size_t fixed;
+	unsigned int most;
+};
+
+static const struct kind kinds[__TERN_OBJ_MAX] = {
+#define X(obj, id, type, max) [id] = { #obj, sizeof(type), max },
+	TERN_OBJECTS(X)
+#undef X
+};
+
+/**
+ * struct check - what one run of the check has seen so far
+ * @why: sentence
+ * @index: of the object that is looked at
+ * @count: objects by type
+ * @task: the TASK object
+ * @vma_end: end of the last mapping
+ * @descs: DESC objects by id - 1
+ * @nr_descs: how many
+ * @fds: bit per descriptor number
+ * @tids: of the THREAD objects
+
+ * @pipes: pipe numbers of the PIPE objects
+ */
+struct check {
+	struct tern_why *why;
+	unsigned int index;
+	unsigned int count[__TERN_OBJ_MAX];
+	const struct tern_obj_task *task;
+	__u64 vma_end;
+	const struct tern_obj_desc **descs;
+	unsigned int nr_descs;
+	__u8 *fds;
+	__s32 *tids;
+	__u32 *pipes;
+};
+
+static int bad(struct check *c, const struct tern_obj *obj, const char *what)
+{
+	return tern_why_set(c->why, -EBADMSG,
+			    "the image is malformed: object %u (%s): %s; both hosts must run the same version of Tern",
+			    c->index, obj && obj->type < __TERN_OBJ_MAX && kinds[obj->type].name ?
+			    kinds[obj->type].name : "unknown", what);
+}
+
+static size_t pad8(size_t len)
+{
+	return (len + 7) & ~(size_t)7;
+}
+
+static bool is_zero(const void *buf, size_t len)
+{
+	const char *p = buf;
+
+	while (len--)
+		if (*p++)
+			return false;
+	return true;
+}
+
+/* A whole path: absolute, ended by the only NUL, filling its place exactly. */
+static bool is_path(const char *path, size_t len)
+{
+	return len >= 2 && len <= TERN_PATH_MAX && path[0] == '/' &&
+	       strnlen(path, len) == len - 1;
+}
+
+/**
+ * tern_obj_tail() - what stands behind the fixed payload of the object's type
+ * @obj: an object of a checked image, of a known type
+ * @len: out: bytes of it
+ */
+const void *tern_obj_tail(const struct tern_obj *obj, size_t *len)
+{
+	size_t head = sizeof(*obj) + kinds[obj->type].fixed;
+
+	*len = obj->len - head;
+	return (const char *)obj + head;
+}
+
+/** tern_image_next() - the object after @obj (NULL: the first), NULL at the end */
+const struct tern_obj *tern_image_next(const struct tern_image *image,
+				       const struct tern_obj *obj)
+{
+	const char *next = obj ? (const char *)obj + pad8(obj->len) : image->data;
+
+	if (next >= (const char *)image->data + image->len)
+		return NULL;
+	return (const struct tern_obj *)next;
+}
+
+/** tern_image_find() - next object of @type after @after (NULL: from the start) */
+const struct tern_obj *tern_image_find(const struct tern_image *image,
+				       unsigned int type,
+				       const struct tern_obj *after)
+{
+	const struct tern_obj *obj = after;
+
+	while ((obj = tern_image_next(image, obj)))
+		if (obj->type == type)
+			return obj;
+	return NULL;
+}
+
+/* ---- one check per type ------------------------------------------------ */
+
+static int check_task(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_task *t = tern_obj_payload(obj);
+	size_t len;
+	const char *exe = tern_obj_tail(obj, &len);
+	unsigned int i;
+
+	if (t->pid < 2)
+		return bad(c, obj, "impossible pid");
+	if (!t->nr_threads || t->nr_threads > TERN_THREADS_MAX)
+		return bad(c, obj, "impossible number of threads");
+	if (t->umask & ~0777U || t->no_new_privs > 1 || t->dumpable > 2 ||
+	    t->is_session_leader > 1 || t->is_group_leader > 1 ||
+	    t->child_subreaper > 1 || t->exit_signal > 64)
+		return bad(c, obj, "a field is out of range");
+	if (t->reserved || t->reserved2)
+		return bad(c, obj, "a reserved field is not zero");
+	for (i = 0; i < 16; i++)
+		if (t->rlim_cur[i] > t->rlim_max[i])
+			return bad(c, obj, "a soft limit above its hard limit");
+	if (strnlen(t->comm, sizeof(t->comm)) == sizeof(t->comm))
+		return bad(c, obj, "a name without its end");
+	if (len != t->exe || !is_path(exe, len))
+		return bad(c, obj, "bad path of the executable");
+	c->task = t;
+	return 0;
+}
+
+static int check_mm(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_mm *mm = tern_obj_payload(obj);
+	const __u64 *field = &mm->start_code;
+	size_t len;
+	unsigned int i;
+
+	tern_obj_tail(obj, &len);
+	for (i = 0; i < 12; i++)
+		if (field[i] > ADDR_MAX)
+			return bad(c, obj, "an address beyond user space");
+	if (mm->start_code > mm->end_code || mm->start_data > mm->end_data ||
+	    mm->start_brk > mm->brk || mm->arg_start > mm->arg_end ||
+	    mm->env_start > mm->env_end)
+		return bad(c, obj, "a range that ends before it starts");
+	if (mm->mmap_base % PAGE || mm->vdso % PAGE || mm->vdso >= ADDR_MAX)
+		return bad(c, obj, "an address that is no page's");
+	if (mm->reserved)
+		return bad(c, obj, "a reserved field is not zero");
+	if (len != mm->auxv || len > AUXV_MAX || len % 8)
+		return bad(c, obj, "bad auxiliary vector");
+	return 0;
+}
+
+static int check_vma(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_vma *v = tern_obj_payload(obj);
+	size_t len;
+	const char *path = tern_obj_tail(obj, &len);
+
+	if (v->start % PAGE || v->end % PAGE || v->start < ADDR_MIN ||
+	    v->end > ADDR_MAX || v->start >= v->end)
+		return bad(c, obj, "impossible address range");
+	if (v->start < c->vma_end)
+		return bad(c, obj, "mappings overlap or are out of order");
+	c->vma_end = v->end;
+	if (v->prot & ~(__u32)(PROT_READ | PROT_WRITE | PROT_EXEC) ||
+	    v->flags & ~TERN_VMA_FLAGS_ALL)
+		return bad(c, obj, "unknown protection or flag");
+	if (v->pgoff > LOW_BITS(51) - (v->end - v->start) / PAGE)
+		return bad(c, obj, "impossible offset in the file");
+	switch (v->kind) {
+	case TERN_VMA_FILE:
+		if (v->flags & (TERN_VMA_GROWSDOWN | TERN_VMA_WIPEONFORK | TERN_VMA_BACKED))
+			return bad(c, obj, "a flag that does not go with a file");
+		if (len != v->path || !is_path(path, len))
+			return bad(c, obj, "bad path of a mapped file");
+		if (v->flags & TERN_VMA_SHARED && v->prot & PROT_WRITE)
+			return bad(c, obj, "shared and writable");
+		return 0;
+	case TERN_VMA_ANON:
+		if (v->flags & TERN_VMA_SHARED)
+			return bad(c, obj, "anonymous and shared");
+		break;
+	case TERN_VMA_VDSO:
+	case TERN_VMA_VVAR:
+		if (v->flags & (TERN_VMA_SHARED | TERN_VMA_GROWSDOWN | TERN_VMA_BACKED))
+			return bad(c, obj, "a flag that does not go with the vDSO");
+		break;
+	default:
+		return bad(c, obj, "unknown kind of mapping");
+	}
+	/* a private copy of a file may still say where it came from */
+	if (len != v->path || (len && !is_path(path, len)))
+		return bad(c, obj, "bad path");
+	return 0;
+}
+
+static int check_creds(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_creds *cr = tern_obj_payload(obj);
+	const __u32 *groups;
+	unsigned int i;
+	size_t len;
+
+	groups = tern_obj_tail(obj, &len);
+	if (cr->nr_groups > GROUPS_MAX || len != cr->nr_groups * sizeof(__u32))
+		return bad(c, obj, "bad list of groups");
+	for (i = 0; i < 4; i++)
+		if (cr->uid[i] == ~0U || cr->gid[i] == ~0U)
+			return bad(c, obj, "an invalid user or group");
+	for (i = 0; i < cr->nr_groups; i++)
+		if (groups[i] == ~0U)
+			return bad(c, obj, "an invalid group");
+	for (i = 0; i < 5; i++)
+		if (cr->cap[i] & ~LOW_BITS(63))
+			return bad(c, obj, "an impossible capability");
+	if (cr->cap[2] & ~cr->cap[1])
+		return bad(c, obj, "effective capabilities that are not permitted");
+	if (cr->cap[4] & ~(cr->cap[0] & cr->cap[1]))
+		return bad(c, obj, "ambient capabilities that are not permitted and inheritable");
+	if (cr->securebits & ~0xffU)
+		return bad(c, obj, "unknown securebits");
+	return 0;
+}
+
+static int check_sigactions(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_sigactions *s = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len)
+		return bad(c, obj, "too long");
+	if (s->action[8].handler || s->action[18].handler)
+		return bad(c, obj, "SIGKILL and SIGSTOP cannot be handled");
+	return 0;
+}
+
+static int check_signal(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_signal *s = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len)
+		return bad(c, obj, "too long");
+	if (!s->signo || s->signo > 64 || s->signo == 9 || s->signo == 19)
+		return bad(c, obj, "a signal that cannot wait");
+	if (s->tid < 0)
+		return bad(c, obj, "impossible thread");
+	return 0;
+}
+
+static int check_fs(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_fs *fs = tern_obj_payload(obj);
+	size_t len;
+	const char *cwd = tern_obj_tail(obj, &len);
+
+	if (fs->reserved)
+		return bad(c, obj, "a reserved field is not zero");
+	if (len != fs->cwd || !is_path(cwd, len))
+		return bad(c, obj, "bad path of the working directory");
+	return 0;
+}
+
+static int check_desc_path(struct check *c, const struct tern_obj *obj,
+			   const struct tern_obj_desc *d)
+{
+	size_t len;
+	const char *path = tern_obj_tail(obj, &len);
+
+	if (len != d->path)
+		return bad(c, obj, "bad path");
+	switch (d->kind) {
+	case TERN_DESC_FILE:
+		if (!is_path(path, len))
+			return bad(c, obj, "bad path of a file");
+		if (!S_ISREG(d->mode) && !S_ISDIR(d->mode))
+			return bad(c, obj, "neither a file nor a directory");
+		return 0;
+	case TERN_DESC_DEVICE:
+		if (!is_path(path, len) || strncmp(path, "/dev/", 5))
+			return bad(c, obj, "bad path of a device");
+		if (!S_ISCHR(d->mode))
+			return bad(c, obj, "not a character device");
+		return 0;
+	default:
+		if (len && !is_path(path, len))
+			return bad(c, obj, "bad path");
+		return 0;
+	}
+}
+
+static int check_desc(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+
+	if (!d->id || d->id > kinds[TERN_OBJ_DESC].most || c->descs[d->id - 1])
+		return bad(c, obj, "the same id twice, or an impossible one");
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_NULL)
+		return bad(c, obj, "unknown kind of description");
+	if (d->owner || (d->flags & O_ACCMODE) == O_ACCMODE)
+		return bad(c, obj, "a field is out of range");
+	if (d->pos > LOW_BITS(63) || d->size > LOW_BITS(63))
+		return bad(c, obj, "impossible position or size");
+	if (!!d->pipe != (d->kind == TERN_DESC_PIPE))
+		return bad(c, obj, "a pipe's number where none belongs, or none where one does");
+	if (d->kind == TERN_DESC_PIPE && (d->flags & O_ACCMODE) == O_RDWR)
+		return bad(c, obj, "a pipe that is open for reading and writing at once");
+	c->descs[d->id - 1] = d;
+	c->nr_descs++;
+	return check_desc_path(c, obj, d);
+}
+
+static int check_fd(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_fd *f = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || f->reserved || f->cloexec > 1)
+		return bad(c, obj, "a field is out of range");
+	if (f->fd < 0 || f->fd >= FD_MAX)
+		return bad(c, obj, "impossible descriptor");
+	if (c->fds[f->fd / 8] & 1 << f->fd % 8)
+		return bad(c, obj, "the same descriptor twice");
+	c->fds[f->fd / 8] |= 1 << f->fd % 8;
+	return 0;
+}
+
+static int check_pipe(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_pipe *p = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (p->reserved || !p->pipe)
+		return bad(c, obj, "a field is out of range");
+	if (p->capacity < PAGE || p->capacity > PIPE_CAPACITY || p->capacity % PAGE)
+		return bad(c, obj, "impossible capacity");
+	if (len != p->data || p->data > p->capacity)
+		return bad(c, obj, "bad contents");
+	c->pipes[c->count[TERN_OBJ_PIPE] - 1] = p->pipe;
+	return 0;
+}
+
+static int check_epoll(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_epoll *e = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || e->reserved || e->fd < 0 || e->fd >= FD_MAX)
+		return bad(c, obj, "a field is out of range");
+	return 0;
+}
+
+static int check_thread(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_thread *t = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (t->tid < 2 || t->nice < -20 || t->nice > 19)
+		return bad(c, obj, "a field is out of range");
+	if (t->reserved || t->restore_mask > 1 || t->restart >= __TERN_RESTART_MAX)
+		return bad(c, obj, "a field is out of range");
+	if (strnlen(t->comm, sizeof(t->comm)) == sizeof(t->comm))
+		return bad(c, obj, "a name without its end");
+	if (len != t->xstate || len > XSTATE_MAX)
+		return bad(c, obj, "bad extended state");
+	c->tids[c->count[TERN_OBJ_THREAD] - 1] = t->tid;
+	return 0;
+}
+
+static int check_end(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_end *end = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || end->reserved || end->objects != c->index + 1)
+		return bad(c, obj, "wrong count of objects");
+	return 0;
+}
+
+static int check_payload(struct check *c, const struct tern_obj *obj)
+{
+	switch (obj->type) {
+	case TERN_OBJ_TASK: return check_task(c, obj);
+	case TERN_OBJ_MM: return check_mm(c, obj);
+	case TERN_OBJ_VMA: return check_vma(c, obj);
+	case TERN_OBJ_CREDS: return check_creds(c, obj);
+	case TERN_OBJ_SIGACTIONS: return check_sigactions(c, obj);
+	case TERN_OBJ_SIGNAL: return check_signal(c, obj);
+	case TERN_OBJ_FS: return check_fs(c, obj);
+	case TERN_OBJ_DESC: return check_desc(c, obj);
+	case TERN_OBJ_FD: return check_fd(c, obj);
+	case TERN_OBJ_PIPE: return check_pipe(c, obj);
+	case TERN_OBJ_EPOLL: return check_epoll(c, obj);
+	case TERN_OBJ_THREAD: return check_thread(c, obj);
+	case TERN_OBJ_END: return check_end(c, obj);
+	default: return bad(c, obj, "unknown type");
+	}
+}
+
+/* ---- what one object says about another --------------------------------- */
+
+static int compare_s32(const void *a, const void *b)
+{
+	__s32 x = *(const __s32 *)a, y = *(const __s32 *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int compare_u32(const void *a, const void *b)
+{
+	__u32 x = *(const __u32 *)a, y = *(const __u32 *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int relate_counts(struct check *c)
+{
+	static const unsigned int once[] = {
+		TERN_OBJ_TASK, TERN_OBJ_MM, TERN_OBJ_CREDS, TERN_OBJ_FS,
+		TERN_OBJ_SIGACTIONS, TERN_OBJ_END,
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(once) / sizeof(once[0]); i++)
+		if (c->count[once[i]] != 1)
+			return tern_why_set(c->why, -EBADMSG,
+					    "the image is malformed: %s is missing",
+					    kinds[once[i]].name);
+	if (c->count[TERN_OBJ_THREAD] != c->task->nr_threads)
+		return bad(c, NULL, "the number of threads is not that of the task");
+	return 0;
+}
+
+static int relate_threads(struct check *c)
+{
+	unsigned int i, n = c->count[TERN_OBJ_THREAD];
+
+	qsort(c->tids, n, sizeof(*c->tids), compare_s32);
+	for (i = 1; i < n; i++)
+		if (c->tids[i] == c->tids[i - 1])
+			return bad(c, NULL, "the same thread twice");
+	if (!bsearch(&c->task->pid, c->tids, n, sizeof(*c->tids), compare_s32))
+		return bad(c, NULL, "no thread is the leader");
+	return 0;
+}
+
+/* As many as there are, and each other than the rest: then they are 1 to n. */
+static int relate_descs(struct check *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nr_descs; i++)
+		if (!c->descs[i])
+			return bad(c, NULL, "ids of descriptions have gaps");
+	return 0;
+}
+
+static int relate_pipes(struct check *c)
+{
+	unsigned int i, n = c->count[TERN_OBJ_PIPE];
+
+	qsort(c->pipes, n, sizeof(*c->pipes), compare_u32);
+	for (i = 1; i < n; i++)
+		if (c->pipes[i] == c->pipes[i - 1])
+			return bad(c, NULL, "the same pipe twice");
+	for (i = 0; i < c->nr_descs; i++)
+		if (c->descs[i]->pipe &&
+		    !bsearch(&c->descs[i]->pipe, c->pipes, n, sizeof(*c->pipes), compare_u32))
+			return bad(c, NULL, "an end of a pipe that is not in the image");
+	return 0;
+}
+
+/* References, once every object is known. */
+static int relate(struct check *c, const struct tern_image *image)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = tern_image_next(image, obj))) {
+		const struct tern_obj_fd *f = tern_obj_payload(obj);
+		const struct tern_obj_epoll *e = tern_obj_payload(obj);
+		const struct tern_obj_signal *s = tern_obj_payload(obj);
+
+		if (obj->type == TERN_OBJ_FD && (!f->desc || f->desc > c->nr_descs))
+			return bad(c, obj, "a descriptor of nothing");
+		if (obj->type == TERN_OBJ_SIGNAL && s->tid &&
+		    !bsearch(&s->tid, c->tids, c->count[TERN_OBJ_THREAD],
+			     sizeof(*c->tids), compare_s32))
+			return bad(c, obj, "a signal for an unknown thread");
+		if (obj->type != TERN_OBJ_EPOLL)
+			continue;
+		if (!e->desc || e->desc > c->nr_descs ||
+		    c->descs[e->desc - 1]->kind != TERN_DESC_EPOLL)
+			return bad(c, obj, "a registration with something that is not an epoll");
+		if (!(c->fds[e->fd / 8] & 1 << e->fd % 8))
+			return bad(c, obj, "a registration of a descriptor that is not open");
+	}
+	return 0;
+}
+
+/* ---- the check as a whole ------------------------------------------------ */
+
+/* Header of the object at @data, of which @left bytes are there. */
+static int check_header(struct check *c, const struct tern_obj *obj, size_t left)
+{
+	const struct kind *kind;
+
+	if (left < sizeof(*obj))
+		return bad(c, NULL, "cut off");
+	if (obj->len < sizeof(*obj) || obj->len > left || pad8(obj->len) > left)
+		return bad(c, obj, "impossible length");
+	if (obj->reserved || obj->flags & ~TERN_OBJ_MAY_SKIP)
+		return bad(c, obj, "a reserved field is not zero");
+	if (!is_zero((const char *)obj + obj->len, pad8(obj->len) - obj->len))
+		return bad(c, obj, "padding is not zero");
+	if (!obj->type || obj->type >= __TERN_OBJ_MAX) {
+		if (obj->flags & TERN_OBJ_MAY_SKIP)
+			return 0;
+		return bad(c, obj, "unknown type");
+	}
+	kind = &kinds[obj->type];
+	if (obj->version != TERN_OBJ_VERSION)
+		return bad(c, obj, "unknown version");
+	if (obj->len - sizeof(*obj) < kind->fixed)
+		return bad(c, obj, "too short");
+	if (++c->count[obj->type] > kind->most)
+		return bad(c, obj, "too many of this type");
+	return 0;
+}
+
+static int check_objects(struct check *c, const struct tern_image *image)
+{
+	size_t done = 0;
+	bool ended = false;
+
+	for (c->index = 0; done < image->len; c->index++) {
+		const struct tern_obj *obj = (const void *)((const char *)image->data + done);
+		int err = check_header(c, obj, image->len - done);
+
+		if (err)
+			return err;
+		if (ended)
+			return bad(c, obj, "something stands behind the end");
+		if (obj->type && obj->type < __TERN_OBJ_MAX)
+			err = check_payload(c, obj);
+		if (err)
+			return err;
+		ended = obj->type == TERN_OBJ_END;
+		done += pad8(obj->len);
+	}
+	return ended ? 0 : bad(c, NULL, "cut off");
+}
+
+/**
+ * tern_image_check() - is this a whole, sound image?
+ * @image: data aligned to 8; everything behind it may come from a peer
+ * @why: receives a sentence
+ *
+ * Return: 0, -EBADMSG, or -ENOMEM.
+ */
+int tern_image_check(const struct tern_image *image, struct tern_why *why)
+{
+	struct check c = { .why = why };
+	int err;
+
+	if (!image->data || !image->len || image->len > TERN_IMAGE_MAX || image->len % 8 ||
+	    (unsigned long)image->data % 8)
+		return tern_why_set(why, -EBADMSG,
+				    "the image is malformed: its size is impossible");
+	c.descs = calloc(kinds[TERN_OBJ_DESC].most, sizeof(*c.descs));
+	c.fds = calloc(FD_MAX / 8, 1);
+	c.tids = calloc(kinds[TERN_OBJ_THREAD].most, sizeof(*c.tids));
+	c.pipes = calloc(kinds[TERN_OBJ_PIPE].most, sizeof(*c.pipes));
+	err = -ENOMEM;
+	if (!c.descs || !c.fds || !c.tids || !c.pipes)
+		goto out;
+	err = check_objects(&c, image);
+	if (!err)
+		err = relate_counts(&c);
+	if (!err)
+		err = relate_threads(&c);
+	if (!err)
+		err = relate_descs(&c);
+	if (!err)
+		err = relate_pipes(&c);
+	if (!err)
+		err = relate(&c, image);
+out:
+	free(c.pipes);
+	free(c.tids);
+	free(c.fds);
+	free(c.descs);
+	return err;
+}
+
+/* ---- adding ---------------------------------------------------------------- */
+
+static int reserve(struct tern_image *image, size_t more)
+{
+	size_t size = image->size ? image->size : 65536;
+	void *data;
+
+	if (more > TERN_IMAGE_MAX || image->len + more > TERN_IMAGE_MAX)
+		return -E2BIG;
+	while (size < image->len + more)
+		size *= 2;
+	if (size == image->size)
+		return 0;
+	data = realloc(image->data, size);
+	if (!data)
+		return -ENOMEM;
+	image->data = data;
+	image->size = size;
+	return 0;
+}
+
+/* The END object, if the image has one yet: it is always the last. */
+static struct tern_obj *find_end(const struct tern_image *image)
+{
+	size_t len = sizeof(struct tern_obj) + sizeof(struct tern_obj_end);
+	struct tern_obj *end;
+
+	if (image->len < len)
+		return NULL;
+	end = (void *)((char *)image->data + image->len - len);
+	return end->type == TERN_OBJ_END && end->len == len && !end->flags ? end : NULL;
+}
+
+/**
+ * tern_image_add() - append an object before END, or at the end of an image
+ * that has none yet
+ * @image: its buffer grows when need be
+ * @type: enum tern_obj_type
+ * @payload: the fixed part
+ * @payload_len: its size
+ * @tail: what follows; may be NULL
+ * @tail_len: its size
+ *
+ * Return: 0, -E2BIG, -ENOMEM.
+ */
+int tern_image_add(struct tern_image *image, unsigned int type,
+		   const void *payload, size_t payload_len,
+		   const void *tail, size_t tail_len)
+{
+	size_t len = sizeof(struct tern_obj) + payload_len + tail_len;
+	struct tern_obj head = { .type = type, .version = TERN_OBJ_VERSION, .len = len };
+	struct tern_obj *end;
+	char *at;
+	int err;
+
+	if (payload_len > TERN_IMAGE_MAX || tail_len > TERN_IMAGE_MAX)
+		return -E2BIG;
+	err = reserve(image, pad8(len));
+	if (err)
+		return err;
+	at = (char *)image->data + image->len;
+	end = find_end(image);
+	if (end) {
+		((struct tern_obj_end *)(end + 1))->objects++;
+		at = (char *)end;
+		memmove(at + pad8(len), at, end->len);
+	}
+	memset(at, 0, pad8(len));
+	memcpy(at, &head, sizeof(head));
+	if (payload_len)
+		memcpy(at + sizeof(head), payload, payload_len);
+	if (tail_len)
+		memcpy(at + sizeof(head) + payload_len, tail, tail_len);
+	image->len += pad8(len);
+	return 0;
+}
+
+/** tern_image_free() - give the buffer back */
+void tern_image_free(struct tern_image *image)
+{
+	free(image->data);
+	memset(image, 0, sizeof(*image));
+}
