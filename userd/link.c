@@ -127,20 +127,25 @@ static int wait_cqe(struct tern_link *link, __u64 deadline, struct io_uring_cqe 
 	return io_uring_wait_cqe_timeout(&link->ring, cqe, &ts);
 }
 
+/* Start the operation that has just been prepared. */
+static int submit(struct tern_link *link)
+{
+	int rc = arm(link);
+
+	if (!rc)
+		rc = io_uring_submit(&link->ring);
+	return rc < 0 ? rc : 0;
+}
+
 /*
- * Run the operation that has just been prepared to its end, whatever comes
- * between. Returns its result, also when less than all of it was done before a
- * cancellation or the @deadline; -ECANCELED and -ETIMEDOUT when nothing was.
+ * See the operation in flight to its end, whatever comes between. Returns its
+ * result, also when less than all of it was done before a cancellation or the
+ * @deadline; -ECANCELED and -ETIMEDOUT when nothing was.
  */
-static int run(struct tern_link *link, __u64 deadline)
+static int reap(struct tern_link *link, __u64 deadline)
 {
 	int why = 0, rc;
 
-	rc = arm(link);
-	if (!rc)
-		rc = io_uring_submit(&link->ring);
-	if (rc < 0)
-		return rc;
 	for (;;) {
 		struct io_uring_cqe *cqe;
 		__u64 data;
@@ -176,9 +181,7 @@ static int run(struct tern_link *link, __u64 deadline)
 				rc = undo(link);
 			}
 		} else {
-			rc = arm(link);
-			if (!rc)
-				rc = io_uring_submit(&link->ring);
+			rc = submit(link);
 		}
 		if (rc < 0)
 			return rc;
@@ -224,6 +227,7 @@ void tern_link_fini(struct tern_link *link)
 	close(link->fd);
 	link->fd = -1;
 	link->armed = false;
+	link->broken = false;
 }
 
 /**
@@ -256,31 +260,81 @@ static void advance(struct iovec **iov, unsigned int *nr, size_t done)
 	}
 }
 
-static int send_all(struct tern_link *link, struct iovec *iov, unsigned int nr)
+/* Put the next part of the message into the ring. */
+static int send_part(struct tern_link *link)
 {
-	advance(&iov, &nr, 0);
-	while (nr) {
-		unsigned int part = nr < IOV_MAX ? nr : IOV_MAX;
-		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = part };
-		struct io_uring_sqe *sqe = io_uring_get_sqe(&link->ring);
-		int flags = MSG_NOSIGNAL | MSG_WAITALL;
-		int rc;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&link->ring);
+	int flags = MSG_NOSIGNAL | MSG_WAITALL;
 
-		if (!sqe)
-			return -ENOMEM;
-		if (part < nr)
-			flags |= MSG_MORE;
-		io_uring_prep_sendmsg(sqe, link->fd, &msg, flags);
-		io_uring_sqe_set_data64(sqe, DATA_OP);
-		rc = run(link, 0);
-		if (rc < 0)
-			return rc;
+	if (!sqe)
+		return -ENOMEM;
+	memset(&link->msg, 0, sizeof(link->msg));
+	link->msg.msg_iov = link->iov;
+	link->msg.msg_iovlen = link->nr < IOV_MAX ? link->nr : IOV_MAX;
+	if (link->msg.msg_iovlen < link->nr)
+		flags |= MSG_MORE;
+	io_uring_prep_sendmsg(sqe, link->fd, &link->msg, flags);
+	io_uring_sqe_set_data64(sqe, DATA_OP);
+	return submit(link);
+}
+
+/**
+ * tern_link_sendv_start() - begin to send one message
+ * @link: the lane
+ * @type: enum tern_msg_type
+ * @iov: @iov[0] is free for the header, the payload stands from [1]; used up,
+ *	and like the payload the lane's until tern_link_sendv_finish()
+ * @nr: number of @iov, the header's included
+ */
+int tern_link_sendv_start(struct tern_link *link, unsigned int type,
+			  struct iovec *iov, unsigned int nr)
+{
+	size_t len = 0;
+	unsigned int i;
+	int rc;
+
+	if (link->fd < 0 || link->broken)
+		return -ECONNRESET;
+	for (i = 1; i < nr; i++)
+		len += iov[i].iov_len;
+	if (type >= __TERN_MSG_MAX || len < fixed[type] || len > most(type))
+		return -EMSGSIZE;
+	link->head = (struct tern_wire) { .type = type, .len = len };
+	iov[0].iov_base = &link->head;
+	iov[0].iov_len = sizeof(link->head);
+	link->iov = iov;
+	link->nr = nr;
+	advance(&link->iov, &link->nr, 0);
+	rc = send_part(link);
+	link->broken = rc < 0;
+	return rc;
+}
+
+/**
+ * tern_link_sendv_finish() - wait until the message is with the network
+ * @link: the lane, after tern_link_sendv_start() has succeeded
+ *
+ * An error leaves the lane in the middle of a frame: close it.
+ */
+int tern_link_sendv_finish(struct tern_link *link)
+{
+	for (;;) {
+		int rc = reap(link, 0);
+
 		if (!rc)
-			return -ECONNRESET;
-		link->bytes_out += rc;
-		advance(&iov, &nr, rc);
+			rc = -ECONNRESET;
+		if (rc > 0) {
+			link->bytes_out += rc;
+			advance(&link->iov, &link->nr, rc);
+			if (!link->nr)
+				return 0;
+			rc = send_part(link);
+		}
+		if (rc < 0) {
+			link->broken = true;
+			return rc;
+		}
 	}
-	return 0;
 }
 
 /**
@@ -289,26 +343,13 @@ static int send_all(struct tern_link *link, struct iovec *iov, unsigned int nr)
  * @type: enum tern_msg_type
  * @iov: @iov[0] is free for the header, the payload stands from [1]; used up
  * @nr: number of @iov, the header's included
- *
- * An error leaves the lane in the middle of a frame: close it.
  */
 int tern_link_sendv(struct tern_link *link, unsigned int type,
 		    struct iovec *iov, unsigned int nr)
 {
-	struct tern_wire head = { .type = type };
-	size_t len = 0;
-	unsigned int i;
+	int rc = tern_link_sendv_start(link, type, iov, nr);
 
-	if (link->fd < 0)
-		return -ECONNRESET;
-	for (i = 1; i < nr; i++)
-		len += iov[i].iov_len;
-	if (type >= __TERN_MSG_MAX || len < fixed[type] || len > most(type))
-		return -EMSGSIZE;
-	head.len = len;
-	iov[0].iov_base = &head;
-	iov[0].iov_len = sizeof(head);
-	return send_all(link, iov, nr);
+	return rc ? rc : tern_link_sendv_finish(link);
 }
 
 /**
@@ -351,7 +392,7 @@ static int recv_all(struct tern_link *link, void *buf, size_t len,
 	bool extended = begun;
 	size_t got = 0;
 
-	if (link->fd < 0)
+	if (link->fd < 0 || link->broken)
 		return -ECONNRESET;
 	while (got < len) {
 		size_t part = len - got < INT_MAX ? len - got : INT_MAX;
@@ -362,13 +403,15 @@ static int recv_all(struct tern_link *link, void *buf, size_t len,
 			return -ENOMEM;
 		io_uring_prep_recv(sqe, link->fd, (char *)buf + got, part, MSG_WAITALL);
 		io_uring_sqe_set_data64(sqe, DATA_OP);
-		rc = run(link, deadline);
-		if (rc == -ETIMEDOUT && (got || begun))
-			return -ECONNRESET;
-		if (rc < 0)
-			return rc;
+		rc = submit(link);
 		if (!rc)
-			return -ECONNRESET;
+			rc = reap(link, deadline);
+		if (!rc || (rc == -ETIMEDOUT && (got || begun)))
+			rc = -ECONNRESET;
+		if (rc < 0) {
+			link->broken = got || begun || rc == -ECONNRESET;
+			return rc;
+		}
 		link->bytes_in += rc;
 		got += rc;
 		/* once only, or a peer could hold us with a byte now and then */

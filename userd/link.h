@@ -21,7 +21,12 @@
  * @fd: connected socket, -1 when closed
  * @cancel: eventfd that interrupts waiting, -1: none; not owned
  * @ring: for the send and recv calls of the one thread that uses the lane
- * @armed: the ring watches @cancel; private to link.c
+ * @armed: the ring watches @cancel; private to link.c, like all until @nr
+ * @broken: the lane stands in the middle of a frame and is of no more use
+ * @head: header of the message being sent
+ * @msg: argument of the send call in flight
+ * @iov: what is still to be sent
+ * @nr: number of @iov
  * @bytes_in: bytes received
  * @bytes_out: bytes sent
  */
@@ -30,6 +35,11 @@ struct tern_link {
 	int cancel;
 	struct io_uring ring;
 	bool armed;
+	bool broken;
+	struct tern_wire head;
+	struct msghdr msg;
+	struct iovec *iov;
+	unsigned int nr;
 	__u64 bytes_in;
 	__u64 bytes_out;
 };
@@ -43,6 +53,10 @@ int tern_link_release(struct tern_link *link);
 /** tern_link_sendv() - one message; @iov[0] is free for the header, payload from [1] */
 int tern_link_sendv(struct tern_link *link, unsigned int type,
 		    struct iovec *iov, unsigned int nr);
+/** tern_link_sendv_start(), _finish() - the two halves of it, to work in between */
+int tern_link_sendv_start(struct tern_link *link, unsigned int type,
+			  struct iovec *iov, unsigned int nr);
+int tern_link_sendv_finish(struct tern_link *link);
 int tern_link_send(struct tern_link *link, unsigned int type,
 		   const void *payload, size_t len);
 /** tern_link_cork() - TCP_CORK, so that a burst leaves in full segments */
