@@ -49,7 +49,6 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * @nr_descs: how many
  * @fds: bit per descriptor number
  * @tids: of the THREAD objects
-
  * @pipes: pipe numbers of the PIPE objects
  */
 struct check {

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tern-shell: a process that waits to become a migrant.
+ *
+ * A freestanding interpreter of system calls (see shell.h). It moves itself
+ * into the area, so that everything else of its address space can be replaced
+ * by the scripts that it runs, and ends in the kernel's BECOME, or dies when
+ * ternd closes the socket. It has no libc, no data, no thread-local storage,
+ * and decides nothing.
+ */
+#include <asm/unistd.h>
+#include <linux/errno.h>
+#include <linux/futex.h>
+#include <linux/mman.h>
+#include <stddef.h>
+
+#include "shell.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+extern char shell_text_start[] __attribute__((visibility("hidden")));
+extern char shell_text_end[] __attribute__((visibility("hidden")));
+void shell_start(unsigned long *stack);
+void shell_jump(void *stack, void *fn, void *arg) __attribute__((noreturn));
+long shell_clone(void *args, unsigned long size, void *fn, void *arg);
+
+static long syscall6(long nr, __u64 a, __u64 b, __u64 c, __u64 d, __u64 e, __u64 f)
+{
+	register __u64 r10 asm("r10") = d;
+	register __u64 r8 asm("r8") = e;
+	register __u64 r9 asm("r9") = f;
+	long ret;
+
+	asm volatile("syscall"
+		     : "=a"(ret)
+		     : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+static void copy(void *dst, const void *src, unsigned long len)
+{
+	asm volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(len) : : "memory");
+}
+
+static void quit(int code)
+{
+	for (;;)
+		syscall6(__NR_exit_group, code, 0, 0, 0, 0, 0);
+}
+
+static void futex_wait(__u32 *word, __u32 value)
+{
+	syscall6(__NR_futex, (__u64)word, FUTEX_WAIT, value, 0, 0, 0);
+}
+
+static void futex_wake(__u32 *word)
+{
+	syscall6(__NR_futex, (__u64)word, FUTEX_WAKE, 0x7fffffff, 0, 0, 0);
+}
+
+static void arrive(struct shell_area *area)
+{
+	__atomic_add_fetch(&area->arrived, 1, __ATOMIC_RELEASE);
+	futex_wake(&area->arrived);
+}
+
+/* All threads have run their scripts; what went wrong there goes wrong here. */
+static long gather(struct shell_area *area, __u32 nr, __u64 *where)
+{
+	__u32 seen;
+
+	while ((seen = __atomic_load_n(&area->arrived, __ATOMIC_ACQUIRE)) < nr)
+		futex_wait(&area->arrived, seen);
+	if (area->failed)
+		*where = area->failed_op;
+	return area->failed;
+}
+
+static void thread_main(struct shell_thread *thread);
+
+static long step(struct shell_area *area, const struct shell_op *op, __u64 *where)
+{
+	__u64 args[6];
+	int i;
+
+	for (i = 0; i < 6; i++)
+		args[i] = op->slots & 1 << i ? (__u64)area->slots[op->args[i]] : op->args[i];
+	switch (op->nr) {
+	case SHELL_OP_THREAD:
+		return shell_clone((void *)args[0], args[1], thread_main, (void *)args[2]);
+	case SHELL_OP_GO:
+		__atomic_store_n(&area->go, 1, __ATOMIC_RELEASE);
+		futex_wake(&area->go);
+		return 0;
+	case SHELL_OP_GATHER:
+		return gather(area, args[0], where);
+	case SHELL_OP_ARRIVE:
+		arrive(area);
+		return 0;
+	default:
+		return syscall6(op->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+	}
+}
+
+/* Run @nr steps. On error @where is the address of the step that failed. */
+static long run(struct shell_area *area, __u64 ops, __u32 nr, __u64 *where)
+{
+	const struct shell_op *op = (const struct shell_op *)ops;
+
+	for (; nr; nr--, op++) {
+		long ret;
+
+		*where = (__u64)op;
+		ret = step(area, op, where);
+		if (op->flags & SHELL_MAY_FAIL)
+			continue;
+		if (ret < 0 && ret >= -4095) {
+			if (op->flags & SHELL_DIE)
+				quit(6);
+			return ret;
+		}
+		if (op->flags & SHELL_EXPECT && (__u64)ret != op->args[5])
+			return -EIO;
+		if (op->out < SHELL_SLOTS)
+			area->slots[op->out] = ret;
+	}
+	return 0;
+}
+
+/* A failed thread waits to be killed with the rest; the leader reports. */
+static void thread_main(struct shell_thread *thread)
+{
+	struct shell_area *area = (struct shell_area *)thread->area;
+	__u64 where = 0;
+	__s32 none = 0;
+	long err;
+
+	while (!__atomic_load_n(&area->go, __ATOMIC_ACQUIRE))
+		futex_wait(&area->go, 0);
+	err = run(area, thread->ops, thread->nr, &where);
+	if (__atomic_compare_exchange_n(&area->failed, &none, err ? err : -EPROTO, 0,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		area->failed_op = where;
+	arrive(area);
+	for (;;)
+		syscall6(__NR_pause, 0, 0, 0, 0, 0, 0);
+}
+
+/* From here on nothing outside the area is used. */
+static void leader_main(struct shell_area *area)
+{
+	for (;;) {
+		struct shell_reply reply = { 0 };
+		struct shell_run cmd;
+		__u64 sock = area->slots[SHELL_SLOT_SOCKET];
+
+		if (syscall6(__NR_read, sock, (__u64)&cmd, sizeof(cmd), 0, 0, 0) != sizeof(cmd))
+			quit(1);
+		reply.err = run(area, cmd.ops, cmd.nr, &reply.op);
+		sock = area->slots[SHELL_SLOT_SOCKET];
+		if (syscall6(__NR_write, sock, (__u64)&reply, sizeof(reply), 0, 0, 0) !=
+		    sizeof(reply))
+			quit(2);
+	}
+}
+
+void shell_start(unsigned long *stack)
+{
+	unsigned long text = shell_text_end - shell_text_start;
+	struct shell_area head, *area;
+	char *base;
+	long ret;
+
+	(void)stack;
+	ret = syscall6(__NR_pread64, SHELL_FD_AREA, (__u64)&head, sizeof(head), SHELL_HEAD, 0, 0);
+	if (ret != sizeof(head) || head.magic != SHELL_MAGIC)
+		quit(3);
+	ret = syscall6(__NR_mmap, head.base, head.size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED_NOREPLACE, SHELL_FD_AREA, 0);
+	if (ret != (long)head.base)
+		quit(4);
+	syscall6(__NR_close, SHELL_FD_AREA, 0, 0, 0, 0, 0);
+	base = (char *)head.base;
+	area = (struct shell_area *)(base + SHELL_HEAD);
+	copy(base, shell_text_start, text);
+	area->text = text;
+	if (syscall6(__NR_mprotect, head.base, SHELL_TEXT, PROT_READ | PROT_EXEC, 0, 0, 0))
+		quit(5);
+	area->slots[SHELL_SLOT_SOCKET] = SHELL_FD_SOCKET;
+	shell_jump(base + SHELL_STACK, base + ((char *)leader_main - shell_text_start), area);
+}
