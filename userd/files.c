@@ -201,6 +201,25 @@ static int is_network(int fd)
 }
 
 /**
+ * tern_file_is_shared() - is a file on a network file system?
+ * @path: absolute
+ *
+ * Returns 1, 0, or an error.
+ */
+int tern_file_is_shared(const char *path)
+{
+	struct stat st;
+	int fd, rc;
+
+	fd = look(path, &st);
+	if (fd < 0)
+		return fd;
+	rc = is_network(fd);
+	close(fd);
+	return rc;
+}
+
+/**
  * tern_file_describe() - describe a file to the other host
  * @path: absolute
  * @flags: TERN_WIRE_FILE_MAPPED, _OPEN or both

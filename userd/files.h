@@ -13,6 +13,8 @@ int tern_file_digest(const char *path, __u64 *digest);
  * network file system gets TERN_WIRE_FILE_SHARED and no digest
  */
 int tern_file_describe(const char *path, unsigned int flags, struct tern_wire_file *file);
+/** tern_file_is_shared() - is @path on a network file system? 1, 0, or negative errno */
+int tern_file_is_shared(const char *path);
 /** tern_file_same() - does @path here satisfy @file? 1, 0, or negative errno */
 int tern_file_same(const char *path, const struct tern_wire_file *file);
 

@@ -478,7 +478,15 @@ static int refused_errno(__u32 err)
 	return -(int)err;
 }
 
-static int recv_refused(struct tern_link *link, struct tern_why *why)
+/**
+ * tern_link_recv_refused() - receive the payload of a REFUSED
+ * @link: the lane, after its header
+ * @why: receives the peer's sentence, as plain text; may be NULL
+ *
+ * Returns the errno that it carries, but never one that this file uses for the
+ * lane itself, and -ECONNRESET and the like if nothing came.
+ */
+int tern_link_recv_refused(struct tern_link *link, struct tern_why *why)
 {
 	struct tern_wire_refused refused;
 	int rc;
@@ -487,10 +495,7 @@ static int recv_refused(struct tern_link *link, struct tern_why *why)
 	if (rc)
 		return rc;
 	clean(refused.why, sizeof(refused.why));
-	rc = refused_errno(refused.err);
-	if (why)
-		tern_why_set(why, rc, "%s", refused.why);
-	return rc;
+	return tern_why_set(why, refused_errno(refused.err), "%s", refused.why);
 }
 
 /**
@@ -515,7 +520,7 @@ int tern_link_expect(struct tern_link *link, unsigned int type, void *payload,
 	if (rc)
 		return rc;
 	if (head.type == TERN_MSG_REFUSED && type != TERN_MSG_REFUSED)
-		return recv_refused(link, why);
+		return tern_link_recv_refused(link, why);
 	if (head.type != type || head.len != len)
 		return -EPROTO;
 	return tern_link_recv_body(link, payload, len, timeout_ms);

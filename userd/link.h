@@ -76,6 +76,9 @@ struct tern_why;
 int tern_link_expect(struct tern_link *link, unsigned int type, void *payload,
 		     size_t len, unsigned int timeout_ms, struct tern_why *why);
 
+/** tern_link_recv_refused() - the payload of a REFUSED, as errno and sentence */
+int tern_link_recv_refused(struct tern_link *link, struct tern_why *why);
+
 /** tern_link_connect() - TCP connection to @addr ("10.0.0.1" or "::1"), Nagle off.
  * Interruptible by @cancel. Returns the socket.
  */

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the destination must know before the migrant is parked. */
+#ifndef TERN_PREPARE_H
+#define TERN_PREPARE_H
+
+#include <stdbool.h>
+#include <tern/wire.h>
+
+#include "image.h"
+#include "link.h"
+
+struct tern_why;
+
+#define TERN_HOLES_MAX	8
+
+/**
+ * struct tern_prepared_file - a file of the migrant
+ * @wire: as the destination is told, but for the path's length
+ * @path: absolute
+ * @same: the destination said that it has the same
+ */
+struct tern_prepared_file {
+	struct tern_wire_file wire;
+	char *path;
+	bool same;
+};
+
+/**
+ * struct tern_prepared - what was found when the migrant still ran
+ * @pid: the migrant
+ * @comm: its name
+ * @tids: its threads, the leader first, the others ascending
+ * @nr_tids: how many
+ * @holes: free address space, ascending
+ * @nr_holes: how many
+ * @files: ascending by path, each once
+ * @nr_files: how many
+ * @nr_maps: mappings seen, for a guess at the image's size
+ * @dirty: descriptors of ours, of regular files that the migrant has open for writing
+ * @nr_dirty: how many
+ * @null_stdio: bit per standard descriptor that becomes /dev/null
+ */
+struct tern_prepared {
+	int pid;
+	char comm[16];
+	__s32 *tids;
+	unsigned int nr_tids;
+	struct tern_wire_range holes[TERN_HOLES_MAX];
+	unsigned int nr_holes;
+	struct tern_prepared_file *files;
+	unsigned int nr_files;
+	unsigned int nr_maps;
+	int *dirty;
+	unsigned int nr_dirty;
+	unsigned int null_stdio;
+};
+
+int tern_prepare(struct tern_prepared *p, int pid, unsigned int flags, struct tern_why *why);
+void tern_prepared_fini(struct tern_prepared *p);
+
+int tern_prepared_send(struct tern_prepared *p, struct tern_link *link, int dev,
+		       __u64 oneway_ns);
+int tern_prepared_ready(struct tern_prepared *p, struct tern_link *link,
+			struct tern_why *why);
+bool tern_prepared_same(const struct tern_prepared *p, const char *path);
+int tern_prepared_write_back(const struct tern_prepared *p, struct tern_why *why);
+int tern_prepared_covers(const struct tern_prepared *p, const struct tern_image *image,
+			 struct tern_why *why);
+void tern_prepared_apply(const struct tern_prepared *p, struct tern_image *image);
+
+/* proc.c: what /proc tells about the migrant */
+
+/**
+ * struct tern_proc_map - a line of /proc/PID/maps
+ * @start: page-aligned
+ * @end: page-aligned
+ * @offset: in the file
+ * @ino: inode number, 0: no file
+ * @write: may be written
+ * @special: its name starts with "["
+ * @path: what is behind it, NUL-terminated; valid during the callback
+ */
+struct tern_proc_map {
+	__u64 start;
+	__u64 end;
+	__u64 offset;
+	__u64 ino;
+	bool write;
+	bool special;
+	const char *path;
+};
+
+int tern_proc_maps(int pid, int (*each)(void *arg, const struct tern_proc_map *map), void *arg);
+int tern_proc_numbers(int pid, const char *dir, __s32 **list, unsigned int *nr);
+int tern_proc_link(int pid, const char *name, char *path, size_t size);
+int tern_proc_fd_flags(int pid, int fd, unsigned int *flags);
+
+/* holes.c */
+struct tern_holes {
+	__u64 end;
+	struct tern_wire_range found[64];
+	unsigned int nr;
+};
+
+void tern_holes_add(struct tern_holes *holes, __u64 start, __u64 end, bool grows);
+unsigned int tern_holes_pick(struct tern_holes *holes, struct tern_wire_range *picked,
+			     unsigned int max);
+
+#endif

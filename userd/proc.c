@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What /proc tells about the migrant, read while it runs: all of it may be out
+ * of date at once, and is compared with the capture later.
+ *
+ * Owns nothing, holds no locks.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "prepare.h"
+
+/* /proc writes a newline in a path as \012, and nothing else. */
+static void unescape(char *path)
+{
+	char *from = path, *to = path;
+
+	while (*from) {
+		if (!strncmp(from, "\\012", 4)) {
+			*to++ = '\n';
+			from += 4;
+		} else {
+			*to++ = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+static int parse_map(char *line, struct tern_proc_map *map)
+{
+	unsigned long start, end, offset, ino;
+	char perms[8];
+	int at = 0;
+
+	if (sscanf(line, "%lx-%lx %7s %lx %*x:%*x %lu %n", &start, &end, perms,
+		   &offset, &ino, &at) < 5 || !at)
+		return -EPROTO;
+	line[strcspn(line, "\n")] = '\0';
+	unescape(line + at);
+	*map = (struct tern_proc_map) {
+		.start = start, .end = end, .offset = offset, .ino = ino,
+		.write = perms[1] == 'w',
+		.special = line[at] == '[',
+		.path = line + at,
+	};
+	return 0;
+}
+
+/**
+ * tern_proc_maps() - walk /proc/PID/maps
+ * @pid: the process
+ * @each: called for each line, in ascending order; an error ends the walk
+ * @arg: for it
+ */
+int tern_proc_maps(int pid, int (*each)(void *arg, const struct tern_proc_map *map), void *arg)
+{
+	struct tern_proc_map map;
+	char name[64], *line = NULL;
+	size_t size = 0;
+	int rc = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/maps", pid);
+	f = fopen(name, "re");
+	if (!f)
+		return -errno;
+	while (!rc && getline(&line, &size, f) > 0) {
+		rc = parse_map(line, &map);
+		if (!rc)
+			rc = each(arg, &map);
+	}
+	free(line);
+	fclose(f);
+	return rc;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const __s32 *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static int append(__s32 **list, unsigned int *nr, __s32 number)
+{
+	__s32 *more;
+
+	/* room doubles whenever the count reaches a power of two */
+	if (!(*nr & (*nr - 1))) {
+		more = realloc(*list, (*nr ? *nr * 2 : 1) * sizeof(**list));
+		if (!more)
+			return -ENOMEM;
+		*list = more;
+	}
+	(*list)[(*nr)++] = number;
+	return 0;
+}
+
+/**
+ * tern_proc_numbers() - the numeric names in a directory, ascending
+ * @pid: the process
+ * @dir: "task" or "fd"
+ * @list: to be freed by the caller, also after an error
+ * @nr: how many
+ */
+int tern_proc_numbers(int pid, const char *dir, __s32 **list, unsigned int *nr)
+{
+	struct dirent *entry;
+	char name[64];
+	int rc = 0;
+	DIR *d;
+
+	*list = NULL;
+	*nr = 0;
+	snprintf(name, sizeof(name), "/proc/%d/%s", pid, dir);
+	d = opendir(name);
+	if (!d)
+		return -errno;
+	while (!rc && (errno = 0, entry = readdir(d))) {
+		char *end;
+		long number = strtol(entry->d_name, &end, 10);
+
+		if (entry->d_name[0] != '.' && !*end)
+			rc = append(list, nr, number);
+	}
+	if (!rc && errno)
+		rc = -errno;
+	closedir(d);
+	if (*nr)
+		qsort(*list, *nr, sizeof(**list), compare);
+	return rc;
+}
+
+/**
+ * tern_proc_link() - what a symbolic link below /proc/PID names
+ * @pid: the process
+ * @name: like "exe" or "fd/3"
+ * @path: filled
+ * @size: its size
+ */
+int tern_proc_link(int pid, const char *name, char *path, size_t size)
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/%s", pid, name);
+	n = readlink(link, path, size - 1);
+	if (n < 0)
+		return -errno;
+	path[n] = '\0';
+	return 0;
+}
+
+/**
+ * tern_proc_fd_flags() - O_* of an open descriptor
+ * @pid: the process
+ * @fd: its descriptor
+ * @flags: filled, O_CLOEXEC included
+ */
+int tern_proc_fd_flags(int pid, int fd, unsigned int *flags)
+{
+	char name[64], line[128];
+	int rc = -ENODATA;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", pid, fd);
+	f = fopen(name, "re");
+	if (!f)
+		return -errno;
+	while (rc && fgets(line, sizeof(line), f))
+		if (sscanf(line, "flags: %o", flags) == 1)
+			rc = 0;
+	fclose(f);
+	return rc;
+}
