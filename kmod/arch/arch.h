@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* All that another architecture would have to provide. */
+#ifndef TERN_ARCH_H
+#define TERN_ARCH_H
+
+#include <linux/types.h>
+#include <tern/image.h>
+
+struct pt_regs;
+struct task_struct;
+struct tern_reasons;
+struct tern_thread;
+
+/** tern_arch_xstate_size() - bytes of extended state of a thread */
+u32 tern_arch_xstate_size(void);
+/** tern_arch_xfeatures() - which extended features user space may use */
+u64 tern_arch_xfeatures(void);
+
+/** tern_arch_check() - what of @task's processor state cannot move */
+void tern_arch_check(struct task_struct *task, struct tern_reasons *reasons);
+
+/**
+ * tern_arch_resume_call() - make a call that parking interrupted restart
+ * @slept_ns: how long it had been waiting
+ *
+ * For those calls that return EINTR merely because a task work had to run.
+ * In the context of the thread, before its state is saved; may sleep.
+ */
+void tern_arch_resume_call(u64 slept_ns);
+
+/** tern_arch_save() - registers and extended state of current */
+int tern_arch_save(struct tern_thread *thread);
+
+/** tern_arch_valid() - may @obj's registers be loaded into a user thread? */
+bool tern_arch_valid(const struct tern_obj_thread *obj);
+/** tern_arch_park_xstate() - in BECOME: bring current's extended state to memory */
+void tern_arch_park_xstate(void);
+/** tern_arch_load_xstate() - give a thread that waits in BECOME its extended state */
+int tern_arch_load_xstate(struct task_struct *task, const void *xstate, u32 len);
+/** tern_arch_load() - in task work of current: take registers from @obj */
+void tern_arch_load(const struct tern_obj_thread *obj);
+
+/** tern_arch_call() - number of the call that current is in, -1: none */
+long tern_arch_call(void);
+/** tern_arch_call_restarts() - will it be restarted through its restart block? */
+bool tern_arch_call_restarts(void);
+/** tern_arch_call_arg() - its argument @n, from 0 */
+unsigned long tern_arch_call_arg(unsigned int n);
+
+#endif /* TERN_ARCH_H */

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * x86-64: general registers, segment bases, extended state, and which calls
+ * need help to be restarted. Functions work on current unless they take a task.
+ */
+#include <linux/regset.h>
+#include <linux/sched/task_stack.h>
+#include <linux/syscalls.h>
+#include <linux/uaccess.h>
+#include <linux/unistd.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/xcr.h>
+#include <asm/msr.h>
+#include <asm/pkru.h>
+#include <asm/processor-flags.h>
+#include <asm/segment.h>
+#include <asm/syscall.h>
+
+#include "../compat.h"
+#include "../park.h"
+#include "../reasons.h"
+#include "arch.h"
+
+#define RED_ZONE	128	/* System V ABI, AMD64 supplement, 3.2.2 */
+
+/* What user space may set, as in arch/x86/kernel/ptrace.c, set_flags(). */
+#define USER_FLAGS (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | \
+		    X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_TF | \
+		    X86_EFLAGS_DF | X86_EFLAGS_OF | X86_EFLAGS_RF | \
+		    X86_EFLAGS_AC)
+
+enum {
+	R15, R14, R13, R12, BP, BX, R11, R10, R9, R8, AX, CX, DX, SI, DI,
+	ORIG_AX, IP, CS, FLAGS, SP, SS,
+};
+
+static const struct user_regset *xstate_regset(void)
+{
+	const struct user_regset_view *view = task_user_regset_view(current);
+	unsigned int i;
+
+	for (i = 0; i < view->n; i++)
+		if (view->regsets[i].core_note_type == NT_X86_XSTATE)
+			return &view->regsets[i];
+	return NULL;
+}
+
+u32 tern_arch_xstate_size(void)
+{
+	const struct user_regset *regset = xstate_regset();
+
+	return regset ? regset->n * regset->size : 0;
+}
+
+u64 tern_arch_xfeatures(void)
+{
+	return cpu_feature_enabled(X86_FEATURE_OSXSAVE) ? xgetbv(0) : 0;
+}
+
+void tern_arch_check(struct task_struct *task, struct tern_reasons *reasons)
+{
+	int tid = task_pid_vnr(task);
+
+	if (test_tsk_thread_flag(task, TIF_ADDR32) ||
+	    task_pt_regs(task)->cs == __USER32_CS)
+		tern_reasons_add(reasons, "thread %d runs 32-bit code", tid);
+	if (task->thread.fsindex || task->thread.gsindex)
+		tern_reasons_add(reasons, "thread %d uses segment selectors", tid);
+	if (task->thread.io_bitmap)
+		tern_reasons_add(reasons, "thread %d has access to I/O ports", tid);
+	if (!tern_arch_xstate_size())
+		tern_reasons_add(reasons, "this processor has no XSAVE");
+}
+
+/* ---- calls -------------------------------------------------------------- */
+
+long tern_arch_call(void)
+{
+	return syscall_get_nr(current, current_pt_regs());
+}
+
+bool tern_arch_call_restarts(void)
+{
+	return tern_arch_call() >= 0 &&
+	       (long)current_pt_regs()->ax == -ERESTART_RESTARTBLOCK;
+}
+
+unsigned long tern_arch_call_arg(unsigned int n)
+{
+	unsigned long args[6];
+
+	syscall_get_arguments(current, current_pt_regs(), args);
+	return args[n];
+}
+
+/*
+ * What is left of a time-out that user space gave as a struct, put where the
+ * call can find it again: below the red zone, where nothing of the program's
+ * may be, as a signal frame would be. The program's own copy stays as it is,
+ * it may be constant.
+ */
+static bool rest_on_stack(struct pt_regs *regs, unsigned long *arg, u64 slept_ns)
+{
+	void __user *where = (void __user *)((regs->sp - RED_ZONE -
+					      sizeof(struct __kernel_timespec)) & ~15UL);
+	struct timespec64 ts;
+	s64 left;
+
+	if (!*arg)
+		return true;
+	if (get_timespec64(&ts, (void __user *)*arg))
+		return false;
+	left = timespec64_to_ns(&ts) - slept_ns;
+	ts = ns_to_timespec64(max_t(s64, left, 0));
+	if (put_timespec64(&ts, where))
+		return false;
+	*arg = (unsigned long)where;
+	return true;
+}
+
+static void rest_in_register(unsigned long *arg, u64 slept_ns)
+{
+	int ms = *arg;
+
+	if (ms > 0)
+		*arg = max_t(s64, ms - (s64)(slept_ns / NSEC_PER_MSEC), 0);
+}
+
+void tern_arch_resume_call(u64 slept_ns)
+{
+	struct pt_regs *regs = current_pt_regs();
+	bool ok = true;
+
+	/* EINTR for the sake of a real signal is the program's business */
+	if (tern_arch_call() < 0 || (long)regs->ax != -EINTR ||
+	    task_sigpending(current))
+		return;
+	switch (tern_arch_call()) {
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+		rest_in_register(&regs->r10, slept_ns);
+		break;
+	case __NR_epoll_pwait2:
+	case __NR_semtimedop:
+		ok = rest_on_stack(regs, &regs->r10, slept_ns);
+		break;
+	case __NR_rt_sigtimedwait:
+		ok = rest_on_stack(regs, &regs->dx, slept_ns);
+		break;
+	case __NR_semop:
+		break;
+	default:
+		return;
+	}
+	if (ok)
+		regs->ax = -ERESTARTNOINTR;
+}
+
+/* ---- registers ----------------------------------------------------------- */
+
+int tern_arch_save(struct tern_thread *thread)
+{
+	const struct user_regset *regset = xstate_regset();
+	struct tern_obj_thread *obj = &thread->obj;
+	struct pt_regs *r = current_pt_regs();
+	int len;
+
+	obj->regs[R15] = r->r15;
+	obj->regs[R14] = r->r14;
+	obj->regs[R13] = r->r13;
+	obj->regs[R12] = r->r12;
+	obj->regs[BP] = r->bp;
+	obj->regs[BX] = r->bx;
+	obj->regs[R11] = r->r11;
+	obj->regs[R10] = r->r10;
+	obj->regs[R9] = r->r9;
+	obj->regs[R8] = r->r8;
+	obj->regs[AX] = r->ax;
+	obj->regs[CX] = r->cx;
+	obj->regs[DX] = r->dx;
+	obj->regs[SI] = r->si;
+	obj->regs[DI] = r->di;
+	obj->regs[ORIG_AX] = r->orig_ax;
+	obj->regs[IP] = r->ip;
+	obj->regs[CS] = __USER_CS;
+	obj->regs[FLAGS] = r->flags;
+	obj->regs[SP] = r->sp;
+	obj->regs[SS] = __USER_DS;
+
+	/* the live values: user space may change the bases without a call */
+	preempt_disable();
+	rdmsrl(MSR_FS_BASE, obj->fs_base);
+	rdmsrl(MSR_KERNEL_GS_BASE, obj->gs_base);
+	preempt_enable();
+
+	len = regset_get(current, regset, obj->xstate, thread->xstate);
+	if (len < 0)
+		return len;
+	return len == obj->xstate ? 0 : -EIO;
+}
+
+bool tern_arch_valid(const struct tern_obj_thread *obj)
+{
+	return obj->regs[IP] < TASK_SIZE_MAX && obj->regs[SP] < TASK_SIZE_MAX &&
+	       obj->fs_base < TASK_SIZE_MAX && obj->gs_base < TASK_SIZE_MAX &&
+	       obj->regs[CS] == __USER_CS && obj->regs[SS] == __USER_DS &&
+	       obj->xstate == tern_arch_xstate_size();
+}
+
+/*
+ * regset->set() must not be used on current. After this the state is in memory
+ * and marked to be loaded on the way to user mode (TIF_NEED_FPU_LOAD), so that
+ * the daemon may write it while the thread waits.
+ */
+void tern_arch_park_xstate(void)
+{
+	kernel_fpu_begin();
+	kernel_fpu_end();
+}
+
+int tern_arch_load_xstate(struct task_struct *task, const void *xstate, u32 len)
+{
+	const struct user_regset *regset = xstate_regset();
+
+	if (!regset->set)
+		return -EOPNOTSUPP;
+	return regset->set(task, regset, 0, len, xstate, NULL);
+}
+
+void tern_arch_load(const struct tern_obj_thread *obj)
+{
+	struct pt_regs *r = current_pt_regs();
+
+	r->r15 = obj->regs[R15];
+	r->r14 = obj->regs[R14];
+	r->r13 = obj->regs[R13];
+	r->r12 = obj->regs[R12];
+	r->bp = obj->regs[BP];
+	r->bx = obj->regs[BX];
+	r->r11 = obj->regs[R11];
+	r->r10 = obj->regs[R10];
+	r->r9 = obj->regs[R9];
+	r->r8 = obj->regs[R8];
+	r->ax = obj->regs[AX];
+	r->cx = obj->regs[CX];
+	r->dx = obj->regs[DX];
+	r->si = obj->regs[SI];
+	r->di = obj->regs[DI];
+	r->orig_ax = obj->regs[ORIG_AX];
+	r->ip = obj->regs[IP];
+	r->flags = (r->flags & ~USER_FLAGS) | (obj->regs[FLAGS] & USER_FLAGS);
+	r->sp = obj->regs[SP];
+
+	preempt_disable();
+	loadsegment(fs, 0);
+	current->thread.fsindex = 0;
+	current->thread.fsbase = obj->fs_base;
+	wrmsrl(MSR_FS_BASE, obj->fs_base);
+	current->thread.gsindex = 0;
+	current->thread.gsbase = obj->gs_base;
+	wrmsrl(MSR_KERNEL_GS_BASE, obj->gs_base);
+	/* PKRU is switched with the task; this one may not have been switched */
+	write_pkru(current->thread.pkru);
+	preempt_enable();
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The destination's half: threads of a shell wait in BECOME, the daemon loads
+ * each of them with a thread of the image, and at RESUME they leave the kernel
+ * as the migrant's. User space has laid out everything that a system call can
+ * lay out; here is what none can.
+ *
+ * Registers are set in task work and not in the call itself, whose return value
+ * would go over them; the signal exit path, in which task work runs, then
+ * restarts the call that the migrant was blocked in.
+ *
+ * Locks: m->lock guards the list of threads. A thread reads its verdict without.
+ */
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/task_work.h>
+#include <linux/tern.h>
+#include <linux/uaccess.h>
+
+#include "arch/arch.h"
+#include "become.h"
+#include "compat.h"
+#include "dev.h"
+#include "fault.h"
+#include "image.h"
+#include "keep.h"
+#include "migration.h"
+#include "obj.h"
+#include "park.h"
+#include "restart.h"
+#include "trace.h"
+
+#define LOAD_TIMEOUT	(10 * HZ)
+
+/* ---- in the context of the shell ------------------------------------------- */
+
+/**
+ * tern_become_join() - a shell arrives (TERN_IOC_SHELL)
+ * @handle: its handle, which has no role yet
+ * @shell: which migration; its userfaultfd
+ */
+int tern_become_join(struct tern_handle *handle, const struct tern_shell *shell)
+{
+	struct tern_migration *m;
+	struct file *uffd;
+	int err;
+
+	m = tern_migration_find(handle->host, shell->id, TERN_DESTINATION);
+	if (!m)
+		return -ENOENT;
+	uffd = fget(shell->uffd);
+	if (!uffd) {
+		tern_migration_put(m);
+		return -EBADF;
+	}
+	mutex_lock(&m->lock);
+	err = -EINVAL;
+	if (!tern_keep_is_uffd(uffd))
+		goto out;
+	err = -EBADFD;
+	if (m->state != TERN_SHELL || m->shell)
+		goto out;
+	err = tern_fault(TERN_FAULT_SHELL) ? -EIO :
+	      tern_keep_file(m, TERN_KEEP_UFFD, uffd);
+	if (err)
+		goto out;
+	uffd = NULL;
+	m->nr_spaces = 1;
+	m->pid = get_pid(task_tgid(current));
+	m->shell = handle;
+	handle->migration = m;
+out:
+	mutex_unlock(&m->lock);
+	if (uffd)
+		fput(uffd);
+	if (err)
+		tern_migration_put(m);
+	return err;
+}
+
+static void become_work(struct callback_head *work)
+{
+	struct tern_thread *thread = container_of(work, typeof(*thread), work);
+
+	if (!(current->flags & PF_EXITING)) {
+		tern_obj_thread_load(thread);
+		trace_tern_thread(thread->migration->id, current->pid, "goes");
+	}
+	tern_thread_put(thread);
+	module_put(THIS_MODULE);
+}
+
+static int same_file(const void *file, struct file *other, unsigned int fd)
+{
+	return file == other ? fd + 1 : 0;
+}
+
+/* The shell's last traces: its memory and its descriptor of /dev/tern. */
+static int shed_shell(struct tern_handle *handle, const struct tern_become *become)
+{
+	int fd, err = 0;
+
+	if (become->unmap_end)
+		err = vm_munmap(become->unmap_start,
+				become->unmap_end - become->unmap_start);
+	current->mm->mmap_base = become->mmap_base;
+	fd = iterate_fd(current->files, 0, same_file, handle->file);
+	if (fd)
+		close_fd(fd - 1);
+	return err;
+}
+
+/* The leader goes first: nothing of the shell may be left when others run. */
+static int lead(struct tern_handle *handle, const struct tern_become *become,
+		struct tern_thread *leader)
+{
+	struct tern_migration *m = leader->migration;
+	struct tern_thread *thread, *tmp;
+	int err;
+
+	err = shed_shell(handle, become);
+	mutex_lock(&m->lock);
+	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
+		smp_store_release(&thread->verdict, TERN_VERDICT_GO);
+		list_del_init(&thread->node);
+		tern_thread_put(thread);
+	}
+	mutex_unlock(&m->lock);
+	wake_up_all(&m->wait);
+	return err;
+}
+
+static int go(struct tern_thread *thread)
+{
+	int err;
+
+	init_task_work(&thread->work, become_work);
+	kref_get(&thread->ref);
+	__module_get(THIS_MODULE);
+	err = task_work_add(current, &thread->work, TWA_SIGNAL);
+	if (err) {
+		module_put(THIS_MODULE);
+		tern_thread_put(thread);
+	}
+	return err;
+}
+
+static int wait_verdict(struct tern_thread *thread)
+{
+	struct tern_migration *m = thread->migration;
+	int err;
+
+	err = wait_event_killable(m->wait, smp_load_acquire(&thread->verdict));
+	if (!err && thread->verdict == TERN_VERDICT_GO)
+		return 0;
+	mutex_lock(&m->lock);
+	if (!list_empty(&thread->node)) {
+		list_del_init(&thread->node);
+		tern_thread_put(thread);
+		m->nr_here--;
+	}
+	mutex_unlock(&m->lock);
+	return err ?: -ECANCELED;
+}
+
+static bool become_valid(const struct tern_become *become)
+{
+	return !become->flags && !become->reserved &&
+	       PAGE_ALIGNED(become->unmap_start) && PAGE_ALIGNED(become->unmap_end) &&
+	       become->unmap_start <= become->unmap_end &&
+	       become->unmap_end < TASK_SIZE_MAX && become->mmap_base < TASK_SIZE_MAX;
+}
+
+/**
+ * tern_become() - wait to be the migrant (TERN_IOC_BECOME)
+ * @handle: the shell's
+ * @become: what the leader takes away at the end
+ *
+ * Return: to user mode as the migrant; or an error, when it never will be.
+ */
+int tern_become(struct tern_handle *handle, const struct tern_become *become)
+{
+	struct tern_migration *m = handle->migration;
+	struct tern_thread *thread;
+	int err;
+
+	if (!become_valid(become))
+		return -EINVAL;
+	if (task_tgid(current) != m->pid)
+		return -EPERM;
+	thread = tern_fault(TERN_FAULT_BECOME) ? NULL :
+		 tern_thread_create(m, current);
+	if (!thread)
+		return -ENOMEM;
+	thread->obj.tid = task_pid_vnr(current);
+	tern_arch_park_xstate();
+
+	mutex_lock(&m->lock);
+	err = m->state == TERN_SHELL && m->nr_here < m->nr_threads ? 0 : -EBADFD;
+	if (!err) {
+		kref_get(&thread->ref);
+		list_add_tail(&thread->node, &m->threads);
+		m->nr_here++;
+		wake_up_all(&m->news);
+	}
+	mutex_unlock(&m->lock);
+	if (!err)
+		err = wait_verdict(thread);
+	if (!err && thread_group_leader(current))
+		err = lead(handle, become, thread);
+	if (!err)
+		err = go(thread);
+	/* half a migrant must not run */
+	if (err && thread->verdict == TERN_VERDICT_GO)
+		send_sig(SIGKILL, current, 1);
+	tern_thread_put(thread);
+	return err;
+}
+
+/* ---- in the context of the daemon ---------------------------------------------- */
+
+static struct tern_thread *find_tid(struct tern_migration *m, int tid)
+{
+	struct tern_thread *thread;
+
+	list_for_each_entry(thread, &m->threads, node)
+		if (task_pid_vnr(thread->task) == tid)
+			return thread;
+	return NULL;
+}
+
+static bool thread_valid(const struct tern_obj *obj,
+			 const struct tern_obj_thread *t)
+{
+	return obj->len == sizeof(*obj) + sizeof(*t) + t->xstate &&
+	       !t->reserved && t->restore_mask <= 1 &&
+	       t->robust_list < TASK_SIZE_MAX &&
+	       t->clear_child_tid < TASK_SIZE_MAX &&
+	       t->altstack_sp < TASK_SIZE_MAX && t->altstack_size < TASK_SIZE_MAX &&
+	       !(t->altstack_flags & ~(SS_ONSTACK | SS_DISABLE | SS_AUTODISARM)) &&
+	       (!t->rseq || (t->rseq < TASK_SIZE_MAX && IS_ALIGNED(t->rseq, 32) &&
+			     compat_rseq_len_valid(t->rseq_len))) &&
+	       tern_arch_valid(t) && tern_restart_valid(t);
+}
+
+/* Look at every object, load each thread if @load. */
+static int walk(struct tern_migration *m, const void *buf, size_t len, bool load,
+		struct tern_why *why)
+{
+	const struct tern_obj_thread *t;
+	struct tern_thread *thread;
+	const struct tern_obj *obj;
+	unsigned int nr = 0;
+	size_t at = 0;
+	int err;
+
+	if (!load)
+		list_for_each_entry(thread, &m->threads, node)
+			thread->stand = TERN_STAND_ASKED;
+	while ((obj = tern_image_next(buf, len, &at))) {
+		if (IS_ERR(obj))
+			return tern_why(why, PTR_ERR(obj), "object %u is malformed", nr);
+		if (obj->type != TERN_OBJ_THREAD)
+			return tern_why(why, -EBADMSG, "object %u is no THREAD but %s",
+					nr, tern_obj_name(obj->type));
+		t = (const void *)(obj + 1);
+		if (!thread_valid(obj, t))
+			return tern_why(why, -EBADMSG,
+					"the state of thread %d cannot be loaded here", t->tid);
+		thread = find_tid(m, t->tid);
+		if (!thread || (!load && thread->stand == TERN_STAND_HERE))
+			return tern_why(why, -EBADMSG,
+					"the shell has no thread %d, or the image has it twice",
+					t->tid);
+		thread->stand = TERN_STAND_HERE;
+		nr++;
+		if (!load)
+			continue;
+		thread->obj = *t;
+		err = tern_arch_load_xstate(thread->task, t + 1, t->xstate);
+		if (err)
+			return tern_why(why, err,
+					"the extended state of thread %d is not valid here",
+					t->tid);
+	}
+	return nr == m->nr_threads ? 0 :
+	       tern_why(why, -EBADMSG, "the image has %u threads, the shell %u",
+			nr, m->nr_threads);
+}
+
+static bool all_here(struct tern_migration *m)
+{
+	return READ_ONCE(m->nr_here) == m->nr_threads ||
+	       READ_ONCE(m->state) != TERN_SHELL;
+}
+
+/**
+ * tern_become_load() - give the shell's threads their state (TERN_IOC_LOAD)
+ * @m: in TERN_SHELL
+ * @io: THREAD objects
+ * @why: sentence
+ */
+int tern_become_load(struct tern_migration *m, struct tern_image_io *io,
+		     struct tern_why *why)
+{
+	void *buf;
+	long left;
+	int err;
+
+	if (m->side != TERN_DESTINATION)
+		return -EBADFD;
+	if (!io->len || io->len > TERN_IMAGE_MAX)
+		return -EINVAL;
+	buf = kvmalloc(io->len, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	err = -EFAULT;
+	if (copy_from_user(buf, u64_to_user_ptr(io->buf), io->len))
+		goto out;
+	left = wait_event_interruptible_timeout(m->news, all_here(m), LOAD_TIMEOUT);
+	err = left < 0 ? -EINTR : -ETIMEDOUT;
+	if (left <= 0)
+		goto out;
+	mutex_lock(&m->lock);
+	err = -EBADFD;
+	if (m->state == TERN_SHELL && m->nr_here == m->nr_threads)
+		err = tern_fault(TERN_FAULT_LOAD) ? -EIO :
+		      walk(m, buf, io->len, false, why);
+	if (!err)
+		err = walk(m, buf, io->len, true, why);
+	if (!err)
+		err = tern_migration_set(m, TERN_LOADED);
+	mutex_unlock(&m->lock);
+out:
+	kvfree(buf);
+	return err;
+}
+
+/** tern_become_resume() - the migrant runs (TERN_IOC_RESUME) */
+int tern_become_resume(struct tern_migration *m)
+{
+	struct tern_thread *thread;
+	int err = -EBADFD;
+
+	mutex_lock(&m->lock);
+	if (m->side != TERN_DESTINATION || m->state != TERN_LOADED)
+		goto out;
+	err = tern_fault(TERN_FAULT_RESUME) ? -EIO : 0;
+	/* one of them killed meanwhile: what is left is not the migrant */
+	if (!err && m->nr_here != m->nr_threads)
+		err = -ESRCH;
+	if (!err)
+		err = tern_migration_set(m, TERN_PAGING);
+	if (err)
+		goto out;
+	get_task_comm(m->comm, list_first_entry(&m->threads, struct tern_thread,
+						node)->task);
+	list_for_each_entry(thread, &m->threads, node)
+		if (thread_group_leader(thread->task))
+			smp_store_release(&thread->verdict, TERN_VERDICT_GO);
+	wake_up_all(&m->wait);
+out:
+	mutex_unlock(&m->lock);
+	return err;
+}
+
+/**
+ * tern_become_end() - the shell is not needed, or its migrant is lost
+ * @m: with its lock held
+ */
+void tern_become_end(struct tern_migration *m)
+{
+	struct tern_thread *thread;
+
+	list_for_each_entry(thread, &m->threads, node)
+		smp_store_release(&thread->verdict, TERN_VERDICT_DIE);
+	wake_up_all(&m->wait);
+	/* by its own reference: the number may be somebody else's by now */
+	if (m->pid)
+		kill_pid(m->pid, SIGKILL, 1);
+}

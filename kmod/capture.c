@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The check, which walks a running process without stopping it and names
+ * everything that cannot move, and the capture, which writes the image of a
+ * parked one. Both go through the same kinds of objects in the same order.
+ */
+#include <linux/cred.h>
+#include <linux/nsproxy.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/time_namespace.h>
+
+#include "arch/arch.h"
+#include "capture.h"
+#include "fault.h"
+#include "image.h"
+#include "migration.h"
+#include "obj.h"
+#include "park.h"
+#include "restart.h"
+
+static void check_threads(struct task_struct *leader,
+			  struct tern_reasons *reasons)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	for_each_thread(leader, task)
+		if (!(task->flags & PF_EXITING))
+			tern_obj_thread_check(task, leader, reasons);
+	rcu_read_unlock();
+}
+
+static int check_all(struct task_struct *leader, u32 flags,
+		     struct tern_reasons *reasons)
+{
+	struct mm_struct *mm;
+	int err;
+
+	if (leader->flags & PF_KTHREAD) {
+		tern_reasons_add(reasons, "process %d is a kernel thread",
+				 task_pid_vnr(leader));
+		return 0;
+	}
+	mm = get_task_mm(leader);
+	if (!mm) {
+		tern_reasons_add(reasons, "process %d has ended",
+				 task_pid_vnr(leader));
+		return 0;
+	}
+	tern_obj_task_check(leader, reasons);
+	check_threads(leader, reasons);
+	tern_obj_vma_check(mm, reasons);
+	err = tern_obj_file_check(leader, flags, reasons);
+	mmput(mm);
+	return err;
+}
+
+/* Root may look at anything, others at what is theirs (compare ptrace(2)). */
+static bool may_look(struct task_struct *leader)
+{
+	const struct cred *cred;
+	bool may;
+
+	if (capable(CAP_SYS_ADMIN))
+		return true;
+	cred = get_task_cred(leader);
+	may = uid_eq(cred->uid, current_uid()) && uid_eq(cred->euid, current_uid()) &&
+	      uid_eq(cred->suid, current_uid()) &&
+	      cap_issubset(cred->cap_permitted, current_cred()->cap_permitted);
+	put_cred(cred);
+	task_lock(leader);
+	may = may && leader->mm && get_dumpable(leader->mm) == SUID_DUMP_USER;
+	task_unlock(leader);
+	return may;
+}
+
+/**
+ * tern_check_pid() - TERN_IOC_CHECK
+ * @pid: as the caller sees it
+ * @flags: TERN_STDIO_NULL
+ * @reasons: receives what stands against it
+ *
+ * Return: -ESRCH, -EPERM, -ENOMEM; 0 when the check was made, whatever it found.
+ */
+int tern_check_pid(pid_t pid, u32 flags, struct tern_reasons *reasons)
+{
+	struct pid *ref = find_get_pid(pid);
+	struct task_struct *leader = get_pid_task(ref, PIDTYPE_TGID);
+	int err = -ESRCH;
+
+	put_pid(ref);
+	if (!leader)
+		return err;
+	err = may_look(leader) ? check_all(leader, flags, reasons) : -EPERM;
+	put_task_struct(leader);
+	return err;
+}
+
+/**
+ * tern_check_task() - the check once more, right before parking
+ * @leader: the process
+ * @flags: of the request
+ * @why: receives the first reason
+ *
+ * Return: 0 or -EOPNOTSUPP.
+ */
+int tern_check_task(struct task_struct *leader, u32 flags, struct tern_why *why)
+{
+	struct tern_reasons reasons = {
+		.buf = why->text,
+		.size = sizeof(why->text),
+	};
+	int err = check_all(leader, flags, &reasons);
+
+	if (err || !reasons.nr)
+		return err;
+	strreplace(why->text, '\n', '\0');
+	return -EOPNOTSUPP;
+}
+
+/* The time namespace of @pid, or of the caller: how far are its clocks ahead? */
+static int clocks(struct tern_info *info)
+{
+	struct task_struct *task;
+	struct timens_offsets *off;
+	struct pid *ref;
+
+	ref = info->pid ? find_get_pid(info->pid) : get_pid(task_tgid(current));
+	task = get_pid_task(ref, PIDTYPE_TGID);
+	put_pid(ref);
+	if (!task)
+		return -ESRCH;
+	task_lock(task);
+	if (task->nsproxy) {
+		off = &task->nsproxy->time_ns->offsets;
+		info->monotonic_off = timespec64_to_ns(&off->monotonic);
+		info->boottime_off = timespec64_to_ns(&off->boottime);
+	}
+	task_unlock(task);
+	put_task_struct(task);
+	return 0;
+}
+
+/** tern_capture_info() - TERN_IOC_INFO: what both hosts must agree on */
+int tern_capture_info(struct tern_info *info)
+{
+	info->xstate_size = tern_arch_xstate_size();
+	info->xfeatures = tern_arch_xfeatures();
+	info->learned = tern_restart_learned();
+	return clocks(info);
+}
+
+static int save_all(struct tern_migration *m, struct task_struct *leader,
+		    struct tern_image *image, struct tern_why *why)
+{
+	struct tern_obj_end end = {};
+	struct tern_thread *thread;
+	int err;
+
+	err = tern_obj_task_save(m, leader, image);
+	if (!err)
+		err = tern_obj_vma_save(m->mm, image);
+	if (!err)
+		err = tern_obj_file_save(leader, m->flags, image, why);
+	if (err)
+		return err;
+	list_for_each_entry(thread, &m->threads, node) {
+		if (smp_load_acquire(&thread->stand) != TERN_STAND_HERE)
+			return tern_why(why, -ESRCH, "the process was killed meanwhile");
+		tern_obj_thread_put(thread, image);
+	}
+	tern_obj_signals_save(m, image, false);
+	end.objects = image->objects + 1;
+	tern_image_put(image, TERN_OBJ_END, &end, sizeof(end), NULL, 0);
+	return 0;
+}
+
+/**
+ * tern_capture() - the whole state of a parked migrant (TERN_IOC_CAPTURE)
+ * @m: in TERN_PARKED
+ * @io: where to
+ * @why: sentence
+ *
+ * May be called again when the buffer was too small.
+ */
+int tern_capture(struct tern_migration *m, struct tern_image_io *io,
+		 struct tern_why *why)
+{
+	struct task_struct *leader;
+	struct tern_image image;
+	int err;
+
+	err = tern_image_alloc(&image, min_t(u64, io->len, TERN_IMAGE_MAX));
+	if (err)
+		return err;
+	mutex_lock(&m->lock);
+	leader = get_pid_task(m->pid, PIDTYPE_TGID);
+	if (m->side != TERN_SOURCE || m->state != TERN_PARKED)
+		err = -EBADFD;
+	else if (tern_fault(TERN_FAULT_CAPTURE))
+		err = -EIO;
+	else if (!leader)
+		err = -ESRCH;
+	else
+		err = save_all(m, leader, &image, why);
+	if (!err)
+		err = tern_image_give(&image, io);
+	if (leader)
+		put_task_struct(leader);
+	mutex_unlock(&m->lock);
+	tern_image_free(&image);
+	return err;
+}

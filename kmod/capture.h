@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Can a process move, and what is it? */
+#ifndef TERN_CAPTURE_H
+#define TERN_CAPTURE_H
+
+#include "reasons.h"
+
+struct task_struct;
+struct tern_image_io;
+struct tern_migration;
+
+int tern_check_pid(pid_t pid, u32 flags, struct tern_reasons *reasons);
+int tern_check_task(struct task_struct *leader, u32 flags, struct tern_why *why);
+int tern_capture(struct tern_migration *m, struct tern_image_io *io,
+		 struct tern_why *why);
+int tern_capture_info(struct tern_info *info);
+
+#endif /* TERN_CAPTURE_H */

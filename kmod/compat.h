@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Differences between kernel versions: the only home of LINUX_VERSION_CODE. */
+#ifndef TERN_COMPAT_H
+#define TERN_COMPAT_H
+
+#include <linux/fdtable.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+#include <linux/version.h>
+
+/* 6.3 moved file locks out of fs.h. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#include <linux/filelock.h>
+#endif
+
+/* 6.10 takes the table of descriptors and not its innermost part. */
+static inline bool compat_close_on_exec(unsigned int fd,
+					struct files_struct *files)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+	return close_on_exec(fd, files);
+#else
+	return close_on_exec(fd, files_fdtable(files));
+#endif
+}
+
+/* 6.5 dropped the vmas argument. */
+static inline long compat_get_user_pages_remote(struct mm_struct *mm,
+						unsigned long addr, long nr,
+						unsigned int flags,
+						struct page **pages)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, addr, nr, flags, pages, NULL);
+#else
+	return get_user_pages_remote(mm, addr, nr, flags, pages, NULL, NULL);
+#endif
+}
+
+/* 6.3 made the length of the rseq area variable; it was 32 bytes before. */
+static inline u32 compat_rseq_len(const struct task_struct *task)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return task->rseq_len;
+#else
+	return sizeof(struct rseq);
+#endif
+}
+
+static inline void compat_rseq_set_len(struct task_struct *task, u32 len)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	task->rseq_len = len;
+#endif
+}
+
+static inline bool compat_rseq_len_valid(u32 len)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return len >= 32 && len <= PAGE_SIZE;
+#else
+	return len == sizeof(struct rseq);
+#endif
+}
+
+/* 6.12 turned the list of POSIX timers into an hlist. */
+static inline bool compat_has_posix_timers(const struct signal_struct *sig)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return !hlist_empty(&sig->posix_timers);
+#else
+	return !list_empty(&sig->posix_timers);
+#endif
+}
+
+/* 6.12 allocates the owner of a file's signals on demand. */
+static inline bool compat_file_has_owner(const struct file *file)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return file->f_owner && file->f_owner->pid;
+#else
+	return file->f_owner.pid;
+#endif
+}
+
+/*
+ * Read from @file, whose read may install descriptors in current's table
+ * (userfaultfd). 6.10 moved userfaultfd from ->read to ->read_iter.
+ */
+static inline ssize_t compat_file_read(struct file *file, char __user *buf,
+				       size_t len)
+{
+	loff_t pos = 0;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+	struct iov_iter iter;
+	struct kiocb kiocb;
+	int err;
+
+	err = import_ubuf(ITER_DEST, buf, len, &iter);
+	if (err)
+		return err;
+	if (!file->f_op->read_iter)
+		return -EINVAL;
+	init_sync_kiocb(&kiocb, file);
+	kiocb.ki_pos = pos;
+	return file->f_op->read_iter(&kiocb, &iter);
+#else
+	if (!file->f_op->read)
+		return -EINVAL;
+	return file->f_op->read(file, buf, len, &pos);
+#endif
+}
+
+/* 6.3 can format the extended ack's message; before, it must be constant. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define compat_genl_err(info, text)	GENL_SET_ERR_MSG_FMT(info, "%s", text)
+#else
+#define compat_genl_err(info, text) \
+	GENL_SET_ERR_MSG(info, "refused; the ioctl interface says why")
+#endif
+
+/* 6.10 dropped the second argument of __assign_str(). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define tern_assign_str(dst, src)	__assign_str(dst)
+#else
+#define tern_assign_str(dst, src)	__assign_str(dst, src)
+#endif
+
+#endif /* TERN_COMPAT_H */

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/tern: copies arguments in and out, checks privilege and role, and calls
+ * the function that does the work. Nothing else happens here.
+ *
+ * Anybody may open the device, to check a process of their own. What changes
+ * anything needs CAP_SYS_ADMIN in the initial namespace, once, when a handle
+ * takes its role.
+ */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/nsproxy.h>
+#include <linux/pid_namespace.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "become.h"
+#include "capture.h"
+#include "dev.h"
+#include "fault.h"
+#include "host.h"
+#include "keep.h"
+#include "memory.h"
+#include "migration.h"
+#include "netlink.h"
+#include "park.h"
+#include "restart.h"
+
+atomic_t tern_fault_armed = ATOMIC_INIT(TERN_FAULT_NONE);
+
+#define CHECK_BUF_MAX	(64U << 10)
+
+/*
+ * Extensible structs: their first member is the size that the caller knows.
+ * On the way out no more than that is written.
+ */
+static int get_arg(void *arg, size_t size, void __user *uarg)
+{
+	u32 usize;
+	int err;
+
+	if (get_user(usize, (u32 __user *)uarg))
+		return -EFAULT;
+	if (usize < sizeof(usize))
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	err = copy_struct_from_user(arg, size, uarg, usize);
+	return err;
+}
+
+static int put_arg(const void *arg, size_t size, void __user *uarg)
+{
+	u32 usize = *(const u32 *)arg;
+
+	return copy_to_user(uarg, arg, min_t(size_t, size, usize)) ? -EFAULT : 0;
+}
+
+/* The sentence goes out whatever becomes of the call. */
+static void put_why(const struct tern_why *why, u64 buf, u32 len)
+{
+	size_t n = min_t(size_t, len, strlen(why->text) + 1);
+	char cut = '\0';
+
+	if (!buf || !n)
+		return;
+	if (copy_to_user(u64_to_user_ptr(buf), why->text, n - 1) ||
+	    copy_to_user(u64_to_user_ptr(buf + n - 1), &cut, 1))
+		pr_debug("tern: sentence buffer is not writable\n");
+}
+
+static struct tern_migration *job_of(struct tern_handle *handle)
+{
+	return smp_load_acquire(&handle->role) == TERN_ROLE_JOB ?
+	       handle->migration : NULL;
+}
+
+/* ---- anybody ---------------------------------------------------------- */
+
+static long ioc_info(struct tern_handle *handle, void __user *uarg)
+{
+	struct tern_info arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (arg.fault) {
+		if (!capable(CAP_SYS_ADMIN))
+			return -EPERM;
+		if (arg.fault >= __TERN_FAULT_MAX)
+			return -EINVAL;
+		atomic_set(&tern_fault_armed, arg.fault);
+	}
+	arg.abi = TERN_ABI_VERSION;
+	err = tern_capture_info(&arg);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
+static long ioc_check(struct tern_handle *handle, void __user *uarg)
+{
+	struct tern_reasons reasons = {};
+	struct tern_check arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (arg.reserved || arg.flags & ~TERN_FLAGS_ALL)
+		return -EINVAL;
+	reasons.size = min(arg.buf_len, CHECK_BUF_MAX);
+	if (reasons.size) {
+		reasons.buf = kvzalloc(reasons.size, GFP_KERNEL);
+		if (!reasons.buf)
+			return -ENOMEM;
+	}
+	err = tern_check_pid(arg.pid, arg.flags, &reasons);
+	if (!err && reasons.size &&
+	    copy_to_user(u64_to_user_ptr(arg.buf), reasons.buf, reasons.len + 1))
+		err = -EFAULT;
+	kvfree(reasons.buf);
+	arg.nr_reasons = reasons.nr;
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
+static long ioc_ask(struct tern_handle *handle, void __user *uarg)
+{
+	struct tern_why why = {};
+	struct tern_ask arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (arg.reserved)
+		return -EINVAL;
+	if (!capable(CAP_SYS_ADMIN))
+		err = tern_why(&why, -EPERM,
+			       "this needs CAP_SYS_ADMIN: run it as root");
+	else
+		err = tern_migration_ask(handle->host, &arg, &why);
+	if (err)
+		put_why(&why, arg.why, arg.why_len);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
+/* ---- the daemon ------------------------------------------------------- */
+
+static long ioc_serve(struct tern_handle *handle, void __user *uarg)
+{
+	struct tern_serve arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	mutex_lock(&handle->lock);
+	err = -EBUSY;
+	if (handle->role == TERN_ROLE_NONE) {
+		err = tern_host_serve(handle->host, handle, &arg);
+		if (!err)
+			smp_store_release(&handle->role, TERN_ROLE_SERVER);
+	}
+	mutex_unlock(&handle->lock);
+	return err;
+}
+
+static struct tern_migration *create(struct tern_handle *handle,
+				     const struct tern_attach *arg)
+{
+	struct tern_migration *m;
+
+	if (arg->flags != TERN_ATTACH_CREATE || !arg->id ||
+	    arg->side != TERN_DESTINATION || arg->pid < 1 ||
+	    !arg->nr_threads || arg->nr_threads > TERN_THREADS_MAX ||
+	    strnlen(arg->host, TERN_HOST_LEN) == TERN_HOST_LEN)
+		return ERR_PTR(-EINVAL);
+	mutex_lock(&handle->host->lock);
+	m = tern_migration_create(handle->host, arg->side, arg->id, arg->host, NULL);
+	mutex_unlock(&handle->host->lock);
+	if (!IS_ERR(m))
+		m->nr_threads = arg->nr_threads;
+	return m;
+}
+
+static int attach(struct tern_handle *handle, struct tern_attach *arg)
+{
+	struct tern_migration *m;
+	int err = 0;
+
+	if (handle->role != TERN_ROLE_NONE)
+		return -EBUSY;
+	if (arg->flags) {
+		m = create(handle, arg);
+	} else {
+		m = tern_migration_find(handle->host, arg->id, arg->side);
+		m = m ?: ERR_PTR(-ENOENT);
+	}
+	if (IS_ERR(m))
+		return PTR_ERR(m);
+	mutex_lock(&m->lock);
+	if (m->handle)
+		err = -EBUSY;
+	else if (tern_state_final(m->state))
+		err = -ENOENT;
+	else
+		m->handle = handle;
+	arg->side = m->side;
+	if (!(arg->flags & TERN_ATTACH_CREATE))
+		arg->pid = pid_vnr(m->pid);
+	arg->state = m->state;
+	arg->flags = m->flags;
+	arg->nr_threads = m->nr_threads;
+	strscpy_pad(arg->host, m->peer, sizeof(arg->host));
+	mutex_unlock(&m->lock);
+	if (err) {
+		tern_migration_put(m);
+		return err;
+	}
+	handle->migration = m;
+	smp_store_release(&handle->role, TERN_ROLE_JOB);
+	return 0;
+}
+
+static long ioc_attach(struct tern_handle *handle, void __user *uarg)
+{
+	struct tern_attach arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	mutex_lock(&handle->lock);
+	err = attach(handle, &arg);
+	mutex_unlock(&handle->lock);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
+static long ioc_park(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_why why = {};
+	struct tern_park arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (arg.reserved || arg.reserved2)
+		return -EINVAL;
+	err = tern_park(m, &arg, &why);
+	if (err)
+		put_why(&why, arg.why, arg.why_len);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
+typedef int (*image_fn)(struct tern_migration *m, struct tern_image_io *io,
+			struct tern_why *why);
+
+static long image_call(struct tern_migration *m, void __user *uarg, image_fn fn)
+{
+	struct tern_why why = {};
+	struct tern_image_io arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (arg.flags || arg.reserved)
+		return -EINVAL;
+	err = fn(m, &arg, &why);
+	if (err)
+		put_why(&why, arg.why, arg.why_len);
+	if (!err || err == -ENOSPC)
+		err = put_arg(&arg, sizeof(arg), uarg) ?: err;
+	return err;
+}
+
+static long ioc_fail(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_fail arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (arg.reserved || !arg.err || arg.err > MAX_ERRNO ||
+	    arg.flags & ~(TERN_FAIL_NOT_THERE | TERN_FAIL_LOST) ||
+	    strnlen(arg.why, sizeof(arg.why)) == sizeof(arg.why))
+		return -EINVAL;
+	return tern_migration_fail(m, arg.flags, arg.err, arg.why);
+}
+
+static long ioc_read_pages(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_read_pages arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	err = tern_memory_read(m, &arg);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
+static long ioc_report(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_report_io arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (arg.flags)
+		return -EINVAL;
+	mutex_lock(&m->lock);
+	m->report = arg.report;
+	tern_netlink_event(m);
+	mutex_unlock(&m->lock);
+	return 0;
+}
+
+static long keep_call(struct tern_migration *m, void __user *uarg,
+		      int (*fn)(struct tern_migration *m, struct tern_keep *arg))
+{
+	struct tern_keep arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (arg.reserved)
+		return -EINVAL;
+	err = fn(m, &arg);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
+static long ioc_uffd_read(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_uffd_read arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (arg.reserved || arg.replay > 1)
+		return -EINVAL;
+	err = arg.replay ? tern_keep_replay(m, &arg) : tern_keep_uffd_read(m, &arg);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
+static long job_ioctl(struct tern_migration *m, unsigned int cmd,
+		      void __user *uarg)
+{
+	switch (cmd) {
+	case TERN_IOC_PARK:
+		return ioc_park(m, uarg);
+	case TERN_IOC_CAPTURE:
+		return image_call(m, uarg, tern_capture);
+	case TERN_IOC_SENT:
+		return tern_park_sent(m);
+	case TERN_IOC_COMMIT:
+		return image_call(m, uarg, tern_park_commit);
+	case TERN_IOC_THAW:
+		return tern_park_thaw(m);
+	case TERN_IOC_FAIL:
+		return ioc_fail(m, uarg);
+	case TERN_IOC_READ_PAGES:
+		return ioc_read_pages(m, uarg);
+	case TERN_IOC_RELEASE:
+		return tern_migration_release(m);
+	case TERN_IOC_REPORT:
+		return ioc_report(m, uarg);
+	case TERN_IOC_KEEP:
+		return keep_call(m, uarg, tern_keep);
+	case TERN_IOC_KEPT:
+		return keep_call(m, uarg, tern_kept);
+	case TERN_IOC_LOAD:
+		return image_call(m, uarg, tern_become_load);
+	case TERN_IOC_RESUME:
+		return tern_become_resume(m);
+	case TERN_IOC_UFFD_READ:
+		return ioc_uffd_read(m, uarg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/* ---- the shell -------------------------------------------------------- */
+
+static long ioc_shell(struct tern_handle *handle, void __user *uarg)
+{
+	struct tern_shell arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	mutex_lock(&handle->lock);
+	err = handle->role == TERN_ROLE_NONE ? tern_become_join(handle, &arg) : -EBUSY;
+	if (!err)
+		smp_store_release(&handle->role, TERN_ROLE_SHELL);
+	mutex_unlock(&handle->lock);
+	return err;
+}
+
+static long ioc_become(struct tern_handle *handle, void __user *uarg)
+{
+	struct tern_become arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (smp_load_acquire(&handle->role) != TERN_ROLE_SHELL)
+		return -EBADFD;
+	return tern_become(handle, &arg);
+}
+
+static long ioc_learn(struct tern_handle *handle, void __user *uarg)
+{
+	struct tern_learn arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	return capable(CAP_SYS_ADMIN) ? tern_restart_learn(arg.tid) : -EPERM;
+}
+
+static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct tern_handle *handle = file->private_data;
+	void __user *uarg = (void __user *)arg;
+	struct tern_migration *m;
+
+	switch (cmd) {
+	case TERN_IOC_INFO:
+		return ioc_info(handle, uarg);
+	case TERN_IOC_CHECK:
+		return ioc_check(handle, uarg);
+	case TERN_IOC_ASK:
+		return ioc_ask(handle, uarg);
+	case TERN_IOC_SERVE:
+		return ioc_serve(handle, uarg);
+	case TERN_IOC_ATTACH:
+		return ioc_attach(handle, uarg);
+	case TERN_IOC_SHELL:
+		return ioc_shell(handle, uarg);
+	case TERN_IOC_BECOME:
+		return ioc_become(handle, uarg);
+	case TERN_IOC_LEARN:
+		return ioc_learn(handle, uarg);
+	default:
+		m = job_of(handle);
+		return m ? job_ioctl(m, cmd, uarg) : -EBADFD;
+	}
+}
+
+static ssize_t dev_read(struct file *file, char __user *buf, size_t len,
+			loff_t *pos)
+{
+	struct tern_handle *handle = file->private_data;
+
+	if (smp_load_acquire(&handle->role) != TERN_ROLE_SERVER)
+		return -EBADFD;
+	return tern_host_read(handle->host, buf, len,
+			      !(file->f_flags & O_NONBLOCK));
+}
+
+static __poll_t dev_poll(struct file *file, poll_table *wait)
+{
+	struct tern_handle *handle = file->private_data;
+
+	if (smp_load_acquire(&handle->role) != TERN_ROLE_SERVER)
+		return EPOLLERR;
+	poll_wait(file, &handle->host->wait, wait);
+	return tern_host_readable(handle->host) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static int dev_open(struct inode *inode, struct file *file)
+{
+	struct tern_handle *handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
+
+	if (!handle)
+		return -ENOMEM;
+	mutex_init(&handle->lock);
+	handle->host = tern_host_of(get_net(current->nsproxy->net_ns));
+	handle->file = file;
+	file->private_data = handle;
+	return 0;
+}
+
+static int dev_release(struct inode *inode, struct file *file)
+{
+	struct tern_handle *handle = file->private_data;
+
+	tern_host_unserve(handle->host, handle);
+	if (handle->migration) {
+		tern_migration_orphan(handle->migration, handle);
+		tern_migration_put(handle->migration);
+	}
+	put_net(handle->host->net);
+	mutex_destroy(&handle->lock);
+	kfree(handle);
+	return 0;
+}
+
+static const struct file_operations dev_fops = {
+	.owner = THIS_MODULE,
+	.open = dev_open,
+	.release = dev_release,
+	.read = dev_read,
+	.poll = dev_poll,
+	.unlocked_ioctl = dev_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "tern",
+	.fops = &dev_fops,
+	.mode = 0666,
+};
+
+/** tern_dev_init() - /dev/tern appears */
+int __init tern_dev_init(void)
+{
+	return misc_register(&dev);
+}
+
+/** tern_dev_exit() - and goes */
+void tern_dev_exit(void)
+{
+	misc_deregister(&dev);
+}

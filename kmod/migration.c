@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One half of a migration: where it is in its life, who refers to it, and what
+ * happens when somebody who should care for it goes away.
+ *
+ * Locks: host->lock, then m->lock. The state changes under m->lock only, in
+ * tern_migration_set(). A migration is never freed in a live state: the host's
+ * list holds it until it has ended and is old.
+ */
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "become.h"
+#include "dev.h"
+#include "host.h"
+#include "keep.h"
+#include "migration.h"
+#include "netlink.h"
+#include "park.h"
+#include "trace.h"
+
+#define HISTORY_MAX	64	/* ended migrations that a host remembers */
+
+static const char * const state_names[__TERN_STATE_MAX] = {
+	[TERN_REQUESTED]	= "requested",
+	[TERN_PARKING]		= "parking",
+	[TERN_PARKED]		= "parked",
+	[TERN_DOUBT]		= "in doubt",
+	[TERN_COMMITTED]	= "committed",
+	[TERN_SHELL]		= "shell",
+	[TERN_LOADED]		= "loaded",
+	[TERN_PAGING]		= "paging",
+	[TERN_INDEPENDENT]	= "independent",
+	[TERN_FAILED]		= "failed",
+	[TERN_LOST]		= "lost",
+};
+
+#define TO(state)	BIT(TERN_##state)
+
+static const u16 transitions[][__TERN_STATE_MAX] = {
+	[TERN_SOURCE] = {
+		[TERN_REQUESTED]	= TO(PARKING) | TO(FAILED),
+		[TERN_PARKING]		= TO(PARKED) | TO(REQUESTED) | TO(FAILED),
+		[TERN_PARKED]		= TO(DOUBT) | TO(REQUESTED) | TO(FAILED),
+		[TERN_DOUBT]		= TO(COMMITTED) | TO(FAILED),
+		[TERN_COMMITTED]	= TO(INDEPENDENT) | TO(LOST),
+	},
+	[TERN_DESTINATION] = {
+		[TERN_SHELL]		= TO(LOADED) | TO(FAILED),
+		[TERN_LOADED]		= TO(PAGING) | TO(FAILED),
+		[TERN_PAGING]		= TO(INDEPENDENT) | TO(LOST),
+	},
+};
+
+/** tern_state_name() - for people */
+const char *tern_state_name(enum tern_state state)
+{
+	return state < __TERN_STATE_MAX && state_names[state] ?
+	       state_names[state] : "unknown";
+}
+
+/** tern_state_final() - nothing follows */
+bool tern_state_final(enum tern_state state)
+{
+	return state == TERN_INDEPENDENT || state == TERN_FAILED ||
+	       state == TERN_LOST;
+}
+
+/** tern_state_may() - the transition table */
+bool tern_state_may(enum tern_side side, enum tern_state from, enum tern_state to)
+{
+	return side >= TERN_SOURCE && side <= TERN_DESTINATION &&
+	       from < __TERN_STATE_MAX && to < __TERN_STATE_MAX &&
+	       (transitions[side][from] & BIT(to));
+}
+
+/**
+ * tern_migration_set() - change the state: validate, trace, notify
+ * @m: with its lock held
+ * @to: the next state
+ *
+ * Return: 0 or -EBADFD when the table does not have the transition.
+ */
+int tern_migration_set(struct tern_migration *m, enum tern_state to)
+{
+	enum tern_state from = m->state;
+
+	lockdep_assert_held(&m->lock);
+	if (!tern_state_may(m->side, from, to))
+		return -EBADFD;
+	trace_tern_state(m->id, m->side, tern_state_name(from),
+			 tern_state_name(to));
+	WRITE_ONCE(m->state, to);
+	if (tern_state_final(to)) {
+		m->ended = ktime_get_boottime();
+		put_net(m->host->net);
+		module_put(THIS_MODULE);
+	}
+	tern_netlink_event(m);
+	wake_up_all(&m->news);
+	return 0;
+}
+
+static void migration_free(struct kref *ref)
+{
+	struct tern_migration *m = container_of(ref, typeof(*m), ref);
+
+	WARN_ON(!list_empty(&m->threads));
+	tern_keep_drop(m);
+	if (m->mm)
+		mmput(m->mm);
+	put_pid(m->pid);
+	kvfree(m->log);
+	xa_destroy(&m->kept);
+	mutex_destroy(&m->lock);
+	kfree(m);
+}
+
+/** tern_migration_get() - one more reference */
+struct tern_migration *tern_migration_get(struct tern_migration *m)
+{
+	kref_get(&m->ref);
+	return m;
+}
+
+/** tern_migration_put() - one reference less */
+void tern_migration_put(struct tern_migration *m)
+{
+	if (m)
+		kref_put(&m->ref, migration_free);
+}
+
+static struct tern_migration *find_locked(struct tern_host *host, u64 id,
+					  enum tern_side side)
+{
+	struct tern_migration *m;
+
+	list_for_each_entry(m, &host->migrations, node)
+		if (m->id == id && (!side || m->side == side))
+			return m;
+	return NULL;
+}
+
+/**
+ * tern_migration_find() - look one up
+ * @host: where
+ * @id: which
+ * @side: which half, 0: any
+ *
+ * Return: with a reference, or NULL.
+ */
+struct tern_migration *tern_migration_find(struct tern_host *host, u64 id,
+					   enum tern_side side)
+{
+	struct tern_migration *m;
+
+	mutex_lock(&host->lock);
+	m = find_locked(host, id, side);
+	if (m)
+		tern_migration_get(m);
+	mutex_unlock(&host->lock);
+	return m;
+}
+
+/* Forget the oldest ended migrations beyond the limit; host->lock is held. */
+static void prune(struct tern_host *host)
+{
+	struct tern_migration *m, *tmp;
+	unsigned int ended = 0;
+
+	list_for_each_entry(m, &host->migrations, node)
+		ended += tern_state_final(READ_ONCE(m->state));
+	list_for_each_entry_safe(m, tmp, &host->migrations, node) {
+		if (ended <= HISTORY_MAX)
+			break;
+		/* what a lost migrant forked may still wait for its pages */
+		if (!tern_state_final(READ_ONCE(m->state)) ||
+		    m->state == TERN_LOST)
+			continue;
+		list_del_init(&m->node);
+		tern_migration_put(m);
+		ended--;
+	}
+}
+
+/**
+ * tern_migration_create() - a new half
+ * @host: where; its lock is held
+ * @side: which half
+ * @id: its id; 0: choose one
+ * @peer: the other host's name
+ * @pid: the migrant; NULL: not known yet; the reference is taken over on success
+ *
+ * Return: a live migration with a reference for the caller, or ERR_PTR: -EEXIST.
+ */
+struct tern_migration *tern_migration_create(struct tern_host *host,
+					     enum tern_side side, u64 id,
+					     const char *peer, struct pid *pid)
+{
+	struct tern_migration *m;
+	struct task_struct *task;
+
+	lockdep_assert_held(&host->lock);
+	while (!id || (find_locked(host, id, side) && !peer))
+		id = get_random_u64();
+	if (find_locked(host, id, side))
+		return ERR_PTR(-EEXIST);
+	m = kzalloc(sizeof(*m), GFP_KERNEL);
+	if (!m)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&m->ref);
+	mutex_init(&m->lock);
+	init_waitqueue_head(&m->wait);
+	init_waitqueue_head(&m->news);
+	INIT_LIST_HEAD(&m->threads);
+	xa_init(&m->kept);
+	m->host = host;
+	m->id = id;
+	m->side = side;
+	m->state = side == TERN_SOURCE ? TERN_REQUESTED : TERN_SHELL;
+	m->born = ktime_get_boottime();
+	strscpy(m->peer, peer, sizeof(m->peer));
+	m->pid = pid;
+	rcu_read_lock();
+	task = pid_task(pid, PIDTYPE_TGID);
+	if (task)
+		get_task_comm(m->comm, task);
+	rcu_read_unlock();
+
+	__module_get(THIS_MODULE);
+	get_net(host->net);
+	prune(host);
+	list_add_tail(&m->node, &host->migrations);
+	return tern_migration_get(m);
+}
+
+static int ask_migrate(struct tern_host *host, struct tern_ask *ask,
+		       struct tern_why *why)
+{
+	struct tern_request request = {
+		.what = TERN_REQUEST_MIGRATE,
+		.side = TERN_SOURCE,
+		.state = TERN_REQUESTED,
+		.flags = ask->flags,
+	};
+	struct tern_migration *m;
+	struct pid *pid;
+	int err;
+
+	if (ask->flags & ~TERN_FLAGS_ALL)
+		return tern_why(why, -EINVAL, "unknown flags %#x", ask->flags);
+	if (!tern_host_knows(host, ask->host))
+		return tern_why(why, -ENOENT,
+				"host '%s' is not in the daemon's configuration",
+				ask->host);
+	pid = find_get_pid(ask->pid);
+	if (!pid || !pid_task(pid, PIDTYPE_TGID)) {
+		put_pid(pid);
+		return tern_why(why, -ESRCH, "no process %d", ask->pid);
+	}
+	list_for_each_entry(m, &host->migrations, node) {
+		if (m->pid == pid && !tern_state_final(READ_ONCE(m->state)) &&
+		    m->side == TERN_SOURCE) {
+			put_pid(pid);
+			return tern_why(why, -EALREADY,
+					"process %d is being moved already, by %016llx",
+					ask->pid, m->id);
+		}
+	}
+	m = tern_migration_create(host, TERN_SOURCE, 0, ask->host, pid);
+	if (IS_ERR(m)) {
+		put_pid(pid);
+		return PTR_ERR(m);
+	}
+	m->flags = ask->flags;
+	request.id = m->id;
+	strscpy(request.host, m->peer, sizeof(request.host));
+	err = tern_host_queue(host, &request, pid);
+	mutex_lock(&m->lock);
+	if (err)
+		WARN_ON(tern_migration_set(m, TERN_FAILED));
+	else
+		tern_netlink_event(m);
+	mutex_unlock(&m->lock);
+	ask->id = m->id;
+	tern_migration_put(m);
+	return err;
+}
+
+static int ask_abort(struct tern_host *host, struct tern_ask *ask,
+		     struct tern_why *why)
+{
+	struct tern_request request = {
+		.what = TERN_REQUEST_ABORT,
+		.flags = ask->flags,
+		.id = ask->id,
+	};
+	struct tern_migration *m;
+
+	if (ask->flags & ~TERN_ASK_FORCE)
+		return tern_why(why, -EINVAL, "unknown flags %#x", ask->flags);
+	m = find_locked(host, ask->id, 0);
+	if (!m)
+		return tern_why(why, -ENOENT, "no migration %016llx", ask->id);
+	if (tern_state_final(READ_ONCE(m->state)))
+		return tern_why(why, -EALREADY, "migration %016llx has ended: %s",
+				ask->id, tern_state_name(m->state));
+	request.side = m->side;
+	request.state = m->state;
+	strscpy(request.host, m->peer, sizeof(request.host));
+	return tern_host_queue(host, &request, m->pid);
+}
+
+/**
+ * tern_migration_ask() - the one way in for tool and scheduler
+ * @host: where
+ * @ask: what; its id is set
+ * @why: sentence
+ *
+ * The caller has checked that whoever asks may.
+ */
+int tern_migration_ask(struct tern_host *host, struct tern_ask *ask,
+		       struct tern_why *why)
+{
+	int err;
+
+	if (strnlen(ask->host, TERN_HOST_LEN) == TERN_HOST_LEN)
+		return tern_why(why, -EINVAL, "the host's name is too long");
+	mutex_lock(&host->lock);
+	if (!host->daemon)
+		err = tern_why(why, -ENOTCONN, "no daemon runs here: start ternd");
+	else if (ask->what == TERN_ASK_MIGRATE)
+		err = ask_migrate(host, ask, why);
+	else if (ask->what == TERN_ASK_ABORT)
+		err = ask_abort(host, ask, why);
+	else
+		err = tern_why(why, -EINVAL, "unknown request %u", ask->what);
+	mutex_unlock(&host->lock);
+	return err;
+}
+
+/**
+ * tern_migration_fail() - end a migration without success
+ * @m: unlocked
+ * @flags: TERN_FAIL_*
+ * @err: positive errno
+ * @why: sentence
+ *
+ * Return: 0; -EBUSY when the state needs a word that @flags does not give.
+ */
+int tern_migration_fail(struct tern_migration *m, u32 flags, int err,
+			const char *why)
+{
+	enum tern_state to = TERN_FAILED;
+	int ret = -EBUSY;
+
+	mutex_lock(&m->lock);
+	switch (m->state) {
+	case TERN_DOUBT:
+		if (!(flags & TERN_FAIL_NOT_THERE))
+			goto out;
+		break;
+	case TERN_COMMITTED:
+	case TERN_PAGING:
+		if (!(flags & TERN_FAIL_LOST))
+			goto out;
+		to = TERN_LOST;
+		break;
+	default:
+		break;
+	}
+	if (!tern_state_may(m->side, m->state, to)) {
+		ret = -EBADFD;
+		goto out;
+	}
+	m->err = err;
+	strscpy(m->why.text, why, sizeof(m->why.text));
+	if (m->side == TERN_SOURCE)
+		tern_park_end(m, TERN_VERDICT_THAW);
+	else
+		tern_become_end(m);
+	/*
+	 * What a lost migrant forked would read zeros if the userfaultfds were
+	 * closed; they stay for ever. Otherwise nobody waits any more.
+	 */
+	if (to == TERN_FAILED)
+		tern_keep_drop(m);
+	if (m->mm) {
+		mmput(m->mm);
+		m->mm = NULL;
+	}
+	ret = tern_migration_set(m, to);
+out:
+	mutex_unlock(&m->lock);
+	return ret;
+}
+
+/**
+ * tern_migration_release() - everything has arrived; free what this side holds
+ * @m: unlocked
+ *
+ * At the source this drops the memory, at the destination the userfaultfds.
+ */
+int tern_migration_release(struct tern_migration *m)
+{
+	struct mm_struct *mm = NULL;
+	int err;
+
+	mutex_lock(&m->lock);
+	err = tern_state_may(m->side, m->state, TERN_INDEPENDENT) ? 0 : -EBADFD;
+	if (!err) {
+		swap(mm, m->mm);
+		tern_keep_drop(m);
+		/* the event promises that the memory is free: free it first */
+		if (mm)
+			mmput(mm);
+		err = tern_migration_set(m, TERN_INDEPENDENT);
+	}
+	mutex_unlock(&m->lock);
+	return err;
+}
+
+/**
+ * tern_migration_orphan() - a handle that stands for it has closed
+ * @m: unlocked
+ * @handle: the daemon's or the shell's
+ *
+ * What is not decided fails: a parked migrant runs on, a shell dies. What is in
+ * doubt, committed or paging stays for the next daemon.
+ */
+void tern_migration_orphan(struct tern_migration *m, struct tern_handle *handle)
+{
+	bool shell;
+
+	mutex_lock(&m->lock);
+	shell = m->shell == handle;
+	if (shell)
+		m->shell = NULL;
+	if (m->handle == handle)
+		m->handle = NULL;
+	mutex_unlock(&m->lock);
+	tern_migration_fail(m, 0, shell ? ECHILD : ECONNABORTED,
+			    shell ? "the shell has died" :
+			    "the daemon has gone: start ternd again");
+}

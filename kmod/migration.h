@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One half of a migration: lifetime, references, states. */
+#ifndef TERN_MIGRATION_H
+#define TERN_MIGRATION_H
+
+#include <linux/kref.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/tern.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include "reasons.h"
+
+struct tern_host;
+struct tern_handle;
+
+/**
+ * struct tern_migration - this host's half of a migration
+ * @ref: handles, the host's list, and every thread that waits hold one
+ * @node: in the host's list
+ * @host: where it is
+ * @id: what both sides call it
+ * @side: enum tern_side
+ * @flags: of the request
+ * @peer: name of the other host
+ * @born: when it was made
+ * @lock: guards everything below; inside the host's lock
+ * @state: enum tern_state; see the table in migration.c
+ * @pid: the migrant's leader (source), the shell's (destination, once there)
+ * @comm: its name
+ * @handle: the daemon's handle that stands for it, or NULL
+ * @shell: the shell's handle, or NULL
+ * @threads: struct tern_thread: parked here, or waiting to become
+ * @nr_threads: destination: how many will become
+ * @nr_here: destination: how many wait in BECOME
+ * @wait: threads wait here for their verdict
+ * @news: the daemon waits here for threads
+ * @mm: source: the migrant's address space, from PARKING on (mm_users held)
+ * @nr_signals: source: signals that CAPTURE has seen, per signal number
+ * @kept: files by key (struct tern_keep)
+ * @nr_spaces: address spaces known: the migrant's and those it forked
+ * @log: layout events
+ * @nr_log: how many
+ * @max_log: how many fit
+ * @report: figures
+ * @err: positive errno of a failure
+ * @why: its sentence
+ * @ended: when a final state was reached
+ *
+ * A live migration holds a reference on the module and on the network
+ * namespace, so that neither goes while a process depends on it.
+ */
+struct tern_migration {
+	struct kref ref;
+	struct list_head node;
+	struct tern_host *host;
+	u64 id;
+	enum tern_side side;
+	u32 flags;
+	char peer[TERN_HOST_LEN];
+	ktime_t born;
+
+	struct mutex lock;
+	enum tern_state state;
+	struct pid *pid;
+	char comm[16];
+	struct tern_handle *handle;
+	struct tern_handle *shell;
+	struct list_head threads;
+	unsigned int nr_threads;
+	unsigned int nr_here;
+	wait_queue_head_t wait;
+	wait_queue_head_t news;
+	struct mm_struct *mm;
+	u32 nr_signals[64];
+	struct xarray kept;
+	u32 nr_spaces;
+	struct tern_uffd_event *log;
+	u32 nr_log;
+	u32 max_log;
+	struct tern_report report;
+	u32 err;
+	struct tern_why why;
+	ktime_t ended;
+};
+
+struct tern_migration *tern_migration_create(struct tern_host *host,
+					     enum tern_side side, u64 id,
+					     const char *peer, struct pid *pid);
+struct tern_migration *tern_migration_find(struct tern_host *host, u64 id,
+					   enum tern_side side);
+struct tern_migration *tern_migration_get(struct tern_migration *m);
+void tern_migration_put(struct tern_migration *m);
+
+int tern_migration_ask(struct tern_host *host, struct tern_ask *ask,
+		       struct tern_why *why);
+int tern_migration_set(struct tern_migration *m, enum tern_state to);
+bool tern_state_may(enum tern_side side, enum tern_state from, enum tern_state to);
+bool tern_state_final(enum tern_state state);
+const char *tern_state_name(enum tern_state state);
+
+int tern_migration_fail(struct tern_migration *m, u32 flags, int err,
+			const char *why);
+int tern_migration_release(struct tern_migration *m);
+void tern_migration_orphan(struct tern_migration *m, struct tern_handle *handle);
+
+#endif /* TERN_MIGRATION_H */

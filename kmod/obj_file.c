@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Descriptors: open file descriptions by path, devices, pipes that nobody else
+ * has open, epoll. The table is copied first, with a reference on each file;
+ * everything else happens without a lock.
+ */
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/magic.h>
+#include <linux/major.h>
+#include <linux/net.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/tern.h>
+#include <linux/xarray.h>
+#include <net/inet_sock.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
+
+#include "compat.h"
+#include "obj.h"
+
+/**
+ * struct entry - one descriptor
+ * @file: referenced
+ * @fd: its number
+ * @cloexec: closed on exec
+ * @desc: id of the description, once known
+ * @pipe: for a pipe its number, once known
+ */
+struct entry {
+	struct file *file;
+	int fd;
+	bool cloexec;
+	u32 desc;
+	u32 pipe;
+};
+
+/**
+ * struct table - the descriptor table of a process
+ * @entries: in ascending order
+ * @nr: how many there are
+ * @max: how many there is room for
+ * @files: whose table it is; valid while it is copied
+ */
+struct table {
+	struct entry *entries;
+	unsigned int nr;
+	unsigned int max;
+	struct files_struct *files;
+};
+
+static int count_one(const void *p, struct file *file, unsigned int fd)
+{
+	(*(unsigned int *)p)++;
+	return 0;
+}
+
+static int copy_one(const void *p, struct file *file, unsigned int fd)
+{
+	struct table *table = (struct table *)p;
+	struct entry *entry = &table->entries[table->nr];
+
+	if (table->nr == table->max)
+		return -EAGAIN;
+	entry->file = get_file(file);
+	entry->fd = fd;
+	entry->cloexec = compat_close_on_exec(fd, table->files);
+	table->nr++;
+	return 0;
+}
+
+static void table_free(struct table *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->nr; i++)
+		fput(table->entries[i].file);
+	kvfree(table->entries);
+}
+
+static int table_copy(struct task_struct *task, struct table *table)
+{
+	unsigned int nr = 0;
+	int err;
+
+	do {
+		*table = (struct table) {};
+		task_lock(task);
+		iterate_fd(task->files, 0, count_one, &nr);
+		task_unlock(task);
+		table->max = nr + 16;
+		table->entries = kvcalloc(table->max, sizeof(struct entry),
+					  GFP_KERNEL);
+		if (!table->entries)
+			return -ENOMEM;
+		task_lock(task);
+		table->files = task->files;
+		err = iterate_fd(task->files, 0, copy_one, table);
+		task_unlock(task);
+		if (err)
+			table_free(table);
+	} while (err == -EAGAIN);
+	return err;
+}
+
+/* ---- what is it? ------------------------------------------------------------ */
+
+/*
+ * How often @file is in @table. Nobody else has it open when it is referenced
+ * no more often than that; each entry holds two references, its own and ours.
+ * While the process runs, each of its threads may hold another one for a call.
+ */
+static unsigned int uses(const struct table *table, const struct file *file)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < table->nr; i++)
+		nr += table->entries[i].file == file;
+	return nr;
+}
+
+static bool pipe_is_ours(const struct table *table, struct inode *inode,
+			 unsigned int threads)
+{
+	struct pipe_inode_info *pipe = inode->i_pipe;
+	unsigned int i, files = 0;
+
+	for (i = 0; i < table->nr; i++) {
+		struct file *file = table->entries[i].file;
+		unsigned int n;
+
+		if (file_inode(file) != inode)
+			continue;
+		n = uses(table, file);
+		if (file_count(file) > 2 * n + threads)
+			return false;
+		/* count a description once, at its first descriptor */
+		for (n = 0; table->entries[n].file != file; n++)
+			;
+		files += n == i;
+	}
+	return READ_ONCE(pipe->files) == files;
+}
+
+static bool is_locked(struct inode *inode)
+{
+	struct file_lock_context *ctx = smp_load_acquire(&inode->i_flctx);
+
+	return ctx && (!list_empty_careful(&ctx->flc_flock) ||
+		       !list_empty_careful(&ctx->flc_posix) ||
+		       !list_empty_careful(&ctx->flc_lease));
+}
+
+static const char *socket_name(struct inode *inode)
+{
+	struct sock *sk = SOCKET_I(inode)->sk;
+
+	if (!sk)
+		return "a socket";
+	switch (sk->sk_family) {
+	case AF_UNIX:
+		return "a unix socket";
+	case AF_NETLINK:
+		return "a netlink socket";
+	case AF_PACKET:
+		return "a packet socket";
+	case AF_INET:
+	case AF_INET6:
+		break;
+	default:
+		return "a socket";
+	}
+	if (sk->sk_protocol == IPPROTO_UDP)
+		return "a UDP socket";
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return "a raw socket";
+	switch (READ_ONCE(sk->sk_state)) {
+	case TCP_ESTABLISHED:
+		return "an established TCP connection";
+	case TCP_LISTEN:
+		return "a listening TCP socket";
+	default:
+		return "a TCP socket";
+	}
+}
+
+static u32 device_kind(struct inode *inode, const char **what)
+{
+	if (imajor(inode) == MEM_MAJOR) {
+		switch (iminor(inode)) {
+		case 3: /* null */
+		case 5: /* zero */
+		case 7: /* full */
+		case 8: /* random */
+		case 9: /* urandom */
+			return TERN_DESC_DEVICE;
+		}
+	}
+	*what = imajor(inode) == TTY_MAJOR || imajor(inode) == TTYAUX_MAJOR ||
+		(imajor(inode) >= UNIX98_PTY_SLAVE_MAJOR &&
+		 imajor(inode) < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT) ?
+		"a terminal" : "a device";
+	return 0;
+}
+
+static u32 anon_kind(struct file *file, const char **what)
+{
+	const char *name = file->f_path.dentry->d_name.name;
+
+	*what = name;
+	if (!strcmp(name, "[eventpoll]"))
+		return TERN_DESC_EPOLL;
+	if (!strcmp(name, "[io_uring]"))
+		*what = "an io_uring";
+	return 0;
+}
+
+static u32 file_kind(struct file *file, const char **what)
+{
+	struct inode *inode = file_inode(file);
+	unsigned long magic = inode->i_sb->s_magic;
+
+	if (d_unlinked(file->f_path.dentry) || !inode->i_nlink)
+		*what = "a file without a name (deleted, O_TMPFILE or memfd)";
+	else if (magic == PROC_SUPER_MAGIC || magic == SYSFS_MAGIC ||
+		 magic == DEBUGFS_MAGIC || magic == TRACEFS_MAGIC ||
+		 magic == CGROUP2_SUPER_MAGIC || magic == HUGETLBFS_MAGIC)
+		*what = "a file of the kernel";
+	else if (is_locked(inode))
+		*what = "a locked file (flock or fcntl)";
+	else if (S_ISDIR(inode->i_mode) && file->f_pos)
+		*what = "a directory that is being read";
+	else
+		return TERN_DESC_FILE;
+	return 0;
+}
+
+/* enum tern_desc_kind of @entry, or 0 and what it is instead. */
+static u32 classify(const struct table *table, const struct entry *entry,
+		    unsigned int threads, const char **what)
+{
+	struct file *file = entry->file;
+	struct inode *inode = file_inode(file);
+
+	if (file->f_mode & FMODE_PATH) {
+		*what = "open with O_PATH";
+		return 0;
+	}
+	if (compat_file_has_owner(file) || file->f_flags & FASYNC) {
+		*what = "set up for signals (F_SETOWN or O_ASYNC)";
+		return 0;
+	}
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFDIR:
+		return file_kind(file, what);
+	case S_IFCHR:
+		return device_kind(inode, what);
+	case S_IFIFO:
+		if (inode->i_sb->s_magic != PIPEFS_MAGIC)
+			*what = "a named pipe";
+		else if (!pipe_is_ours(table, inode, threads))
+			*what = "a pipe to another process";
+		else
+			return TERN_DESC_PIPE;
+		return 0;
+	case S_IFSOCK:
+		*what = socket_name(inode);
+		return 0;
+	case 0:
+		return anon_kind(file, what);
+	default:
+		*what = "of an unknown kind";
+		return 0;
+	}
+}
+
+/* A standard descriptor, or another number for the same description. */
+static bool is_stdio(const struct table *table, const struct file *file)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->nr && table->entries[i].fd <= 2; i++)
+		if (table->entries[i].file == file)
+			return true;
+	return false;
+}
+
+static u32 kind_of(const struct table *table, const struct entry *entry,
+		   u32 flags, unsigned int threads, const char **what)
+{
+	u32 kind = classify(table, entry, threads, what);
+
+	if (!kind && flags & TERN_STDIO_NULL && is_stdio(table, entry->file))
+		kind = TERN_DESC_NULL;
+	return kind;
+}
+
+/**
+ * tern_obj_file_check() - name every descriptor that cannot move
+ * @leader: the process
+ * @flags: TERN_STDIO_NULL
+ * @reasons: where to
+ */
+int tern_obj_file_check(struct task_struct *leader, u32 flags,
+			struct tern_reasons *reasons)
+{
+	unsigned int i, threads = get_nr_threads(leader) + 1;
+	struct table table;
+	const char *what;
+	int err;
+
+	err = table_copy(leader, &table);
+	if (err)
+		return err;
+	for (i = 0; i < table.nr; i++) {
+		struct entry *entry = &table.entries[i];
+
+		if (kind_of(&table, entry, flags, threads, &what))
+			continue;
+		tern_reasons_add(reasons, "fd %d is %s: %pD2%s", entry->fd, what,
+				 entry->file, is_stdio(&table, entry->file) ?
+				 " (redirect it, or move with --stdio=null)" : "");
+	}
+	table_free(&table);
+	return 0;
+}
+
+/* ---- save -------------------------------------------------------------------- */
+
+/*
+ * Data that the migrant has written must be where the destination can read it.
+ * The daemon has written back most of it before the freeze.
+ */
+static int write_back(struct file *file)
+{
+	struct address_space *mapping = file->f_mapping;
+
+	if (!(file->f_mode & FMODE_WRITE) || !S_ISREG(file_inode(file)->i_mode))
+		return 0;
+	if (!mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) &&
+	    !mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK))
+		return 0;
+	return vfs_fsync(file, 1);
+}
+
+static int save_desc(const struct entry *entry, u32 kind, struct tern_image *image,
+		     char *page)
+{
+	struct file *file = entry->file;
+	struct inode *inode = file_inode(file);
+	struct tern_obj_desc obj = {
+		.id = entry->desc,
+		.kind = kind,
+		.flags = file->f_flags,
+		.mode = inode->i_mode,
+		.pos = file->f_pos,
+		.size = i_size_read(inode),
+		.dev = new_encode_dev(kind == TERN_DESC_DEVICE ? inode->i_rdev :
+				      inode->i_sb->s_dev),
+		.ino = inode->i_ino,
+		.magic = inode->i_sb->s_magic,
+		.pipe = entry->pipe,
+	};
+	char *path = NULL;
+
+	if (kind == TERN_DESC_FILE || kind == TERN_DESC_DEVICE) {
+		int err = write_back(file);
+
+		if (err)
+			return err;
+		path = d_path(&file->f_path, page, TERN_PATH_MAX);
+		if (IS_ERR(path))
+			return PTR_ERR(path);
+		obj.path = strlen(path) + 1;
+	} else {
+		obj.pos = 0;
+		obj.size = 0;
+	}
+	tern_image_put(image, TERN_OBJ_DESC, &obj, sizeof(obj), path, obj.path);
+	return 0;
+}
+
+/* What is in a pipe that nobody else can touch; its lock keeps it still all the same. */
+static int save_pipe(struct entry *entry, struct tern_image *image)
+{
+	struct pipe_inode_info *pipe = file_inode(entry->file)->i_pipe;
+	struct tern_obj_pipe obj = { .pipe = entry->pipe };
+	unsigned int at, mask;
+	void *data = NULL;
+	int err = 0;
+
+	mutex_lock(&pipe->mutex);
+	mask = pipe->ring_size - 1;
+	obj.capacity = pipe->max_usage * PAGE_SIZE;
+	for (at = pipe->tail; at != pipe->head; at++)
+		obj.data += pipe->bufs[at & mask].len;
+	data = kvmalloc(obj.data + 1, GFP_KERNEL);
+	if (!data)
+		err = -ENOMEM;
+	obj.data = 0;
+	for (at = pipe->tail; !err && at != pipe->head; at++) {
+		struct pipe_buffer *buf = &pipe->bufs[at & mask];
+
+		err = pipe_buf_confirm(pipe, buf);
+		if (err)
+			break;
+		memcpy_from_page(data + obj.data, buf->page, buf->offset, buf->len);
+		obj.data += buf->len;
+	}
+	mutex_unlock(&pipe->mutex);
+	if (!err)
+		tern_image_put(image, TERN_OBJ_PIPE, &obj, sizeof(obj), data, obj.data);
+	kvfree(data);
+	return err;
+}
+
+/*
+ * Number @entry's description, or find its number, by way of @ids (struct file
+ * or inode to number). Return: true when it is new.
+ */
+static int number(struct xarray *ids, const void *key, u32 *last, u32 *id)
+{
+	unsigned long index = (unsigned long)key >> 3;
+	void *old = xa_load(ids, index);
+
+	if (old) {
+		*id = xa_to_value(old);
+		return 0;
+	}
+	*id = ++*last;
+	return xa_err(xa_store(ids, index, xa_mk_value(*id), GFP_KERNEL)) ?: 1;
+}
+
+static int save_entry(const struct table *table, struct entry *entry, u32 flags,
+		      struct xarray *descs, struct xarray *pipes, u32 *last,
+		      struct tern_image *image, char *page, struct tern_why *why)
+{
+	struct tern_obj_fd obj = { .fd = entry->fd, .cloexec = entry->cloexec };
+	const char *what;
+	int new, err = 0;
+	u32 kind;
+
+	new = number(descs, entry->file, &last[0], &entry->desc);
+	if (new < 0)
+		return new;
+	if (new) {
+		kind = kind_of(table, entry, flags, 0, &what);
+		if (!kind)
+			return tern_why(why, -EOPNOTSUPP, "fd %d is %s",
+					entry->fd, what);
+		if (kind == TERN_DESC_PIPE) {
+			err = number(pipes, file_inode(entry->file), &last[1],
+				     &entry->pipe);
+			if (err > 0)
+				err = save_pipe(entry, image);
+		}
+		if (!err)
+			err = save_desc(entry, kind, image, page);
+		if (err)
+			return tern_why(why, err, "fd %d cannot be saved (error %d)",
+					entry->fd, err);
+	}
+	obj.desc = entry->desc;
+	tern_image_put(image, TERN_OBJ_FD, &obj, sizeof(obj), NULL, 0);
+	return 0;
+}
+
+/**
+ * tern_obj_file_save() - DESC, PIPE and FD objects of a parked migrant
+ * @leader: its process
+ * @flags: TERN_STDIO_NULL
+ * @image: where to
+ * @why: sentence
+ */
+int tern_obj_file_save(struct task_struct *leader, u32 flags,
+		       struct tern_image *image, struct tern_why *why)
+{
+	char *page = kmalloc(TERN_PATH_MAX, GFP_KERNEL);
+	DEFINE_XARRAY(descs);
+	DEFINE_XARRAY(pipes);
+	struct table table;
+	u32 last[2] = {};
+	unsigned int i;
+	int err;
+
+	if (!page)
+		return -ENOMEM;
+	err = table_copy(leader, &table);
+	if (err)
+		goto out;
+	for (i = 0; !err && i < table.nr; i++)
+		err = save_entry(&table, &table.entries[i], flags, &descs,
+				 &pipes, last, image, page, why);
+	table_free(&table);
+out:
+	xa_destroy(&descs);
+	xa_destroy(&pipes);
+	kfree(page);
+	return err;
+}

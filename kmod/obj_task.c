@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What belongs to the process as a whole: identity, limits, credentials, signal
+ * actions, signals that wait, working directory, and the fields of its address
+ * space that are not mappings.
+ */
+#include <linux/cred.h>
+#include <linux/fs_struct.h>
+#include <linux/hrtimer.h>
+#include <linux/ipc_namespace.h>
+#include <linux/mm.h>
+#include <linux/nsproxy.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "migration.h"
+#include "obj.h"
+#include "park.h"
+
+/* ---- check ----------------------------------------------------------------- */
+
+static void check_namespaces(struct task_struct *leader,
+			     struct tern_reasons *reasons)
+{
+	struct nsproxy *theirs, *ours = current->nsproxy;
+
+	task_lock(leader);
+	theirs = leader->nsproxy;
+	if (theirs) {
+		if (theirs->mnt_ns != ours->mnt_ns)
+			tern_reasons_add(reasons, "it has a mount namespace of its own");
+		if (theirs->net_ns != ours->net_ns)
+			tern_reasons_add(reasons, "it has a network namespace of its own");
+		if (theirs->uts_ns != ours->uts_ns)
+			tern_reasons_add(reasons, "it has a UTS namespace of its own");
+		if (theirs->ipc_ns != ours->ipc_ns)
+			tern_reasons_add(reasons, "it has an IPC namespace of its own");
+		if (theirs->cgroup_ns != ours->cgroup_ns)
+			tern_reasons_add(reasons, "it has a cgroup namespace of its own");
+		if (theirs->pid_ns_for_children != task_active_pid_ns(current))
+			tern_reasons_add(reasons, "it has a pid namespace of its own");
+	}
+	if (task_cred_xxx(leader, user_ns) != &init_user_ns)
+		tern_reasons_add(reasons, "it has a user namespace of its own");
+	task_unlock(leader);
+}
+
+static void check_timers(struct task_struct *leader, struct tern_reasons *reasons)
+{
+	struct signal_struct *sig = leader->signal;
+
+	if (hrtimer_active(&sig->real_timer) || sig->it[0].expires ||
+	    sig->it[1].expires)
+		tern_reasons_add(reasons, "an interval timer runs (setitimer or alarm)");
+	if (compat_has_posix_timers(sig))
+		tern_reasons_add(reasons, "it has POSIX timers (timer_create)");
+}
+
+static void check_fs(struct task_struct *leader, struct tern_reasons *reasons)
+{
+	struct path ours, theirs = {}, pwd = {};
+
+	get_fs_root(current->fs, &ours);
+	task_lock(leader);
+	if (leader->fs) {
+		get_fs_root(leader->fs, &theirs);
+		get_fs_pwd(leader->fs, &pwd);
+	}
+	task_unlock(leader);
+	if (theirs.dentry && !path_equal(&theirs, &ours))
+		tern_reasons_add(reasons, "its root directory is not this host's (chroot)");
+	if (pwd.dentry && d_unlinked(pwd.dentry))
+		tern_reasons_add(reasons, "its working directory has been deleted");
+	path_put(&pwd);
+	path_put(&theirs);
+	path_put(&ours);
+}
+
+/** tern_obj_task_check() - what of the process as a whole cannot move */
+void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reasons)
+{
+	struct mm_struct *mm = leader->mm;
+
+	if (is_global_init(leader) || is_child_reaper(task_tgid(leader)))
+		tern_reasons_add(reasons, "process %d is the init of its namespace",
+				 task_pid_vnr(leader));
+	if (leader->flags & PF_EXITING)
+		tern_reasons_add(reasons, "its first thread has ended");
+	if (get_nr_threads(leader) > TERN_THREADS_MAX)
+		tern_reasons_add(reasons, "it has more than %d threads", TERN_THREADS_MAX);
+	task_lock(leader);
+	mm = leader->mm;
+	if (mm && mm->def_flags & VM_LOCKED)
+		tern_reasons_add(reasons, "future mappings are locked (mlockall)");
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	if (mm && mm->context.ldt)
+		tern_reasons_add(reasons, "it has a local descriptor table (modify_ldt)");
+#endif
+	task_unlock(leader);
+	check_namespaces(leader, reasons);
+	check_timers(leader, reasons);
+	check_fs(leader, reasons);
+}
+
+/* ---- save ------------------------------------------------------------------ */
+
+static int put_path(struct tern_image *image, enum tern_obj_type type,
+		    const void *payload, size_t len, u32 *path_len,
+		    const struct path *path)
+{
+	char *page = kmalloc(TERN_PATH_MAX, GFP_KERNEL), *name;
+
+	if (!page)
+		return -ENOMEM;
+	name = d_path(path, page, TERN_PATH_MAX);
+	if (!IS_ERR(name)) {
+		*path_len = strlen(name) + 1;
+		tern_image_put(image, type, payload, len, name, *path_len);
+	}
+	kfree(page);
+	return PTR_ERR_OR_ZERO(name);
+}
+
+static int save_task(struct tern_migration *m, struct task_struct *leader,
+		     struct tern_image *image)
+{
+	struct tern_obj_task obj = {
+		.pid = task_tgid_vnr(leader),
+		.personality = leader->personality,
+		.no_new_privs = task_no_new_privs(leader),
+		.is_session_leader = leader->signal->leader,
+		.is_group_leader = task_pgrp(leader) == task_tgid(leader),
+		.exit_signal = SIGCHLD,
+		.child_subreaper = leader->signal->is_child_subreaper,
+	};
+	struct tern_thread *thread;
+	struct file *exe;
+	int i, err;
+
+	list_for_each_entry(thread, &m->threads, node)
+		obj.nr_threads++;
+	get_task_comm(obj.comm, leader);
+	task_lock(leader);
+	obj.umask = leader->fs ? leader->fs->umask : 0;
+	obj.dumpable = get_dumpable(m->mm);
+	for (i = 0; i < RLIM_NLIMITS; i++) {
+		obj.rlim_cur[i] = leader->signal->rlim[i].rlim_cur;
+		obj.rlim_max[i] = leader->signal->rlim[i].rlim_max;
+	}
+	task_unlock(leader);
+
+	/* only the migrant itself could replace it, and it stands */
+	exe = rcu_access_pointer(m->mm->exe_file);
+	if (!exe)
+		return -ENOENT;
+	path_get(&exe->f_path);
+	err = put_path(image, TERN_OBJ_TASK, &obj, sizeof(obj), &obj.exe,
+		       &exe->f_path);
+	path_put(&exe->f_path);
+	return err;
+}
+
+static void save_mm(struct mm_struct *mm, struct tern_image *image)
+{
+	struct tern_obj_mm obj = {
+		.start_code = mm->start_code,
+		.end_code = mm->end_code,
+		.start_data = mm->start_data,
+		.end_data = mm->end_data,
+		.start_brk = mm->start_brk,
+		.brk = mm->brk,
+		.start_stack = mm->start_stack,
+		.arg_start = mm->arg_start,
+		.arg_end = mm->arg_end,
+		.env_start = mm->env_start,
+		.env_end = mm->env_end,
+		.mmap_base = mm->mmap_base,
+		.vdso = (u64)mm->context.vdso,
+		.auxv = sizeof(mm->saved_auxv),
+	};
+
+	tern_image_put(image, TERN_OBJ_MM, &obj, sizeof(obj), mm->saved_auxv,
+		       sizeof(mm->saved_auxv));
+}
+
+static u64 cap_bits(kernel_cap_t cap)
+{
+	u64 bits;
+
+	BUILD_BUG_ON(sizeof(cap) != sizeof(bits));
+	memcpy(&bits, &cap, sizeof(bits));
+	return bits;
+}
+
+static int save_creds(struct task_struct *leader, struct tern_image *image)
+{
+	const struct cred *cred = get_task_cred(leader);
+	struct user_namespace *ns = &init_user_ns;
+	struct tern_obj_creds obj = {
+		.uid = { from_kuid(ns, cred->uid), from_kuid(ns, cred->euid),
+			 from_kuid(ns, cred->suid), from_kuid(ns, cred->fsuid) },
+		.gid = { from_kgid(ns, cred->gid), from_kgid(ns, cred->egid),
+			 from_kgid(ns, cred->sgid), from_kgid(ns, cred->fsgid) },
+		.cap = { cap_bits(cred->cap_inheritable),
+			 cap_bits(cred->cap_permitted),
+			 cap_bits(cred->cap_effective),
+			 cap_bits(cred->cap_bset), cap_bits(cred->cap_ambient) },
+		.securebits = cred->securebits,
+		.nr_groups = cred->group_info->ngroups,
+	};
+	u32 *groups = kvmalloc_array(obj.nr_groups + 1, sizeof(*groups), GFP_KERNEL);
+	unsigned int i;
+
+	if (groups) {
+		for (i = 0; i < obj.nr_groups; i++)
+			groups[i] = from_kgid(ns, cred->group_info->gid[i]);
+		tern_image_put(image, TERN_OBJ_CREDS, &obj, sizeof(obj), groups,
+			       obj.nr_groups * sizeof(*groups));
+	}
+	put_cred(cred);
+	kvfree(groups);
+	return groups ? 0 : -ENOMEM;
+}
+
+static int save_sigactions(struct task_struct *leader, struct tern_image *image)
+{
+	struct tern_obj_sigactions *obj = kzalloc(sizeof(*obj), GFP_KERNEL);
+	struct sigaction *sa;
+	int i;
+
+	if (!obj)
+		return -ENOMEM;
+	spin_lock_irq(&leader->sighand->siglock);
+	for (i = 0; i < _NSIG; i++) {
+		sa = &leader->sighand->action[i].sa;
+		obj->action[i].handler = (u64)sa->sa_handler;
+		obj->action[i].flags = sa->sa_flags;
+		obj->action[i].restorer = (u64)sa->sa_restorer;
+		obj->action[i].mask = sa->sa_mask.sig[0];
+	}
+	spin_unlock_irq(&leader->sighand->siglock);
+	tern_image_put(image, TERN_OBJ_SIGACTIONS, obj, sizeof(*obj), NULL, 0);
+	kfree(obj);
+	return 0;
+}
+
+static int save_fs(struct task_struct *leader, struct tern_image *image)
+{
+	struct tern_obj_fs obj = {};
+	struct path pwd;
+	int err;
+
+	get_fs_pwd(leader->fs, &pwd);
+	err = put_path(image, TERN_OBJ_FS, &obj, sizeof(obj), &obj.cwd, &pwd);
+	path_put(&pwd);
+	return err;
+}
+
+/**
+ * tern_obj_task_save() - TASK, MM, CREDS, SIGACTIONS, FS
+ * @m: parked
+ * @leader: its process
+ * @image: where to
+ */
+int tern_obj_task_save(struct tern_migration *m, struct task_struct *leader,
+		       struct tern_image *image)
+{
+	int err;
+
+	/* a killed migrant may be on its way out: it gives these up last */
+	if (!leader->fs || !leader->sighand)
+		return -ESRCH;
+	err = save_task(m, leader, image);
+	if (err)
+		return err;
+	save_mm(m->mm, image);
+	err = save_creds(leader, image);
+	if (!err)
+		err = save_sigactions(leader, image);
+	if (!err)
+		err = save_fs(leader, image);
+	return err;
+}
+
+/* ---- signals that wait ------------------------------------------------------- */
+
+/*
+ * Signals queue while a migrant is parked and stay queued, so that it can run
+ * on as if nothing had happened. What the capture has seen is counted per
+ * signal; the queue of one signal keeps its order, so what came later is what
+ * lies behind that count.
+ */
+static void put_signal(struct tern_image *image, int tid, int signo,
+		       const kernel_siginfo_t *info)
+{
+	struct tern_obj_signal obj = { .tid = tid, .signo = signo };
+	siginfo_t *out = (siginfo_t *)obj.info;
+
+	BUILD_BUG_ON(sizeof(obj.info) != sizeof(*out));
+	if (info) {
+		copy_siginfo_to_external(out, info);
+	} else {
+		out->si_signo = signo;
+		out->si_code = SI_KERNEL;
+	}
+	tern_image_put(image, TERN_OBJ_SIGNAL, &obj, sizeof(obj), NULL, 0);
+}
+
+static void save_pending(struct sigpending *pending, int tid, u32 *seen,
+			 const u32 *skip, struct tern_image *image)
+{
+	u32 nr[_NSIG] = {};
+	struct sigqueue *q;
+	int i, signo;
+
+	list_for_each_entry(q, &pending->list, list) {
+		signo = q->info.si_signo;
+		if (signo < 1 || signo > _NSIG || signo == SIGKILL)
+			continue;
+		if (nr[signo - 1]++ >= skip[signo - 1])
+			put_signal(image, tid, signo, &q->info);
+	}
+	for (i = 0; i < _NSIG; i++) {
+		/* sent without a queue entry, for want of memory or need */
+		if (!nr[i] && i + 1 != SIGKILL &&
+		    sigismember(&pending->signal, i + 1) && nr[i]++ >= skip[i])
+			put_signal(image, tid, i + 1, NULL);
+		seen[i] = nr[i];
+	}
+}
+
+/**
+ * tern_obj_signals_save() - signals that wait for the process or one of its threads
+ * @m: parked or in doubt
+ * @image: where to
+ * @late: only those that came after the last call with @late == false
+ */
+void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
+			   bool late)
+{
+	static const u32 none[_NSIG];
+	struct sighand_struct *sighand;
+	struct tern_thread *thread;
+	unsigned long irq;
+	bool first = true;
+
+	list_for_each_entry(thread, &m->threads, node) {
+		struct task_struct *task = thread->task;
+		u32 *seen = thread->nr_signals;
+
+		/* exported nowhere, but this is all lock_task_sighand() is for us:
+		 * a thread that stands cannot lose its sighand
+		 */
+		if (smp_load_acquire(&thread->stand) != TERN_STAND_HERE)
+			continue;
+		sighand = task->sighand;
+		spin_lock_irqsave(&sighand->siglock, irq);
+		if (first)
+			save_pending(&task->signal->shared_pending, 0,
+				     m->nr_signals, late ? m->nr_signals : none,
+				     image);
+		save_pending(&task->pending, task_pid_vnr(task), seen,
+			     late ? seen : none, image);
+		spin_unlock_irqrestore(&sighand->siglock, irq);
+		first = false;
+	}
+}

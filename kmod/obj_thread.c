@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Threads. Saved and loaded by the thread itself, in task work: registers,
+ * signal mask, the addresses that the kernel keeps for user space, and the call
+ * that it is blocked in.
+ */
+#include <linux/cpumask.h>
+#include <linux/pid_namespace.h>
+#include <linux/rseq.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "arch/arch.h"
+#include "compat.h"
+#include "obj.h"
+#include "park.h"
+#include "restart.h"
+
+/** tern_obj_thread_check() - what of one thread cannot move; under rcu_read_lock() */
+void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
+			   struct tern_reasons *reasons)
+{
+	int tid = task_pid_vnr(task);
+
+	if (task->ptrace)
+		tern_reasons_add(reasons, "thread %d is traced (by a debugger or strace)", tid);
+	else if (READ_ONCE(task->__state) & (__TASK_STOPPED | __TASK_TRACED))
+		tern_reasons_add(reasons, "thread %d is stopped; send it SIGCONT", tid);
+	if (task->vfork_done)
+		tern_reasons_add(reasons, "thread %d was made by vfork and shares memory with its parent", tid);
+	if (!list_empty(&task->children))
+		tern_reasons_add(reasons, "thread %d has child processes", tid);
+	if (task->files != leader->files || task->fs != leader->fs)
+		tern_reasons_add(reasons, "thread %d has descriptors of its own", tid);
+	if (rcu_access_pointer(task->real_cred) != rcu_access_pointer(leader->real_cred) &&
+	    memcmp(&task->real_cred->uid, &leader->real_cred->uid,
+		   offsetof(struct cred, jit_keyring) - offsetof(struct cred, uid)))
+		tern_reasons_add(reasons, "thread %d has credentials of its own", tid);
+	if (task->policy != SCHED_NORMAL)
+		tern_reasons_add(reasons, "thread %d has scheduling policy %u", tid, task->policy);
+	if (!cpumask_subset(cpu_online_mask, task->cpus_ptr))
+		tern_reasons_add(reasons, "thread %d is bound to some processors (taskset)", tid);
+#ifdef CONFIG_NUMA
+	if (task->mempolicy)
+		tern_reasons_add(reasons, "thread %d has a NUMA memory policy", tid);
+#endif
+	if (task->seccomp.mode)
+		tern_reasons_add(reasons, "thread %d has a seccomp filter", tid);
+	if (task->io_uring)
+		tern_reasons_add(reasons, "thread %d uses io_uring", tid);
+	if (task->pdeath_signal)
+		tern_reasons_add(reasons, "thread %d asks for a signal when its parent ends", tid);
+	tern_arch_check(task, reasons);
+}
+
+static void save_rseq(struct tern_obj_thread *obj)
+{
+#ifdef CONFIG_RSEQ
+	obj->rseq = (u64)current->rseq;
+	obj->rseq_len = current->rseq ? compat_rseq_len(current) : 0;
+	obj->rseq_sig = current->rseq_sig;
+#endif
+}
+
+static void load_rseq(const struct tern_obj_thread *obj)
+{
+#ifdef CONFIG_RSEQ
+	current->rseq = (void __user *)obj->rseq;
+	compat_rseq_set_len(current, obj->rseq_len);
+	current->rseq_sig = obj->rseq_sig;
+	/* it has changed its processor: abort a critical section, show the new cpu */
+	preempt_disable();
+	rseq_migrate(current);
+	preempt_enable();
+#endif
+}
+
+/**
+ * tern_obj_thread_save() - current saves itself; its mask is blocked already
+ * @thread: current's
+ */
+int tern_obj_thread_save(struct tern_thread *thread)
+{
+	struct tern_obj_thread *obj = &thread->obj;
+	int err;
+
+	tern_arch_resume_call(thread->slept_ns);
+	err = tern_restart_save(obj);
+	if (err)
+		return err;
+	obj->nice = task_nice(current);
+	obj->blocked = thread->blocked.sig[0];
+	obj->saved_blocked = current->saved_sigmask.sig[0];
+	obj->restore_mask = test_restore_sigmask();
+	obj->altstack_sp = current->sas_ss_sp;
+	obj->altstack_size = current->sas_ss_size;
+	obj->altstack_flags = current->sas_ss_flags;
+	obj->robust_list = (u64)current->robust_list;
+	obj->clear_child_tid = (u64)current->clear_child_tid;
+	obj->timer_slack_ns = current->timer_slack_ns;
+	save_rseq(obj);
+	get_task_comm(obj->comm, current);
+	return tern_arch_save(thread);
+}
+
+/**
+ * tern_obj_thread_put() - into the image; by the daemon, while the thread stands
+ * @thread: saved
+ * @image: where to
+ */
+void tern_obj_thread_put(struct tern_thread *thread, struct tern_image *image)
+{
+	thread->obj.tid = task_pid_vnr(thread->task);
+	tern_image_put(image, TERN_OBJ_THREAD, &thread->obj, sizeof(thread->obj),
+		       thread->xstate, thread->obj.xstate);
+}
+
+/**
+ * tern_obj_thread_load() - current becomes what @thread says
+ * @thread: checked by tern_become_load(), its extended state is loaded
+ *
+ * In task work: the kernel's signal exit path goes on with these registers as
+ * if they had always been current's, and restarts the call that they are in.
+ */
+void tern_obj_thread_load(struct tern_thread *thread)
+{
+	const struct tern_obj_thread *obj = &thread->obj;
+	sigset_t blocked = { .sig = { obj->blocked } };
+
+	current->saved_sigmask.sig[0] = obj->saved_blocked;
+	if (obj->restore_mask)
+		set_restore_sigmask();
+	current->sas_ss_sp = obj->altstack_sp;
+	current->sas_ss_size = obj->altstack_size;
+	current->sas_ss_flags = obj->altstack_flags;
+	current->robust_list = (void __user *)obj->robust_list;
+	current->clear_child_tid = (int __user *)obj->clear_child_tid;
+	load_rseq(obj);
+	tern_restart_load(obj);
+	tern_arch_load(obj);
+	sigdelsetmask(&blocked, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mappings. Private memory moves; of a file mapping that was never modified the
+ * destination may use its own copy of the file; the vDSO and its data are the
+ * kernel's own and only keep their place. Runs under mmap_lock.
+ */
+#include <linux/fs.h>
+#include <linux/hugetlb_inline.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/pkeys.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/userfaultfd_k.h>
+
+#include "obj.h"
+
+static const char *special_name(struct vm_area_struct *vma)
+{
+	return vma->vm_ops && vma->vm_ops->name ? vma->vm_ops->name(vma) : NULL;
+}
+
+static u32 special_kind(struct vm_area_struct *vma)
+{
+	const char *name = special_name(vma);
+
+	if (!name)
+		return 0;
+	if (!strcmp(name, "[vdso]"))
+		return TERN_VMA_VDSO;
+	if (!strcmp(name, "[vvar]"))
+		return TERN_VMA_VVAR;
+	return 0;
+}
+
+/* A regular file that still has its name: another host can find it by path. */
+static bool has_path(struct vm_area_struct *vma)
+{
+	return vma->vm_file && S_ISREG(file_inode(vma->vm_file)->i_mode) &&
+	       !d_unlinked(vma->vm_file->f_path.dentry);
+}
+
+/* What would have to be said against @vma, or NULL. */
+static const char *objection(struct vm_area_struct *vma)
+{
+	vm_flags_t flags = vma->vm_flags;
+
+	if (special_kind(vma))
+		return NULL;
+	if (flags & VM_HUGETLB)
+		return "huge pages of hugetlbfs";
+	if (flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
+		return "device or kernel memory";
+	if (flags & (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR))
+		return "memory watched by a userfaultfd";
+	if (flags & VM_LOCKED)
+		return "locked memory (mlock)";
+	if (vma_pkey(vma))
+		return "memory with a protection key";
+	if (!(flags & VM_MAYSHARE))
+		return NULL;
+	/* shared for reading only, as glibc maps its caches: private in effect */
+	if (!(flags & VM_MAYWRITE) && has_path(vma))
+		return NULL;
+	if (vma->vm_file &&
+	    !strncmp(vma->vm_file->f_path.dentry->d_name.name, "SYSV", 4) &&
+	    d_unlinked(vma->vm_file->f_path.dentry))
+		return "System V shared memory";
+	return has_path(vma) ? "a shared mapping of a file" : "shared memory";
+}
+
+/** tern_obj_vma_check() - name every mapping that cannot move */
+void tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		const char *what = objection(vma);
+
+		if (what && vma->vm_file)
+			tern_reasons_add(reasons, "mapping %lx-%lx is %s: %pD4",
+					 vma->vm_start, vma->vm_end, what,
+					 vma->vm_file);
+		else if (what)
+			tern_reasons_add(reasons, "mapping %lx-%lx is %s",
+					 vma->vm_start, vma->vm_end, what);
+	}
+	mmap_read_unlock(mm);
+}
+
+static u32 flags_of(const struct vm_area_struct *vma)
+{
+	static const struct {
+		vm_flags_t vm;
+		u32 tern;
+	} map[] = {
+		{ VM_GROWSDOWN,		TERN_VMA_GROWSDOWN },
+		{ VM_NORESERVE,		TERN_VMA_NORESERVE },
+		{ VM_MAYSHARE,		TERN_VMA_SHARED },
+		{ VM_DONTCOPY,		TERN_VMA_DONTFORK },
+		{ VM_WIPEONFORK,	TERN_VMA_WIPEONFORK },
+		{ VM_DONTDUMP,		TERN_VMA_DONTDUMP },
+		{ VM_HUGEPAGE,		TERN_VMA_HUGEPAGE },
+		{ VM_NOHUGEPAGE,	TERN_VMA_NOHUGEPAGE },
+		{ VM_MERGEABLE,		TERN_VMA_MERGEABLE },
+		{ VM_SEQ_READ,		TERN_VMA_SEQUENTIAL },
+		{ VM_RAND_READ,		TERN_VMA_RANDOM },
+	};
+	u32 flags = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(map); i++)
+		if (vma->vm_flags & map[i].vm)
+			flags |= map[i].tern;
+	return flags;
+}
+
+static void save_file(struct vm_area_struct *vma, struct tern_obj_vma *obj)
+{
+	struct inode *inode = file_inode(vma->vm_file);
+
+	obj->pgoff = vma->vm_pgoff;
+	obj->dev = new_encode_dev(inode->i_sb->s_dev);
+	obj->ino = inode->i_ino;
+	obj->size = i_size_read(inode);
+}
+
+static int save_one(struct vm_area_struct *vma, struct tern_image *image,
+		    char *page)
+{
+	struct tern_obj_vma obj = {
+		.start = vma->vm_start,
+		.end = vma->vm_end,
+		.prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
+			(vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
+			(vma->vm_flags & VM_EXEC ? PROT_EXEC : 0),
+		.flags = flags_of(vma),
+	};
+	char *path = NULL;
+
+	obj.kind = special_kind(vma);
+	if (obj.kind) {
+		obj.flags = 0;
+	} else if (vma_is_anonymous(vma)) {
+		obj.kind = TERN_VMA_ANON;
+	} else {
+		save_file(vma, &obj);
+		/* without an anon_vma no page was ever copied on write */
+		if (has_path(vma) && !vma->anon_vma) {
+			obj.kind = TERN_VMA_FILE;
+			path = d_path(&vma->vm_file->f_path, page, TERN_PATH_MAX);
+			if (IS_ERR(path))
+				return PTR_ERR(path);
+			obj.path = strlen(path) + 1;
+		} else {
+			obj.kind = TERN_VMA_ANON;
+			obj.flags |= TERN_VMA_BACKED;
+		}
+	}
+	tern_image_put(image, TERN_OBJ_VMA, &obj, sizeof(obj), path, obj.path);
+	return 0;
+}
+
+/** tern_obj_vma_save() - every mapping of a parked migrant, in order */
+int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, 0);
+	char *page;
+	int err = 0;
+
+	page = kmalloc(TERN_PATH_MAX, GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		err = objection(vma) ? -EOPNOTSUPP : save_one(vma, image, page);
+		if (err)
+			break;
+	}
+	mmap_read_unlock(mm);
+	kfree(page);
+	return err;
+}

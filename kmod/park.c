@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Stopping a process, at the source. Every thread is asked by task work to save
+ * itself in its own context, where registers and extended state are at hand,
+ * and waits there killably for a verdict: go on, or end.
+ *
+ * The task work is queued with TWA_SIGNAL, so it runs within the kernel's signal
+ * exit path (kernel/signal.c, get_signal()): a blocked call has been taken back
+ * with a restart code by then, and the very same path restarts it afterwards.
+ *
+ * Locks: m->lock is held by whoever parks or decides; the threads themselves
+ * never take it. A work item cannot be cancelled: once the verdict is given it
+ * becomes a no-op. Each holds a reference on the module.
+ */
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "arch/arch.h"
+#include "capture.h"
+#include "fault.h"
+#include "image.h"
+#include "migration.h"
+#include "obj.h"
+#include "park.h"
+#include "trace.h"
+
+#define PARK_TIMEOUT_MS		1000
+#define PARK_TIMEOUT_MAX_MS	60000
+
+static void thread_free(struct kref *ref)
+{
+	struct tern_thread *thread = container_of(ref, typeof(*thread), ref);
+
+	tern_migration_put(thread->migration);
+	put_task_struct(thread->task);
+	kvfree(thread->xstate);
+	kfree(thread);
+}
+
+/** tern_thread_put() - one reference less */
+void tern_thread_put(struct tern_thread *thread)
+{
+	kref_put(&thread->ref, thread_free);
+}
+
+/**
+ * tern_thread_create() - room for one thread's state
+ * @m: the migration
+ * @task: the thread
+ *
+ * Return: with one reference, not in any list; or NULL.
+ */
+struct tern_thread *tern_thread_create(struct tern_migration *m,
+				       struct task_struct *task)
+{
+	struct tern_thread *thread = kzalloc(sizeof(*thread), GFP_KERNEL);
+
+	if (!thread)
+		return NULL;
+	thread->obj.xstate = tern_arch_xstate_size();
+	thread->xstate = kvzalloc(thread->obj.xstate, GFP_KERNEL);
+	if (!thread->xstate) {
+		kfree(thread);
+		return NULL;
+	}
+	kref_init(&thread->ref);
+	INIT_LIST_HEAD(&thread->node);
+	thread->migration = tern_migration_get(m);
+	thread->task = get_task_struct(task);
+	return thread;
+}
+
+/* ---- in the context of the thread -------------------------------------- */
+
+/*
+ * On its way out the thread would mark robust futexes and clear its tid in
+ * memory that belongs to the migrant now.
+ */
+static void forget_user_memory(void)
+{
+	current->robust_list = NULL;
+#ifdef CONFIG_COMPAT
+	current->compat_robust_list = NULL;
+#endif
+	current->clear_child_tid = NULL;
+}
+
+/*
+ * End the whole process, with an exit status and no signal: what do_group_exit()
+ * would do, by way of get_signal(), which we return into.
+ */
+static void vanish(void)
+{
+	struct signal_struct *signal = current->signal;
+
+	spin_lock_irq(&current->sighand->siglock);
+	if (!(signal->flags & SIGNAL_GROUP_EXIT)) {
+		signal->flags = SIGNAL_GROUP_EXIT;
+		signal->group_exit_code = TERN_EXIT_MOVED << 8;
+		signal->group_stop_count = 0;
+	}
+	sigaddset(&current->pending.signal, SIGKILL);
+	set_thread_flag(TIF_SIGPENDING);
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+static bool decided(struct tern_thread *thread)
+{
+	return smp_load_acquire(&thread->verdict) != TERN_VERDICT_NONE;
+}
+
+static void stand(struct tern_thread *thread, enum tern_stand where)
+{
+	smp_store_release(&thread->stand, where);
+	wake_up_all(&thread->migration->news);
+}
+
+static void wait_here(struct tern_thread *thread)
+{
+	sigset_t all_but;
+	bool killed;
+
+	/*
+	 * A signal without a handler would kill the process while it stands;
+	 * all of them wait, but those that cannot be blocked.
+	 */
+	siginitsetinv(&all_but, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	sigprocmask(SIG_SETMASK, &all_but, &thread->blocked);
+
+	thread->err = tern_fault(TERN_FAULT_PARK_SAVE) ? -EIO :
+		      tern_obj_thread_save(thread);
+	if (thread->err) {
+		stand(thread, TERN_STAND_GONE);
+		wait_event_killable(thread->migration->wait, decided(thread));
+		sigprocmask(SIG_SETMASK, &thread->blocked, NULL);
+		return;
+	}
+	stand(thread, TERN_STAND_HERE);
+	killed = wait_event_killable(thread->migration->wait, decided(thread));
+	if (killed)
+		stand(thread, TERN_STAND_GONE);
+	if (thread->verdict == TERN_VERDICT_VANISH) {
+		forget_user_memory();
+		vanish();
+	} else {
+		if (killed)
+			forget_user_memory();
+		sigprocmask(SIG_SETMASK, &thread->blocked, NULL);
+	}
+}
+
+static void park_work(struct callback_head *work)
+{
+	struct tern_thread *thread = container_of(work, typeof(*thread), work);
+	u64 id = thread->migration->id;
+
+	if (current->flags & PF_EXITING)
+		stand(thread, TERN_STAND_GONE);
+	else if (!decided(thread))
+		wait_here(thread);
+	trace_tern_thread(id, current->pid, "leaves");
+	tern_thread_put(thread);
+	module_put(THIS_MODULE);
+}
+
+/* ---- in the context of the daemon -------------------------------------- */
+
+static struct tern_thread *find(struct tern_migration *m,
+				struct task_struct *task)
+{
+	struct tern_thread *thread;
+
+	list_for_each_entry(thread, &m->threads, node)
+		if (thread->task == task)
+			return thread;
+	return NULL;
+}
+
+/*
+ * How long @task has been asleep: the scheduler keeps the time at which it last
+ * ran (update_curr()). The only way to learn how much of a time-out is left for
+ * calls that the kernel does not restart itself.
+ */
+static u64 slept_ns(struct task_struct *task)
+{
+	u64 now = sched_clock_cpu(task_cpu(task));
+	u64 then = READ_ONCE(task->se.exec_start);
+
+	return task_is_running(task) || now < then ? 0 : now - then;
+}
+
+static int ask_one(struct tern_migration *m, struct task_struct *task)
+{
+	struct tern_thread *thread;
+	int err;
+
+	if (tern_fault(TERN_FAULT_PARK_ALLOC))
+		return -ENOMEM;
+	thread = tern_thread_create(m, task);
+	if (!thread)
+		return -ENOMEM;
+	thread->slept_ns = slept_ns(task);
+	init_task_work(&thread->work, park_work);
+	kref_get(&thread->ref);
+	__module_get(THIS_MODULE);
+	err = task_work_add(task, &thread->work, TWA_SIGNAL);
+	if (err) {
+		/* it is exiting */
+		module_put(THIS_MODULE);
+		tern_thread_put(thread);
+		tern_thread_put(thread);
+		return 0;
+	}
+	list_add_tail(&thread->node, &m->threads);
+	return 1;
+}
+
+/*
+ * Ask every thread of @leader that has not been asked yet.
+ * Return: how many there were; 0 says that nobody is left to escape.
+ */
+static int ask_new(struct tern_migration *m, struct task_struct *leader)
+{
+	unsigned int max = get_nr_threads(leader) + 16, nr = 0, i;
+	struct task_struct **tasks, *task;
+	int asked = 0, ret = 0;
+
+	if (max > TERN_THREADS_MAX)
+		return -E2BIG;
+	tasks = kvmalloc_array(max, sizeof(*tasks), GFP_KERNEL);
+	if (!tasks)
+		return -ENOMEM;
+	rcu_read_lock();
+	for_each_thread(leader, task)
+		if (nr < max && !(task->flags & PF_EXITING))
+			tasks[nr++] = get_task_struct(task);
+	rcu_read_unlock();
+	for (i = 0; i < nr; i++) {
+		if (ret >= 0 && !find(m, tasks[i])) {
+			ret = ask_one(m, tasks[i]);
+			asked += ret > 0;
+		}
+		put_task_struct(tasks[i]);
+	}
+	kvfree(tasks);
+	return ret < 0 ? ret : asked;
+}
+
+/* Have all that were asked come to stand, or gone? */
+static bool all_stand(struct tern_migration *m)
+{
+	struct tern_thread *thread;
+
+	list_for_each_entry(thread, &m->threads, node)
+		if (smp_load_acquire(&thread->stand) == TERN_STAND_ASKED)
+			return false;
+	return true;
+}
+
+static int asked_gone(struct tern_migration *m, struct tern_why *why)
+{
+	struct tern_thread *thread, *tmp;
+
+	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
+		if (thread->stand != TERN_STAND_GONE)
+			continue;
+		if (thread->err)
+			return tern_why(why, thread->err,
+					"thread %d cannot be saved (error %d)",
+					task_pid_vnr(thread->task), thread->err);
+		list_del_init(&thread->node);
+		tern_thread_put(thread);
+	}
+	return 0;
+}
+
+static int stop_all(struct tern_migration *m, struct task_struct *leader,
+		    unsigned long timeout, struct tern_why *why)
+{
+	int err;
+
+	/* threads that were created meanwhile must not escape */
+	while ((err = ask_new(m, leader)) > 0) {
+		timeout = wait_event_killable_timeout(m->news, all_stand(m),
+						      timeout);
+		if ((long)timeout < 0)
+			return -EINTR;
+		if (!timeout)
+			return tern_why(why, -ETIMEDOUT,
+					"a thread does not stop: it waits for a device or file server; try again");
+		err = asked_gone(m, why);
+		if (err)
+			return err;
+	}
+	if (err)
+		return err;
+	if (list_empty(&m->threads))
+		return tern_why(why, -ESRCH, "the process has ended");
+	return 0;
+}
+
+/**
+ * tern_park_end() - tell every thread the verdict and forget them
+ * @m: with its lock held
+ * @verdict: THAW or VANISH
+ */
+void tern_park_end(struct tern_migration *m, enum tern_verdict verdict)
+{
+	struct tern_thread *thread, *tmp;
+
+	list_for_each_entry(thread, &m->threads, node)
+		smp_store_release(&thread->verdict, verdict);
+	wake_up_all(&m->wait);
+	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
+		list_del_init(&thread->node);
+		tern_thread_put(thread);
+	}
+}
+
+static void unpark(struct tern_migration *m)
+{
+	tern_park_end(m, TERN_VERDICT_THAW);
+	if (m->mm)
+		mmput(m->mm);
+	m->mm = NULL;
+	WARN_ON(tern_migration_set(m, TERN_REQUESTED));
+}
+
+static int park_locked(struct tern_migration *m, struct tern_park *park,
+		       struct tern_why *why)
+{
+	unsigned int ms = clamp_t(unsigned int, park->timeout_ms ?: PARK_TIMEOUT_MS,
+				  1, PARK_TIMEOUT_MAX_MS);
+	ktime_t start = ktime_get();
+	struct task_struct *leader;
+	struct tern_thread *thread;
+	int err;
+
+	leader = get_pid_task(m->pid, PIDTYPE_TGID);
+	if (!leader)
+		return tern_why(why, -ESRCH, "the process has ended");
+	err = tern_migration_set(m, TERN_PARKING);
+	if (err)
+		goto out;
+	err = tern_check_task(leader, m->flags, why);
+	if (err)
+		goto undo;
+	err = -ESRCH;
+	m->mm = get_task_mm(leader);
+	if (!m->mm)
+		goto undo;
+	err = stop_all(m, leader, msecs_to_jiffies(ms), why);
+	if (!err && leader->mm != m->mm)
+		err = tern_why(why, -EAGAIN, "the process has called exec meanwhile");
+	if (!err)
+		err = tern_migration_set(m, TERN_PARKED);
+undo:
+	if (err) {
+		unpark(m);
+		goto out;
+	}
+	park->ns = ktime_to_ns(ktime_sub(ktime_get(), start));
+	park->nr_threads = 0;
+	list_for_each_entry(thread, &m->threads, node)
+		park->nr_threads++;
+out:
+	put_task_struct(leader);
+	return err;
+}
+
+/**
+ * tern_park() - stop every thread (TERN_IOC_PARK)
+ * @m: in TERN_REQUESTED
+ * @park: time limit in, figures out
+ * @why: sentence
+ *
+ * On error every thread runs on.
+ */
+int tern_park(struct tern_migration *m, struct tern_park *park,
+	      struct tern_why *why)
+{
+	int err;
+
+	mutex_lock(&m->lock);
+	if (m->side != TERN_SOURCE || m->state != TERN_REQUESTED)
+		err = -EBADFD;
+	else
+		err = park_locked(m, park, why);
+	mutex_unlock(&m->lock);
+	return err;
+}
+
+/** tern_park_thaw() - let a parked migrant run on; it may be parked again */
+int tern_park_thaw(struct tern_migration *m)
+{
+	int err = -EBADFD;
+
+	mutex_lock(&m->lock);
+	if (m->side == TERN_SOURCE && m->state == TERN_PARKED) {
+		unpark(m);
+		err = 0;
+	}
+	mutex_unlock(&m->lock);
+	return err;
+}
+
+/**
+ * tern_park_sent() - the last item of the blast is about to leave
+ * @m: in TERN_PARKED
+ *
+ * Return: -ESRCH if the migrant has been killed while it stood.
+ */
+int tern_park_sent(struct tern_migration *m)
+{
+	struct tern_thread *thread;
+	int err = 0;
+
+	mutex_lock(&m->lock);
+	if (m->side != TERN_SOURCE || m->state != TERN_PARKED)
+		err = -EBADFD;
+	if (tern_fault(TERN_FAULT_SENT))
+		err = -EIO;
+	list_for_each_entry(thread, &m->threads, node)
+		if (!err && smp_load_acquire(&thread->stand) != TERN_STAND_HERE)
+			err = -ESRCH;
+	if (!err)
+		err = tern_migration_set(m, TERN_DOUBT);
+	mutex_unlock(&m->lock);
+	return err;
+}
+
+/**
+ * tern_park_commit() - the migrant runs elsewhere: end its tasks
+ * @m: in TERN_DOUBT
+ * @io: receives the signals that came after the capture
+ * @why: sentence
+ *
+ * Return: -ENOSPC when the signals do not fit: nothing has been done, call
+ * again with io->len bytes.
+ */
+int tern_park_commit(struct tern_migration *m, struct tern_image_io *io,
+		     struct tern_why *why)
+{
+	struct tern_image image;
+	int err;
+
+	err = tern_image_alloc(&image, min_t(u64, io->len, TERN_IMAGE_MAX));
+	if (err)
+		return err;
+	mutex_lock(&m->lock);
+	err = -EBADFD;
+	if (m->side != TERN_SOURCE || m->state != TERN_DOUBT)
+		goto out;
+	err = -EIO;
+	if (tern_fault(TERN_FAULT_COMMIT))
+		goto out;
+	tern_obj_signals_save(m, &image, true);
+	err = tern_image_give(&image, io);
+	if (err)
+		goto out;
+	tern_park_end(m, TERN_VERDICT_VANISH);
+	err = tern_migration_set(m, TERN_COMMITTED);
+out:
+	mutex_unlock(&m->lock);
+	tern_image_free(&image);
+	return err;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sentences for people: the reasons that a check collects, and the one that
+ * goes with a failed call. Pure text, no locks, may be used in atomic context.
+ */
+#include <linux/kernel.h>
+#include <linux/string.h>
+
+#include "reasons.h"
+
+/**
+ * tern_reasons_add() - one more reason
+ * @reasons: where to
+ * @fmt: a sentence without full stop or newline
+ */
+void tern_reasons_add(struct tern_reasons *reasons, const char *fmt, ...)
+{
+	size_t room = reasons->size - reasons->len;
+	va_list args;
+	int len;
+
+	reasons->nr++;
+	if (!reasons->size)
+		return;
+	va_start(args, fmt);
+	len = vsnprintf(reasons->buf + reasons->len, room, fmt, args);
+	va_end(args);
+	if (len + 2 > room) {
+		reasons->buf[reasons->len] = '\0';
+		return;
+	}
+	reasons->len += len;
+	reasons->buf[reasons->len++] = '\n';
+	reasons->buf[reasons->len] = '\0';
+}
+
+/**
+ * tern_why() - say why a call fails
+ * @why: receives the sentence, unless it has one already; may be NULL
+ * @err: negative errno
+ * @fmt: a sentence without full stop or newline
+ *
+ * Return: @err, so that a caller can say "return tern_why(…)".
+ */
+int tern_why(struct tern_why *why, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!why || why->text[0])
+		return err;
+	va_start(args, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, args);
+	va_end(args);
+	return err;
+}
