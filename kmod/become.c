@@ -126,7 +126,7 @@ static int lead(struct tern_handle *handle, const struct tern_become *become,
 	err = shed_shell(handle, become);
 	mutex_lock(&m->lock);
 	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
-		smp_store_release(&thread->verdict, TERN_VERDICT_GO);
+		tern_thread_decide(thread, TERN_VERDICT_GO);
 		list_del_init(&thread->node);
 		tern_thread_put(thread);
 	}
@@ -155,7 +155,7 @@ static int wait_verdict(struct tern_thread *thread)
 	struct tern_migration *m = thread->migration;
 	int err;
 
-	err = wait_event_killable(m->wait, smp_load_acquire(&thread->verdict));
+	err = wait_event_killable(m->wait, tern_thread_verdict(thread));
 	if (!err && thread->verdict == TERN_VERDICT_GO)
 		return 0;
 	mutex_lock(&m->lock);
@@ -362,7 +362,7 @@ int tern_become_resume(struct tern_migration *m)
 						node)->task);
 	list_for_each_entry(thread, &m->threads, node)
 		if (thread_group_leader(thread->task))
-			smp_store_release(&thread->verdict, TERN_VERDICT_GO);
+			tern_thread_decide(thread, TERN_VERDICT_GO);
 	wake_up_all(&m->wait);
 out:
 	mutex_unlock(&m->lock);
@@ -378,7 +378,7 @@ void tern_become_end(struct tern_migration *m)
 	struct tern_thread *thread;
 
 	list_for_each_entry(thread, &m->threads, node)
-		smp_store_release(&thread->verdict, TERN_VERDICT_DIE);
+		tern_thread_decide(thread, TERN_VERDICT_DIE);
 	wake_up_all(&m->wait);
 	/* by its own reference: the number may be somebody else's by now */
 	if (m->pid)

@@ -23,6 +23,8 @@
 #include "park.h"
 #include "restart.h"
 
+#define IMAGE_USUAL	(128UL << 10)
+
 static void check_threads(struct task_struct *leader,
 			  struct tern_reasons *reasons)
 {
@@ -170,7 +172,7 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 	if (err)
 		return err;
 	list_for_each_entry(thread, &m->threads, node) {
-		if (smp_load_acquire(&thread->stand) != TERN_STAND_HERE)
+		if (tern_thread_stands(thread) != TERN_STAND_HERE)
 			return tern_why(why, -ESRCH, "the process was killed meanwhile");
 		tern_obj_thread_put(thread, image);
 	}
@@ -178,6 +180,30 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 	end.objects = image->objects + 1;
 	tern_image_put(image, TERN_OBJ_END, &end, sizeof(end), NULL, 0);
 	return 0;
+}
+
+static int capture_locked(struct tern_migration *m, struct task_struct *leader,
+			  struct tern_image_io *io, struct tern_why *why)
+{
+	size_t size = min_t(u64, io->len, IMAGE_USUAL);
+	struct tern_image image;
+	int err;
+
+	/* most images are small; only a large one is worth a second round */
+	for (;;) {
+		err = tern_image_alloc(&image, size);
+		if (err)
+			return err;
+		err = save_all(m, leader, &image, why);
+		if (err || image.len <= image.size || image.len > io->len)
+			break;
+		size = image.len;
+		tern_image_free(&image);
+	}
+	if (!err)
+		err = tern_image_give(&image, io);
+	tern_image_free(&image);
+	return err;
 }
 
 /**
@@ -192,12 +218,8 @@ int tern_capture(struct tern_migration *m, struct tern_image_io *io,
 		 struct tern_why *why)
 {
 	struct task_struct *leader;
-	struct tern_image image;
 	int err;
 
-	err = tern_image_alloc(&image, min_t(u64, io->len, TERN_IMAGE_MAX));
-	if (err)
-		return err;
 	mutex_lock(&m->lock);
 	leader = get_pid_task(m->pid, PIDTYPE_TGID);
 	if (m->side != TERN_SOURCE || m->state != TERN_PARKED)
@@ -205,14 +227,11 @@ int tern_capture(struct tern_migration *m, struct tern_image_io *io,
 	else if (tern_fault(TERN_FAULT_CAPTURE))
 		err = -EIO;
 	else if (!leader)
-		err = -ESRCH;
+		err = tern_why(why, -ESRCH, "the process has ended");
 	else
-		err = save_all(m, leader, &image, why);
-	if (!err)
-		err = tern_image_give(&image, io);
+		err = capture_locked(m, leader, io, why);
 	if (leader)
 		put_task_struct(leader);
 	mutex_unlock(&m->lock);
-	tern_image_free(&image);
 	return err;
 }

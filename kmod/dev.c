@@ -72,10 +72,22 @@ static void put_why(const struct tern_why *why, u64 buf, u32 len)
 		pr_debug("tern: sentence buffer is not writable\n");
 }
 
+static enum tern_role role_of(const struct tern_handle *handle)
+{
+	/* pairs with take_role(): the migration is there when the role is */
+	return smp_load_acquire(&handle->role);
+}
+
+static void take_role(struct tern_handle *handle, enum tern_role role)
+{
+	lockdep_assert_held(&handle->lock);
+	/* pairs with role_of() */
+	smp_store_release(&handle->role, role);
+}
+
 static struct tern_migration *job_of(struct tern_handle *handle)
 {
-	return smp_load_acquire(&handle->role) == TERN_ROLE_JOB ?
-	       handle->migration : NULL;
+	return role_of(handle) == TERN_ROLE_JOB ? handle->migration : NULL;
 }
 
 /* ---- anybody ---------------------------------------------------------- */
@@ -160,7 +172,7 @@ static long ioc_serve(struct tern_handle *handle, void __user *uarg)
 	if (handle->role == TERN_ROLE_NONE) {
 		err = tern_host_serve(handle->host, handle, &arg);
 		if (!err)
-			smp_store_release(&handle->role, TERN_ROLE_SERVER);
+			take_role(handle, TERN_ROLE_SERVER);
 	}
 	mutex_unlock(&handle->lock);
 	return err;
@@ -219,7 +231,7 @@ static int attach(struct tern_handle *handle, struct tern_attach *arg)
 		return err;
 	}
 	handle->migration = m;
-	smp_store_release(&handle->role, TERN_ROLE_JOB);
+	take_role(handle, TERN_ROLE_JOB);
 	return 0;
 }
 
@@ -394,7 +406,7 @@ static long ioc_shell(struct tern_handle *handle, void __user *uarg)
 	mutex_lock(&handle->lock);
 	err = handle->role == TERN_ROLE_NONE ? tern_become_join(handle, &arg) : -EBUSY;
 	if (!err)
-		smp_store_release(&handle->role, TERN_ROLE_SHELL);
+		take_role(handle, TERN_ROLE_SHELL);
 	mutex_unlock(&handle->lock);
 	return err;
 }
@@ -406,7 +418,7 @@ static long ioc_become(struct tern_handle *handle, void __user *uarg)
 
 	if (err)
 		return err;
-	if (smp_load_acquire(&handle->role) != TERN_ROLE_SHELL)
+	if (role_of(handle) != TERN_ROLE_SHELL)
 		return -EBADFD;
 	return tern_become(handle, &arg);
 }
@@ -455,7 +467,7 @@ static ssize_t dev_read(struct file *file, char __user *buf, size_t len,
 {
 	struct tern_handle *handle = file->private_data;
 
-	if (smp_load_acquire(&handle->role) != TERN_ROLE_SERVER)
+	if (role_of(handle) != TERN_ROLE_SERVER)
 		return -EBADFD;
 	return tern_host_read(handle->host, buf, len,
 			      !(file->f_flags & O_NONBLOCK));
@@ -465,7 +477,7 @@ static __poll_t dev_poll(struct file *file, poll_table *wait)
 {
 	struct tern_handle *handle = file->private_data;
 
-	if (smp_load_acquire(&handle->role) != TERN_ROLE_SERVER)
+	if (role_of(handle) != TERN_ROLE_SERVER)
 		return EPOLLERR;
 	poll_wait(file, &handle->host->wait, wait);
 	return tern_host_readable(handle->host) ? EPOLLIN | EPOLLRDNORM : 0;

@@ -46,7 +46,7 @@ int tern_image_alloc(struct tern_image *image, size_t size)
 	if (size > TERN_IMAGE_MAX)
 		return -E2BIG;
 	*image = (struct tern_image) { .size = size };
-	image->buf = kvzalloc(max_t(size_t, size, 1), GFP_KERNEL);
+	image->buf = kvmalloc(max_t(size_t, size, 1), GFP_KERNEL);
 	return image->buf ? 0 : -ENOMEM;
 }
 

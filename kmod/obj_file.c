@@ -148,6 +148,7 @@ static bool pipe_is_ours(const struct table *table, struct inode *inode,
 
 static bool is_locked(struct inode *inode)
 {
+	/* pairs with the cmpxchg() in locks_get_lock_context() */
 	struct file_lock_context *ctx = smp_load_acquire(&inode->i_flctx);
 
 	return ctx && (!list_empty_careful(&ctx->flc_flock) ||

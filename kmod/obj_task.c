@@ -356,7 +356,7 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 		/* exported nowhere, but this is all lock_task_sighand() is for us:
 		 * a thread that stands cannot lose its sighand
 		 */
-		if (smp_load_acquire(&thread->stand) != TERN_STAND_HERE)
+		if (tern_thread_stands(thread) != TERN_STAND_HERE)
 			continue;
 		sighand = task->sighand;
 		spin_lock_irqsave(&sighand->siglock, irq);

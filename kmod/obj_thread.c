@@ -27,7 +27,7 @@ void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
 	else if (READ_ONCE(task->__state) & (__TASK_STOPPED | __TASK_TRACED))
 		tern_reasons_add(reasons, "thread %d is stopped; send it SIGCONT", tid);
 	if (task->vfork_done)
-		tern_reasons_add(reasons, "thread %d was made by vfork and shares memory with its parent", tid);
+		tern_reasons_add(reasons, "thread %d was made by vfork, its parent waits", tid);
 	if (!list_empty(&task->children))
 		tern_reasons_add(reasons, "thread %d has child processes", tid);
 	if (task->files != leader->files || task->fs != leader->fs)

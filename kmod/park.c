@@ -112,11 +112,12 @@ static void vanish(void)
 
 static bool decided(struct tern_thread *thread)
 {
-	return smp_load_acquire(&thread->verdict) != TERN_VERDICT_NONE;
+	return tern_thread_verdict(thread) != TERN_VERDICT_NONE;
 }
 
 static void stand(struct tern_thread *thread, enum tern_stand where)
 {
+	/* the state that it saved comes first */
 	smp_store_release(&thread->stand, where);
 	wake_up_all(&thread->migration->news);
 }
@@ -258,7 +259,7 @@ static bool all_stand(struct tern_migration *m)
 	struct tern_thread *thread;
 
 	list_for_each_entry(thread, &m->threads, node)
-		if (smp_load_acquire(&thread->stand) == TERN_STAND_ASKED)
+		if (tern_thread_stands(thread) == TERN_STAND_ASKED)
 			return false;
 	return true;
 }
@@ -315,7 +316,7 @@ void tern_park_end(struct tern_migration *m, enum tern_verdict verdict)
 	struct tern_thread *thread, *tmp;
 
 	list_for_each_entry(thread, &m->threads, node)
-		smp_store_release(&thread->verdict, verdict);
+		tern_thread_decide(thread, verdict);
 	wake_up_all(&m->wait);
 	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
 		list_del_init(&thread->node);
@@ -427,7 +428,7 @@ int tern_park_sent(struct tern_migration *m)
 	if (tern_fault(TERN_FAULT_SENT))
 		err = -EIO;
 	list_for_each_entry(thread, &m->threads, node)
-		if (!err && smp_load_acquire(&thread->stand) != TERN_STAND_HERE)
+		if (!err && tern_thread_stands(thread) != TERN_STAND_HERE)
 			err = -ESRCH;
 	if (!err)
 		err = tern_migration_set(m, TERN_DOUBT);

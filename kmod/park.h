@@ -75,6 +75,28 @@ struct tern_thread {
 	void *xstate;
 };
 
+/** tern_thread_decide() - tell a thread its verdict; the caller wakes it */
+static inline void tern_thread_decide(struct tern_thread *thread,
+				      enum tern_verdict verdict)
+{
+	/* what was written for the thread to read comes first */
+	smp_store_release(&thread->verdict, verdict);
+}
+
+/** tern_thread_verdict() - what a thread has been told */
+static inline enum tern_verdict tern_thread_verdict(const struct tern_thread *thread)
+{
+	/* pairs with tern_thread_decide() */
+	return smp_load_acquire(&thread->verdict);
+}
+
+/** tern_thread_stands() - how far a thread has come; if HERE, its state is complete */
+static inline enum tern_stand tern_thread_stands(const struct tern_thread *thread)
+{
+	/* pairs with stand() in park.c */
+	return smp_load_acquire(&thread->stand);
+}
+
 struct tern_thread *tern_thread_create(struct tern_migration *m,
 				       struct task_struct *task);
 void tern_thread_put(struct tern_thread *thread);
