@@ -100,6 +100,9 @@ static long step(struct shell_area *area, const struct shell_op *op, __u64 *wher
 	case SHELL_OP_ARRIVE:
 		arrive(area);
 		return 0;
+	case SHELL_OP_STORE:
+		*(__s32 *)args[0] = args[1];
+		return 0;
 	default:
 		return syscall6(op->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
 	}

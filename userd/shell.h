@@ -50,6 +50,8 @@
 #define SHELL_EXPECT	(1U << 1)	/* the result must be args[5] */
 #define SHELL_DIE	(1U << 2)	/* an error cannot be told any more: die */
 
+#define SHELL_OP_STORE	0x10005	/* args: address, value: a __s32 is written there */
+
 /**
  * struct shell_op - one step of a script
  * @nr: system call, or SHELL_OP_*

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Scripts for the shell: an image turned into system calls. Nothing here makes
+ * a system call for the migrant; it only writes steps into the area.
+ */
+#ifndef TERN_SCRIPT_H
+#define TERN_SCRIPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <tern/wire.h>
+
+#include "dev.h"
+#include "image.h"
+#include "shell.h"
+
+#define SCRIPT_SPECIAL_MAX	8
+
+/**
+ * struct tern_script - writer of the area
+ * @mem: the area as ternd has it mapped
+ * @base: its address in the shell
+ * @size: bytes of it
+ * @nr_threads: threads of the shell, leader included
+ * @ops: offset of the next step
+ * @ops_end: where steps must end
+ * @data: offset of the next piece of data
+ * @begin: offset of the first step of the script being written
+ * @full: something did not fit
+ * @spill: takes what does not fit
+ */
+struct tern_script {
+	char *mem;
+	__u64 base;
+	__u64 size;
+	unsigned int nr_threads;
+	size_t ops;
+	size_t ops_end;
+	size_t data;
+	size_t begin;
+	bool full;
+	struct shell_op spill;
+};
+
+/**
+ * struct tern_special - one of the kernel's own mappings in the shell
+ * @start: page-aligned
+ * @end: not included
+ * @kind: TERN_VMA_VDSO or TERN_VMA_VVAR
+ */
+struct tern_special {
+	__u64 start;
+	__u64 end;
+	unsigned int kind;
+};
+
+/**
+ * struct tern_seed - address range whose pages come from the source
+ * @start: page-aligned; lies within one mapping
+ * @end: not included
+ * @flags: TERN_SEED_*
+ * @reserved: 0
+ */
+struct tern_seed {
+	__u64 start;
+	__u64 end;
+	__u32 flags;
+	__u32 reserved;
+};
+
+#define TERN_SEED_DONTFORK	(1U << 0)
+#define TERN_SEED_WIPEONFORK	(1U << 1)
+#define TERN_SEED_SPAN		(1U << 2)	/* only a hole is between it and the one before */
+
+/**
+ * struct tern_seeds - all of them, ascending
+ * @seed: array, from malloc
+ * @nr: entries
+ */
+struct tern_seeds {
+	struct tern_seed *seed;
+	unsigned int nr;
+};
+
+/**
+ * struct tern_known - a file that PREPARE named
+ * @path: NUL-terminated
+ * @file: what the source says about it
+ * @same: it is the same here; the source has been told so
+ */
+struct tern_known {
+	const char *path;
+	struct tern_wire_file file;
+	bool same;
+};
+
+/**
+ * struct tern_dress - what the shell is dressed with, and what is known of it
+ * @image: checked
+ * @known: files of PREPARE, sorted by path
+ * @nr_known: how many
+ * @special: the shell's own special mappings, ascending
+ * @nr_special: how many
+ * @caps: capabilities that the shell has
+ * @cap_last: last capability of this kernel
+ * @nr_open: most descriptors that a process may have here
+ * @become: false only in tests: leave out all that needs /dev/tern
+ * @host: name of this host, for sentences
+ * @seeds: out: ranges to be paged
+ */
+struct tern_dress {
+	const struct tern_image *image;
+	const struct tern_known *known;
+	unsigned int nr_known;
+	struct tern_special special[SCRIPT_SPECIAL_MAX];
+	unsigned int nr_special;
+	__u64 caps;
+	unsigned int cap_last;
+	unsigned int nr_open;
+	bool become;
+	const char *host;
+	struct tern_seeds seeds;
+};
+
+/* script.c: the writer */
+void tern_script_init(struct tern_script *s, void *mem, __u64 base, __u64 size,
+		      unsigned int nr_threads);
+struct shell_op *tern_script_op(struct tern_script *s, const char *what,
+				unsigned int nr, const __u64 args[6]);
+__u64 tern_script_data(struct tern_script *s, const void *data, size_t len);
+__u64 tern_script_slot(const struct tern_script *s, unsigned int slot);
+__s32 tern_script_value(const struct tern_script *s, unsigned int slot);
+struct shell_thread *tern_script_thread(const struct tern_script *s, unsigned int n);
+void tern_script_begin(struct tern_script *s);
+int tern_script_end(struct tern_script *s, struct shell_run *run, struct tern_why *why);
+int tern_script_explain(const struct tern_script *s, const struct shell_reply *reply,
+			const char *host, struct tern_why *why);
+
+/* @what: what could not be done, when it could not be done */
+#define SCRIPT(s, what, nr, ...) \
+	tern_script_op(s, what, nr, (const __u64[6]){ __VA_ARGS__ })
+
+/* script_join.c: the first script */
+int tern_script_join(struct tern_script *s, __u64 id, const __s32 *tids, bool join,
+		     struct shell_run *run, struct tern_why *why);
+
+/* the second script; script_dress.c calls the others in order */
+int tern_script_dress(struct tern_script *s, struct tern_dress *dress,
+		      struct shell_run *run, struct tern_why *why);
+int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
+void tern_script_register(struct tern_script *s, const struct tern_dress *dress);
+int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
+void tern_script_limits_open(struct tern_script *s, const struct tern_dress *dress,
+			     unsigned int fds);
+void tern_script_process(struct tern_script *s, const struct tern_dress *dress);
+int tern_script_identity(struct tern_script *s, const struct tern_dress *dress,
+			 const struct tern_obj *thread, struct tern_why *why);
+
+const struct tern_known *tern_known_find(const struct tern_dress *dress, const char *path);
+
+#endif
