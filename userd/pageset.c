@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sets of pages. Address spaces are huge and mostly untouched, so chunks that
+ * are full or empty have no bits of their own. Pure logic, no locks.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pageset.h"
+
+#define CHUNK	32768ULL
+#define WORDS	(CHUNK / 64)
+
+/* Only its address counts. */
+static __u64 full_mark;
+#define FULL	(&full_mark)
+
+static __u64 chunks(__u64 nr)
+{
+	return (nr + CHUNK - 1) / CHUNK;
+}
+
+/* Pages of chunk @c that exist: the last one may be cut off. */
+static __u64 chunk_size(const struct tern_pageset *set, __u64 c)
+{
+	__u64 left = set->nr - c * CHUNK;
+
+	return left < CHUNK ? left : CHUNK;
+}
+
+static __u64 weigh(const __u64 *bits)
+{
+	__u64 n = 0;
+	unsigned int i;
+
+	for (i = 0; i < WORDS; i++)
+		n += __builtin_popcountll(bits[i]);
+	return n;
+}
+
+static void set_bits(__u64 *bits, unsigned int first, unsigned int nr, bool on)
+{
+	unsigned int i;
+
+	for (i = first; i < first + nr;) {
+		unsigned int n = 64 - i % 64;
+		__u64 mask;
+
+		if (n > first + nr - i)
+			n = first + nr - i;
+		mask = (n == 64 ? ~0ULL : (1ULL << n) - 1) << i % 64;
+		if (on)
+			bits[i / 64] |= mask;
+		else
+			bits[i / 64] &= ~mask;
+		i += n;
+	}
+}
+
+/**
+ * tern_pageset_init() - a set that is full or empty
+ * @set: to be filled
+ * @nr: pages that there could be
+ * @full: all of them are in it
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tern_pageset_init(struct tern_pageset *set, __u64 nr, bool full)
+{
+	__u64 i;
+
+	set->nr = nr;
+	set->count = full ? nr : 0;
+	set->chunk = calloc(chunks(nr) + 1, sizeof(*set->chunk));
+	if (!set->chunk)
+		return -ENOMEM;
+	for (i = 0; full && i < chunks(nr); i++)
+		set->chunk[i] = FULL;
+	return 0;
+}
+
+/** tern_pageset_fini() - give its memory back; harmless on one that is zeroed */
+void tern_pageset_fini(struct tern_pageset *set)
+{
+	__u64 i;
+
+	for (i = 0; set->chunk && i < chunks(set->nr); i++)
+		if (set->chunk[i] != FULL)
+			free(set->chunk[i]);
+	free(set->chunk);
+	memset(set, 0, sizeof(*set));
+}
+
+/** tern_pageset_copy() - make @to, not yet initialised, equal to @from */
+int tern_pageset_copy(struct tern_pageset *to, const struct tern_pageset *from)
+{
+	__u64 i;
+	int err;
+
+	err = tern_pageset_init(to, from->nr, false);
+	if (err)
+		return err;
+	to->count = from->count;
+	for (i = 0; i < chunks(from->nr); i++) {
+		if (!from->chunk[i] || from->chunk[i] == FULL) {
+			to->chunk[i] = from->chunk[i];
+			continue;
+		}
+		to->chunk[i] = malloc(WORDS * sizeof(__u64));
+		if (!to->chunk[i]) {
+			tern_pageset_fini(to);
+			return -ENOMEM;
+		}
+		memcpy(to->chunk[i], from->chunk[i], WORDS * sizeof(__u64));
+	}
+	return 0;
+}
+
+/** tern_pageset_has() - is @page in the set? */
+bool tern_pageset_has(const struct tern_pageset *set, __u64 page)
+{
+	const __u64 *bits;
+
+	if (page >= set->nr)
+		return false;
+	bits = set->chunk[page / CHUNK];
+	if (!bits || bits == FULL)
+		return bits;
+	return bits[page % CHUNK / 64] >> page % 64 & 1;
+}
+
+/* Give chunk @c bits of its own. */
+static __u64 *own_bits(struct tern_pageset *set, __u64 c)
+{
+	__u64 *bits = set->chunk[c];
+
+	if (bits && bits != FULL)
+		return bits;
+	bits = calloc(WORDS, sizeof(*bits));
+	if (!bits)
+		return NULL;
+	if (set->chunk[c])
+		set_bits(bits, 0, chunk_size(set, c), true);
+	set->chunk[c] = bits;
+	return bits;
+}
+
+static void drop_bits(struct tern_pageset *set, __u64 c, __u64 *mark)
+{
+	if (set->chunk[c] != FULL)
+		free(set->chunk[c]);
+	set->chunk[c] = mark;
+}
+
+static __u64 chunk_count(const struct tern_pageset *set, __u64 c)
+{
+	if (!set->chunk[c])
+		return 0;
+	return set->chunk[c] == FULL ? chunk_size(set, c) : weigh(set->chunk[c]);
+}
+
+static int change(struct tern_pageset *set, __u64 first, __u64 nr, bool on)
+{
+	if (first >= set->nr)
+		return 0;
+	if (nr > set->nr - first)
+		nr = set->nr - first;
+	while (nr) {
+		__u64 c = first / CHUNK, at = first % CHUNK, size = chunk_size(set, c);
+		__u64 n = nr < size - at ? nr : size - at;
+		__u64 before = chunk_count(set, c);
+		__u64 *bits;
+
+		if (n == size) {
+			drop_bits(set, c, on ? FULL : NULL);
+		} else if (before != (on ? size : 0)) {
+			bits = own_bits(set, c);
+			if (!bits)
+				return -ENOMEM;
+			set_bits(bits, at, n, on);
+			if (!on && !weigh(bits))
+				drop_bits(set, c, NULL);
+		}
+		set->count += chunk_count(set, c) - before;
+		first += n;
+		nr -= n;
+	}
+	return 0;
+}
+
+/** tern_pageset_add() - put pages in; those beyond the end are ignored */
+int tern_pageset_add(struct tern_pageset *set, __u64 first, __u64 nr)
+{
+	return change(set, first, nr, true);
+}
+
+/** tern_pageset_del() - take pages out */
+int tern_pageset_del(struct tern_pageset *set, __u64 first, __u64 nr)
+{
+	return change(set, first, nr, false);
+}
+
+/**
+ * tern_pageset_next() - look for a page
+ * @set: the set
+ * @page: where to start
+ * @in: one that is in it; else one that is not
+ *
+ * Return: its number, or @set->nr.
+ */
+__u64 tern_pageset_next(const struct tern_pageset *set, __u64 page, bool in)
+{
+	while (page < set->nr) {
+		const __u64 *bits = set->chunk[page / CHUNK];
+		__u64 word;
+
+		if (!bits || bits == FULL) {
+			if (!!bits == in)
+				return page;
+			page = (page / CHUNK + 1) * CHUNK;
+			continue;
+		}
+		word = bits[page % CHUNK / 64];
+		word = (in ? word : ~word) >> page % 64;
+		if (word) {
+			page += __builtin_ctzll(word);
+			return page < set->nr ? page : set->nr;
+		}
+		page = (page / 64 + 1) * 64;
+	}
+	return set->nr;
+}
+
+/**
+ * tern_pageset_and() - keep only what is in @mask, too
+ * @set: the set
+ * @mask: of the same size
+ */
+int tern_pageset_and(struct tern_pageset *set, const struct tern_pageset *mask)
+{
+	__u64 c, i;
+
+	for (c = 0; c < chunks(set->nr); c++) {
+		__u64 before = chunk_count(set, c), *bits;
+
+		if (!set->chunk[c] || mask->chunk[c] == FULL)
+			continue;
+		if (!mask->chunk[c]) {
+			drop_bits(set, c, NULL);
+		} else {
+			bits = own_bits(set, c);
+			if (!bits)
+				return -ENOMEM;
+			for (i = 0; i < WORDS; i++)
+				bits[i] &= mask->chunk[c][i];
+			if (!weigh(bits))
+				drop_bits(set, c, NULL);
+		}
+		set->count -= before - chunk_count(set, c);
+	}
+	return 0;
+}
