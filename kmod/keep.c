@@ -66,6 +66,11 @@ int tern_keep(struct tern_migration *m, struct tern_keep *arg)
 	file = fget(arg->fd);
 	if (!file)
 		return -EBADF;
+	/* nothing that could refer back to us: it would keep itself alive */
+	if (!S_ISREG(file_inode(file)->i_mode)) {
+		fput(file);
+		return -EINVAL;
+	}
 	mutex_lock(&m->lock);
 	err = tern_state_final(m->state) ? -EBADFD :
 	      tern_keep_file(m, arg->key, file);

@@ -382,7 +382,8 @@ struct tern_read_pages {
  * @reserved: 0
  *
  * What is kept outlives the daemon; KEEP with a taken key replaces.
- * Errors: ENOENT nothing kept under @key.
+ * Only what stat(2) calls a regular file (memfd, /proc/PID/pagemap, …).
+ * Errors: ENOENT nothing kept under @key, EINVAL not such a file.
  */
 struct tern_keep {
 	__u32 size;
