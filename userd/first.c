@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * First pages. A thread needs some pages at once wherever it goes on: its
+ * code, the live end of its stack, its thread-local storage, what its blocked
+ * call points to, and what its next instructions name (decode.c). They travel
+ * in the blast; every other page is a fault or comes with the flush.
+ *
+ * Owns the pages it has read; no locks. What it picks is a guess that costs
+ * bytes when it is wrong and a round trip when it is missing, never more: it
+ * sends only pages that exist, and all of what is alive on them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "first.h"
+#include "source.h"
+
+#define PAGE		((__u64)TERN_WIRE_PAGE)
+#define RED_ZONE	128	/* below the stack pointer, alive by the ABI */
+#define NEAR_END	512	/* frames likely reach into the next page */
+
+enum { R_R10 = 7, R_R9 = 8, R_R8 = 9, R_AX = 10, R_DX = 12, R_SI, R_DI, R_ORIG_AX,
+       R_IP, R_SP = 19 };
+
+/**
+ * tern_first_create() - memory for first pages, made before anybody waits
+ * @first: set
+ */
+int tern_first_create(struct tern_first **first)
+{
+	struct tern_first *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->data = mmap(NULL, TERN_FIRST_SLOTS * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (f->data == MAP_FAILED) {
+		free(f);
+		return -ENOMEM;
+	}
+	*first = f;
+	return 0;
+}
+
+/**
+ * tern_first_destroy() - free it
+ * @first: from tern_first_create()
+ */
+void tern_first_destroy(struct tern_first *first)
+{
+	munmap(first->data, TERN_FIRST_SLOTS * PAGE);
+	free(first->vmas);
+	free(first);
+}
+
+static const struct tern_obj_vma *find_vma(const struct tern_first *first, __u64 addr)
+{
+	unsigned int lo = 0, hi = first->nr_vmas;
+
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+
+		if (addr < first->vmas[mid]->start)
+			hi = mid;
+		else if (addr >= first->vmas[mid]->end)
+			lo = mid + 1;
+		else
+			return first->vmas[mid];
+	}
+	return NULL;
+}
+
+static unsigned short *bucket(struct tern_first *first, __u64 addr)
+{
+	unsigned int i = (addr / PAGE * 0x9e3779b97f4a7c15ULL) >> 53;
+
+	while (first->hash[i] && first->page[first->hash[i] - 1].addr != addr)
+		i = (i + 1) % 2048;
+	return &first->hash[i];
+}
+
+/* The page around @addr, read if it was not yet; NULL: not to be had. */
+static struct tern_first_page *get(struct tern_first *first, __u64 addr)
+{
+	unsigned short *b;
+	struct tern_first_page *page;
+	__u64 present = 0;
+	int n;
+
+	addr &= ~(PAGE - 1);
+	b = bucket(first, addr);
+	if (*b)
+		return &first->page[*b - 1];
+	if (first->nr == TERN_FIRST_SLOTS || !find_vma(first, addr))
+		return NULL;
+	page = &first->page[first->nr];
+	*page = (struct tern_first_page) { .addr = addr };
+	n = tern_dev_read_pages(first->dev, addr, 1, first->data + first->nr * PAGE, &present);
+	page->present = n == 1 && present & 1;
+	*b = ++first->nr;
+	return page;
+}
+
+static char *data_of(struct tern_first *first, const struct tern_first_page *page)
+{
+	return first->data + (page - first->page) * PAGE;
+}
+
+/**
+ * tern_first_look() - read memory of the migrant
+ * @first: being collected
+ * @addr: any
+ *
+ * Returns the byte at @addr, and what follows up to the page's end; NULL if
+ * the page does not exist.
+ */
+const char *tern_first_look(struct tern_first *first, __u64 addr)
+{
+	struct tern_first_page *page = get(first, addr);
+
+	return page && page->present ? data_of(first, page) + addr % PAGE : NULL;
+}
+
+static void touch(struct tern_first *first, __u64 addr, unsigned int live)
+{
+	const struct tern_obj_vma *vma = find_vma(first, addr);
+	struct tern_first_page *page;
+
+	/* what the destination maps by itself need not travel */
+	if (!vma || vma->kind != TERN_VMA_ANON)
+		return;
+	page = get(first, addr);
+	if (!page || !page->present)
+		return;
+	if (page->send) {
+		if (addr % PAGE < page->live)
+			page->live = live;
+		return;
+	}
+	if (!first->budget || first->nr_send == TERN_FIRST_MAX)
+		return;
+	first->budget--;
+	first->nr_send++;
+	page->send = true;
+	page->live = live;
+}
+
+/**
+ * tern_first_touch() - the thread will want the page around an address
+ * @first: being collected
+ * @addr: any; addresses that are none of the migrant's are ignored
+ */
+void tern_first_touch(struct tern_first *first, __u64 addr)
+{
+	touch(first, addr, 0);
+}
+
+/*
+ * Below the red zone a stack is dead, but only the stack that the kernel grows
+ * is known to be a stack: others share their pages with data (coroutines,
+ * stacks on the heap), and are sent whole.
+ */
+static void touch_stack(struct tern_first *first, __u64 sp)
+{
+	const struct tern_obj_vma *vma = find_vma(first, sp);
+	__u64 live = sp - RED_ZONE;
+
+	if (!vma || sp < RED_ZONE)
+		return;
+	touch(first, live, vma->flags & TERN_VMA_GROWSDOWN ? live % PAGE & ~7ULL : 0);
+	if (live / PAGE != sp / PAGE)
+		touch(first, sp, 0);
+	if (PAGE - sp % PAGE <= NEAR_END)
+		touch(first, (sp | (PAGE - 1)) + 1, 0);
+}
+
+static void touch_call(struct tern_first *first, const struct tern_obj_thread *t)
+{
+	static const unsigned char args[] = { R_DI, R_SI, R_DX, R_R10, R_R8, R_R9 };
+	__s64 nr = t->regs[R_ORIG_AX];
+	unsigned int i;
+
+	if (nr < 0)
+		return;
+	/* a number that is no pointer hardly ever falls into a mapping */
+	for (i = 0; i < sizeof(args); i++)
+		touch(first, t->regs[args[i]], 0);
+}
+
+static void collect_thread(struct tern_first *first, const struct tern_obj_thread *t)
+{
+	__u64 sp = t->regs[R_SP];
+
+	first->budget = TERN_FIRST_THREAD;
+	touch(first, t->regs[R_IP], 0);
+	touch_stack(first, sp);
+	touch(first, t->fs_base, 0);
+	/* the nearest thread-local variables stand below the base */
+	if (t->fs_base >= 64)
+		touch(first, t->fs_base - 64, 0);
+	if (t->rseq)
+		touch(first, t->rseq, 0);
+	if (t->robust_list)
+		touch(first, t->robust_list, 0);
+	if (t->clear_child_tid)
+		touch(first, t->clear_child_tid, 0);
+	touch_call(first, t);
+	tern_decode_ahead(first, t);
+}
+
+static int list_vmas(struct tern_first *first, const struct tern_image *image)
+{
+	const struct tern_obj *obj = NULL;
+
+	first->nr_vmas = 0;
+	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj))) {
+		if (first->nr_vmas == first->vmas_room) {
+			unsigned int room = first->vmas_room ? first->vmas_room * 2 : 1024;
+			void *more = realloc(first->vmas, room * sizeof(first->vmas[0]));
+
+			if (!more)
+				return -ENOMEM;
+			first->vmas = more;
+			first->vmas_room = room;
+		}
+		first->vmas[first->nr_vmas++] = tern_obj_payload(obj);
+	}
+	return 0;
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct tern_first_page *x = *(void *const *)a, *y = *(void *const *)b;
+
+	return (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+static void write_message(struct tern_first *first)
+{
+	struct tern_first_page *sorted[TERN_FIRST_MAX];
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < first->nr; i++)
+		if (first->page[i].send)
+			sorted[nr++] = &first->page[i];
+	qsort(sorted, nr, sizeof(sorted[0]), by_addr);
+	tern_pages_reset(&first->message);
+	for (i = 0; i < nr; i++) {
+		const char *data = data_of(first, sorted[i]);
+
+		if (tern_page_is_zero(data))
+			tern_pages_add(&first->message, sorted[i]->addr, NULL);
+		else
+			tern_pages_add_part(&first->message, sorted[i]->addr, sorted[i]->live,
+					    data);
+	}
+}
+
+/**
+ * tern_first_collect() - choose and read the first pages of every thread
+ * @first: from tern_first_create(); may be used again
+ * @dev: handle that stands for the migration
+ * @image: the capture; its FILE mappings are the same on both hosts
+ */
+int tern_first_collect(struct tern_first *first, int dev, const struct tern_image *image)
+{
+	const struct tern_obj *obj = NULL;
+	int rc;
+
+	first->dev = dev;
+	first->nr = 0;
+	first->nr_send = 0;
+	memset(first->hash, 0, sizeof(first->hash));
+	rc = list_vmas(first, image);
+	if (rc)
+		return rc;
+	while (first->nr_send < TERN_FIRST_MAX &&
+	       (obj = tern_image_find(image, TERN_OBJ_THREAD, obj)))
+		collect_thread(first, tern_obj_payload(obj));
+	write_message(first);
+	return 0;
+}
+
+/**
+ * tern_first_send() - send them
+ * @first: collected
+ * @link: lane 0
+ */
+int tern_first_send(struct tern_first *first, struct tern_link *link)
+{
+	if (!first->nr_send)
+		return 0;
+	return tern_pages_send(&first->message, link);
+}
+
+/**
+ * tern_first_pages() - how many there are
+ * @first: collected
+ */
+unsigned int tern_first_pages(const struct tern_first *first)
+{
+	return first->nr_send;
+}

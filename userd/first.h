@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* First pages: what a thread touches right after it was resumed. */
+#ifndef TERN_FIRST_H
+#define TERN_FIRST_H
+
+#include <stdbool.h>
+#include <tern/wire.h>
+
+#include "pages.h"
+
+#define TERN_FIRST_MAX		512	/* pages sent */
+#define TERN_FIRST_SLOTS	768	/* pages read: code that is the same there, too */
+#define TERN_FIRST_THREAD	16	/* pages sent per thread */
+
+struct tern_image;
+struct tern_obj_thread;
+
+/**
+ * struct tern_first_page - a page that was looked at
+ * @addr: at the source
+ * @live: the page's first live byte; 0: all of it
+ * @present: it exists
+ * @send: it belongs to the blast
+ */
+struct tern_first_page {
+	__u64 addr;
+	unsigned int live;
+	bool present;
+	bool send;
+};
+
+/**
+ * struct tern_first - first pages of all threads
+ * @dev: handle that stands for the migration
+ * @page: pages looked at
+ * @data: their contents, 4096 bytes each
+ * @nr: how many
+ * @hash: index into @page plus 1, by address
+ * @vmas: the migrant's mappings, ascending
+ * @nr_vmas: how many
+ * @vmas_room: how many fit
+ * @nr_send: pages that belong to the blast
+ * @budget: how many more the present thread may add
+ * @message: the message
+ */
+struct tern_first {
+	int dev;
+	struct tern_first_page page[TERN_FIRST_SLOTS];
+	char *data;
+	unsigned int nr;
+	unsigned short hash[2048];
+	const struct tern_obj_vma **vmas;
+	unsigned int nr_vmas;
+	unsigned int vmas_room;
+	unsigned int nr_send;
+	unsigned int budget;
+	struct tern_pages message;
+};
+
+const char *tern_first_look(struct tern_first *first, __u64 addr);
+void tern_first_touch(struct tern_first *first, __u64 addr);
+
+/* decode.c */
+void tern_decode_ahead(struct tern_first *first, const struct tern_obj_thread *thread);
+
+#endif

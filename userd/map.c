@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The map of the migrant's pages: what /proc/PID/pagemap knows to exist, and
+ * what exists because a file is behind it. It is built in steps, since faults
+ * have to be answered meanwhile.
+ *
+ * Owns the ranges and the bitmap of pages sent. Built by the job's thread; the
+ * flush thread reads it when it is complete; the bitmap alone is shared, and
+ * atomic. Never reads a page.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "map.h"
+
+#define PAGE		((__u64)TERN_WIRE_PAGE)
+#define STEP		32768U			/* pages looked at in one step */
+#define RANGES_MAX	(TERN_WIRE_MAX / sizeof(struct tern_wire_range))
+#define PM_PRESENT	(1ULL << 63)
+#define PM_SWAPPED	(1ULL << 62)
+
+static bool comes_from_source(const struct tern_obj *obj)
+{
+	const struct tern_obj_vma *vma = tern_obj_payload(obj);
+
+	return vma->kind == TERN_VMA_ANON;
+}
+
+static struct tern_extent extent_of(const struct tern_obj *obj)
+{
+	const struct tern_obj_vma *vma = tern_obj_payload(obj);
+	__u64 size = (vma->size + PAGE - 1) / PAGE, nr = (vma->end - vma->start) / PAGE;
+
+	size = size > vma->pgoff ? size - vma->pgoff : 0;
+	if (!(vma->flags & TERN_VMA_BACKED))
+		size = 0;
+	return (struct tern_extent) {
+		.start = vma->start,
+		.end = vma->end,
+		.backed = vma->start + (size < nr ? size : nr) * PAGE,
+	};
+}
+
+/**
+ * tern_map_init() - start a map
+ * @map: to be filled
+ * @image: the capture; its FILE mappings are the same on both hosts, what is
+ *	not has been turned into ANON mappings that are TERN_VMA_BACKED
+ * @pagemap: of the parked migrant
+ */
+int tern_map_init(struct tern_map *map, const struct tern_image *image, int pagemap)
+{
+	const struct tern_obj *obj = NULL;
+	unsigned int nr = 0;
+
+	memset(map, 0, sizeof(*map));
+	map->pagemap = pagemap;
+	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj)))
+		nr++;
+	map->extents = calloc(nr + 1, sizeof(map->extents[0]));
+	map->entries = malloc(STEP * sizeof(map->entries[0]));
+	if (!map->extents || !map->entries) {
+		tern_map_fini(map);
+		return -ENOMEM;
+	}
+	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj)))
+		if (comes_from_source(obj))
+			map->extents[map->nr_extents++] = extent_of(obj);
+	return 0;
+}
+
+/**
+ * tern_map_fini() - free a map
+ * @map: zeroed, or started
+ */
+void tern_map_fini(struct tern_map *map)
+{
+	free(map->extents);
+	free(map->ranges);
+	free(map->first);
+	free(map->sent);
+	free(map->entries);
+	memset(map, 0, sizeof(*map));
+}
+
+/* Pages in ascending order; @glue: the last range that may be made longer. */
+static int add(struct tern_map *map, __u64 start, __u64 end, __u64 glue)
+{
+	struct tern_wire_range *last = map->nr ? &map->ranges[map->nr - 1] : NULL;
+
+	/*
+	 * Too scattered for one message: name pages in between, too, which are
+	 * found to be empty when they are read.
+	 */
+	if (last && (last->end == start || (map->nr >= RANGES_MAX && last->start >= glue))) {
+		last->end = end;
+		return 0;
+	}
+	if (map->nr >= RANGES_MAX)
+		return -E2BIG;
+	if (map->nr == map->room) {
+		size_t room = map->room ? map->room * 2 : 256;
+		void *more = realloc(map->ranges, room * sizeof(map->ranges[0]));
+
+		if (!more)
+			return -ENOMEM;
+		map->ranges = more;
+		map->room = room;
+	}
+	map->ranges[map->nr++] = (struct tern_wire_range) { start, end };
+	return 0;
+}
+
+static int read_entries(struct tern_map *map, __u64 addr, unsigned int nr)
+{
+	size_t want = nr * sizeof(map->entries[0]), got = 0;
+
+	while (got < want) {
+		ssize_t n = pread(map->pagemap, (char *)map->entries + got, want - got,
+				  addr / PAGE * sizeof(map->entries[0]) + got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		got += n;
+	}
+	return 0;
+}
+
+static int look(struct tern_map *map, const struct tern_extent *e, __u64 addr, unsigned int nr)
+{
+	unsigned int i, j;
+	int rc;
+
+	rc = read_entries(map, addr, nr);
+	for (i = 0; i < nr && !rc; i = j) {
+		bool there = map->entries[i] & (PM_PRESENT | PM_SWAPPED);
+
+		for (j = i + 1; j < nr; j++)
+			if (there != !!(map->entries[j] & (PM_PRESENT | PM_SWAPPED)))
+				break;
+		if (there)
+			rc = add(map, addr + i * PAGE, addr + j * PAGE, e->start);
+	}
+	return rc;
+}
+
+static int finish(struct tern_map *map)
+{
+	size_t i;
+
+	map->first = malloc((map->nr + 1) * sizeof(map->first[0]));
+	if (!map->first)
+		return -ENOMEM;
+	for (i = 0; i < map->nr; i++) {
+		map->first[i] = map->pages;
+		map->pages += (map->ranges[i].end - map->ranges[i].start) / PAGE;
+	}
+	map->sent = calloc(map->pages / 64 + 1, sizeof(map->sent[0]));
+	if (!map->sent)
+		return -ENOMEM;
+	free(map->entries);
+	map->entries = NULL;
+	map->built = true;
+	return 0;
+}
+
+/**
+ * tern_map_step() - go on with building the map
+ * @map: started
+ *
+ * Returns 1 when the map is complete, 0 when there is more to do.
+ */
+int tern_map_step(struct tern_map *map)
+{
+	const struct tern_extent *e = &map->extents[map->extent];
+	__u64 left;
+	int rc;
+
+	if (map->built)
+		return 1;
+	if (map->extent == map->nr_extents) {
+		rc = finish(map);
+		return rc ? rc : 1;
+	}
+	if (map->addr < e->start) {
+		map->addr = e->start;
+		rc = e->backed > e->start ? add(map, e->start, e->backed, e->start) : 0;
+		if (rc)
+			return rc;
+		map->addr = e->backed;
+	}
+	if (map->addr >= e->end) {
+		map->extent++;
+		map->addr = 0;
+		return 0;
+	}
+	left = (e->end - map->addr) / PAGE;
+	if (left > STEP)
+		left = STEP;
+	rc = look(map, e, map->addr, left);
+	if (rc)
+		return rc;
+	map->addr += left * PAGE;
+	return 0;
+}
+
+/**
+ * tern_map_forget() - as if no page had been sent
+ * @map: nobody sends now
+ */
+void tern_map_forget(struct tern_map *map)
+{
+	if (map->sent)
+		memset(map->sent, 0, (map->pages / 64 + 1) * sizeof(map->sent[0]));
+	__atomic_store_n(&map->moved, 0, __ATOMIC_RELAXED);
+}
+
+/**
+ * tern_map_extent() - the mapping around an address
+ * @map: started
+ * @addr: at the source
+ *
+ * NULL: none whose pages come from the source.
+ */
+const struct tern_extent *tern_map_extent(const struct tern_map *map, __u64 addr)
+{
+	unsigned int lo = 0, hi = map->nr_extents;
+
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+		const struct tern_extent *e = &map->extents[mid];
+
+		if (addr < e->start)
+			hi = mid;
+		else if (addr >= e->end)
+			lo = mid + 1;
+		else
+			return e;
+	}
+	return NULL;
+}
+
+/**
+ * tern_map_find() - does a page exist?
+ * @map: complete
+ * @addr: page-aligned
+ * @number: filled when it does
+ */
+bool tern_map_find(const struct tern_map *map, __u64 addr, __u64 *number)
+{
+	size_t lo = 0, hi = map->nr;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (addr < map->ranges[mid].start) {
+			hi = mid;
+		} else if (addr >= map->ranges[mid].end) {
+			lo = mid + 1;
+		} else {
+			*number = map->first[mid] + (addr - map->ranges[mid].start) / PAGE;
+			return true;
+		}
+	}
+	return false;
+}
+
+/**
+ * tern_map_claim() - mark a page as sent
+ * @map: complete
+ * @number: of the page
+ *
+ * Returns false when it had been sent before. Thread-safe.
+ */
+bool tern_map_claim(struct tern_map *map, __u64 number)
+{
+	__u64 bit = 1ULL << number % 64;
+
+	if (__atomic_fetch_or(&map->sent[number / 64], bit, __ATOMIC_RELAXED) & bit)
+		return false;
+	__atomic_fetch_add(&map->moved, 1, __ATOMIC_RELAXED);
+	return true;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The source's half of one migration: shared by its phases, used by one thread. */
+#ifndef TERN_SOURCE_H
+#define TERN_SOURCE_H
+
+#include "dev.h"
+#include "flush.h"
+#include "host.h"
+#include "lanes.h"
+#include "map.h"
+#include "prepare.h"
+
+/* What the job leaves with the migration for the next daemon, by key. */
+enum {
+	TERN_KEEP_IMAGE,
+	TERN_KEEP_PAGEMAP,
+	TERN_KEEP_MEMO,
+};
+
+/**
+ * struct tern_memo - what a daemon that takes over must know beside the image
+ * @magic: TERN_WIRE_MAGIC
+ * @reserved: 0
+ * @boot_id: of the peer
+ * @report: figures so far
+ */
+struct tern_memo {
+	__u32 magic;
+	__u32 reserved;
+	__u8 boot_id[16];
+	struct tern_report report;
+};
+
+/**
+ * struct tern_source - a migration at its source
+ * @job: what the daemon gave us
+ * @dev: handle that stands for it
+ * @lanes: to the destination
+ * @prepared: what the destination was told
+ * @image: the capture, as tern_map_init() wants it once the blast has left
+ * @pagemap: /proc/PID/pagemap of the parked migrant, -1: none
+ * @map: its pages
+ * @flush: pushes them
+ * @report: figures
+ * @stood: monotonic ns when the last thread stood
+ * @blast_ns: from then until RESUME was queued; 0: not known
+ * @resumed: monotonic ns when the destination's word came
+ * @signals: TERN_OBJ_SIGNAL objects that came after the capture
+ * @signals_len: bytes of them that the destination has not been sent
+ * @why: the sentence for operators
+ */
+struct tern_source {
+	struct tern_job *job;
+	int dev;
+	struct tern_lanes lanes;
+	struct tern_prepared prepared;
+	struct tern_image image;
+	int pagemap;
+	struct tern_map map;
+	struct tern_flush flush;
+	struct tern_report report;
+	__u64 stood;
+	__u64 blast_ns;
+	__u64 resumed;
+	void *signals;
+	size_t signals_len;
+	struct tern_why why;
+};
+
+/* source.c */
+__u64 tern_source_now(void);
+bool tern_source_cancelled(const struct tern_source *s, unsigned int *flags);
+int tern_source_pause(const struct tern_source *s, unsigned int ms);
+
+/* blast.c */
+int tern_source_move(struct tern_source *s);
+
+/* keep.c */
+int tern_source_keep(struct tern_source *s);
+int tern_source_kept(struct tern_source *s);
+
+/* serve.c */
+int tern_source_serve(struct tern_source *s);
+
+/* epoll.c */
+int tern_epoll_add(struct tern_image *image, int pid, struct tern_why *why);
+
+/* first.c */
+struct tern_first;
+int tern_first_create(struct tern_first **first);
+void tern_first_destroy(struct tern_first *first);
+int tern_first_collect(struct tern_first *first, int dev, const struct tern_image *image);
+int tern_first_send(struct tern_first *first, struct tern_link *link);
+unsigned int tern_first_pages(const struct tern_first *first);
+
+#endif
