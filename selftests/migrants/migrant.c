@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Heartbeat and verdict of a migrant; see migrant.h. One thread of a migrant
+ * steps and tells, the others may call check(). No locks.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "migrant.h"
+
+#define BEAT_NS		200000000ULL
+#define PAGE		4096
+#define STEP		0x9e3779b97f4a7c15ULL
+
+struct migrant migrant;
+
+uint64_t now_ns(int clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+void page_fill(void *page, uint64_t key)
+{
+	uint64_t *word = page, x = mix(key);
+	unsigned int i;
+
+	for (i = 0; i < PAGE / sizeof(*word); i++, x += STEP)
+		word[i] = x;
+}
+
+int page_bad(const void *page, uint64_t key)
+{
+	const uint64_t *word = page;
+	uint64_t x = mix(key);
+	unsigned int i;
+
+	for (i = 0; i < PAGE / sizeof(*word); i++, x += STEP)
+		if (word[i] != x)
+			return i;
+	return -1;
+}
+
+/* Atomic for readers: a new link takes the old one's place. */
+void migrant_tell(const char *name, const char *text)
+{
+	char path[PATH_MAX], tmp[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", migrant.dir, name);
+	snprintf(tmp, sizeof(tmp), "%s/.%s.%d", migrant.dir, name,
+		 (int)syscall(SYS_gettid));
+	if (symlink(text, tmp) && errno == EEXIST) {
+		unlink(tmp);
+		if (symlink(text, tmp))
+			return;
+	}
+	rename(tmp, path);
+}
+
+static void verdict(const char *word, const char *fmt, va_list args)
+{
+	char text[1024], line[1200];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	snprintf(line, sizeof(line), "%s %s", word, text);
+	migrant_tell("verdict", line);
+	puts(line);
+	fflush(stdout);
+}
+
+void migrant_ok(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	verdict("ok", fmt, args);
+	va_end(args);
+	_exit(0);
+}
+
+void migrant_fail(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	verdict("FAIL", fmt, args);
+	va_end(args);
+	_exit(1);
+}
+
+bool migrant_hopped(void)
+{
+	struct utsname uts;
+
+	uname(&uts);
+	if (!strcmp(uts.nodename, migrant.host))
+		return false;
+	strcpy(migrant.host, uts.nodename);
+	migrant.hops++;
+	return true;
+}
+
+static bool told_to_stop(void)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/stop", migrant.dir);
+	return !access(path, F_OK);
+}
+
+bool migrant_step(void)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	char text[256];
+
+	migrant.beats++;
+	migrant_hopped();
+	if (now - migrant.told < BEAT_NS)
+		return true;
+	migrant.told = now;
+	snprintf(text, sizeof(text), "beats=%llu host=%s hops=%u",
+		 (unsigned long long)migrant.beats, migrant.host, migrant.hops);
+	migrant_tell("progress", text);
+	return !told_to_stop();
+}
+
+bool migrant_wait_hop(void)
+{
+	struct timespec pause = { .tv_nsec = 1000000 };
+	unsigned int hops = migrant.hops;
+
+	for (;;) {
+		migrant_hopped();
+		if (migrant.hops != hops)
+			return true;
+		if (!migrant_step())
+			return false;
+		nanosleep(&pause, NULL);
+	}
+}
+
+void migrant_start(int argc, char **argv, int least, const char *usage)
+{
+	struct utsname uts;
+	char text[32];
+
+	if (argc < least + 2 || argv[1][0] != '/' || strlen(argv[1]) >= sizeof(migrant.dir)) {
+		fprintf(stderr, "usage: %s /DIR %s\n", argv[0], usage);
+		_exit(2);
+	}
+	strcpy(migrant.dir, argv[1]);
+	uname(&uts);
+	strcpy(migrant.host, uts.nodename);
+	snprintf(text, sizeof(text), "%d", getpid());
+	migrant_tell("pid", text);
+}
