@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What two-host tests share. A test is a script t-NAME.sh that is run by run_lab
+# with this file read already, in a directory of its own; it ends with success,
+# with "skip WHY", or at the first thing that is not as it should be.
+# shellcheck disable=SC2034 # tests use it
+
+# Emulated hosts are slow, and slower when the machine is busy: seconds for what
+# should take one.
+LONG=${TERN_TEST_LONG:-120}
+SHARED=/srv/shared/tests/$TEST
+
+note()
+{
+	echo "# $*"
+}
+
+fail()
+{
+	echo "# FAIL: $*"
+	exit 1
+}
+
+skip()
+{
+	echo "# SKIP: $*"
+	exit 4
+}
+
+lab()
+{
+	"$TOP/scripts/lab" "$@" </dev/null
+}
+
+# on HOST LINE: run a line of shell in a host.
+on()
+{
+	lab exec "$1" "$2"
+}
+
+guest()
+{
+	lab exec "$1" /usr/local/lib/tern/selftests/guest "${@:2}"
+}
+
+# start HOST NAME PROGRAM ARG…: a migrant; sets PID, DIR, and the array PIDS.
+declare -A PIDS=()
+start()
+{
+	DIR=$SHARED/$2
+	PID=$(guest "$1" start "$DIR" "${@:3}") || fail "cannot start $3 on $1"
+	PIDS[$2]=$PID
+}
+
+# migrate PID FROM TO: move it and wait until it is independent.
+migrate()
+{
+	on "$2" "tern migrate $1 $3 --json" >migrate.json 2>migrate.err || {
+		cat migrate.err migrate.json
+		fail "pid $1 did not move from $2 to $3"
+	}
+}
+
+# migrate_begin PID FROM TO: begin to move it; migrate_end waits for the tool.
+migrate_begin()
+{
+	"$TOP/scripts/lab" exec "$2" "tern migrate $1 $3 --json" \
+		</dev/null >migrate.json 2>migrate.err &
+	MIGRATE_JOB=$!
+}
+
+# What the tool says in the end: 0 when the migrant is independent.
+migrate_end()
+{
+	wait "$MIGRATE_JOB"
+}
+
+# state HOST PID: state of the newest migration of that pid as "tern status" has it.
+state()
+{
+	on "$1" "tern status --json" >status.json 2>status.err || {
+		echo "unknown"
+		return
+	}
+	python3 - "$2" status.json <<-'EOS'
+	import json, sys
+	migrations = json.load(open(sys.argv[2]))["migrations"]
+	states = [m["state"] for m in migrations if m["pid"] == int(sys.argv[1])]
+	print(states[-1] if states else "none")
+	EOS
+}
+
+# wait_state HOST PID STATE…: until it is in one of them.
+wait_state()
+{
+	local end=$((SECONDS + LONG)) now want host=$1 pid=$2
+	shift 2
+
+	while :; do
+		now=$(state "$host" "$pid")
+		for want; do
+			[[ $now != "$want" ]] || return 0
+		done
+		((SECONDS < end)) || fail "migration of $pid on $host is \"$now\" and not $*"
+	done
+}
+
+# where PID: hosts on which there is such a process, for "exactly one" questions.
+where()
+{
+	local host
+
+	for host in a b; do
+		! guest "$host" there "$1" 2>/dev/null || printf '%s' "$host"
+	done
+}
+
+# lives_on PID HOST: there and nowhere else, and its heart beats.
+lives_on()
+{
+	local name
+
+	for name in "${!PIDS[@]}"; do
+		[[ ${PIDS[$name]} != "$1" ]] || break
+	done
+	[[ $(where "$1") == "$2" ]] || fail "pid $1 is on '$(where "$1")' and not just on $2"
+	guest "$2" beating "$SHARED/$name" "$LONG" || fail "pid $1 on $2 does nothing"
+}
+
+# finish NAME HOST [SECONDS]: let a migrant end, and hear what it says of itself.
+finish()
+{
+	VERDICT=$(guest "$2" finish "$SHARED/$1" "${3:-$LONG}") || {
+		echo "# $1: $VERDICT"
+		fail "$1 is not well"
+	}
+	note "$1: $VERDICT"
+}
+
+# verdict NAME HOST [SECONDS]: likewise, of one that ends by itself.
+verdict()
+{
+	VERDICT=$(guest "$2" verdict "$SHARED/$1" "${3:-$LONG}") || {
+		echo "# $1: $VERDICT"
+		fail "$1 is not well"
+	}
+	note "$1: $VERDICT"
+}
+
+# said KEY: the number that the verdict gives for it.
+said()
+{
+	sed -n "s/.*\\b$1=\\([0-9]*\\).*/\\1/p" <<<"$VERDICT"
+}
+
+hops()
+{
+	[[ $(said hops) == "$1" ]] || fail "$(said hops) hops and not $1"
+}
+
+# Daemons. They are killed, not asked, unless a test says otherwise.
+daemon_kill()
+{
+	on "$1" "ternd-ctl kill"
+}
+
+daemon_start()
+{
+	on "$1" "ternd-ctl start"
+}
