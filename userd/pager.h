@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The pager: from the resume until nothing is left at the source.
+ *
+ * pager.c	life and loop: io_uring, mail, cancel, progress
+ * pager_lane.c	messages over the two lanes
+ * pager_space.c	userfaultfd events: faults, and changes of layout
+ * place.c	arrived pages into the address spaces
+ */
+#ifndef TERN_PAGER_H
+#define TERN_PAGER_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <tern/wire.h>
+
+#include "host.h"
+#include "memo.h"
+#include "space.h"
+
+/**
+ * struct tern_place - a PAGES message that is being put in place
+ * @runs: its runs; NULL: nothing to do
+ * @nr: how many
+ * @run: the one that is next
+ * @done: pages of it that are in place
+ * @data: of the rest of it
+ */
+struct tern_place {
+	const struct tern_wire_run *runs;
+	unsigned int nr;
+	unsigned int run;
+	__u64 done;
+	const char *data;
+};
+
+/**
+ * struct tern_waiter - a thread that waits for a page
+ * @space: where
+ * @addr: page-aligned
+ */
+struct tern_waiter {
+	struct tern_space *space;
+	__u64 addr;
+};
+
+/**
+ * struct tern_pager_lane - a lane, while the pager has it
+ * @fd: socket, -1: none
+ * @next: a new one that waits for the old to be quiet, -1: none
+ * @ready: the source expects FAULTs (lane 0)
+ * @receiving: a recv is in the ring
+ * @sending: a send is in the ring
+ * @lost: broken; to be closed when both have ended
+ * @head: of the message that is being received
+ * @have: bytes of head and payload received
+ * @buf: payload
+ * @room: of @buf
+ * @place: a PAGES message that is not in place yet; no recv meanwhile
+ */
+struct tern_pager_lane {
+	int fd;
+	int next;
+	bool ready;
+	bool receiving;
+	bool sending;
+	bool lost;
+	struct tern_wire head;
+	size_t have;
+	char *buf;
+	size_t room;
+	struct tern_place place;
+};
+
+#define TERN_PAGER_OUT	(256U << 10)
+
+/**
+ * struct tern_pager - the pages of one migrant, and of what it forks
+ * @job: the migration
+ * @dev: its handle
+ * @memo: figures
+ * @layout: the source's memory
+ * @map: pages that exist there, when @mapped
+ * @mapped: MAP has arrived
+ * @flushed: FLUSHED has arrived
+ * @asked: pages that have been asked for
+ * @space: address spaces; [0] is the migrant's; never shrinks
+ * @nr_spaces: how many
+ * @waiter: threads that wait
+ * @nr_waiters: how many
+ * @room_waiters: for how many there is room
+ * @retry: something was refused for the moment, look again soon
+ * @window: pages to ask for at once
+ * @window_end: page number at which the next fault would be a sequential one
+ * @lane: both lanes
+ * @out: bytes to be sent on lane 0
+ * @out_len: how many; the first @out_busy are with the kernel
+ * @out_busy: see there
+ * @ring: for everything
+ * @armed: bit per enum pager_watch: a poll is in the ring
+ * @polled: by space: a poll is in the ring
+ * @room_polled: for how many there is room
+ * @sizes: pages of a message that is put in place, that is only partly there
+ * @reported_ns: when the kernel was last told
+ * @bye: COMPLETE has been queued; only INDEPENDENT is waited for
+ * @independent: and has arrived
+ */
+struct tern_pager {
+	struct tern_job *job;
+	int dev;
+	struct tern_memo *memo;
+	struct tern_layout layout;
+	struct tern_pageset map;
+	bool mapped;
+	bool flushed;
+	struct tern_pageset asked;
+	struct tern_space **space;
+	unsigned int nr_spaces;
+	struct tern_waiter *waiter;
+	unsigned int nr_waiters;
+	unsigned int room_waiters;
+	bool retry;
+	unsigned int window;
+	__u64 window_end;
+	struct tern_pager_lane lane[2];
+	char *out;
+	size_t out_len;
+	size_t out_busy;
+	struct io_uring ring;
+	unsigned int armed;
+	bool *polled;
+	unsigned int room_polled;
+	char page[TERN_WIRE_PAGE];
+	__u64 reported_ns;
+	bool bye;
+	bool independent;
+};
+
+/* pager.c */
+int tern_pager_init(struct tern_pager *p, struct tern_job *job, int dev,
+		    struct tern_memo *memo);
+int tern_pager_adopt(struct tern_pager *p);
+int tern_pager_run(struct tern_pager *p, int lane0, struct tern_why *why);
+void tern_pager_fini(struct tern_pager *p);
+bool tern_pager_done(const struct tern_pager *p);
+
+/* pager_lane.c */
+void tern_pager_lane_attach(struct tern_pager *p, unsigned int n, int fd);
+void tern_pager_lane_lose(struct tern_pager *p, unsigned int n, const char *why);
+void tern_pager_lane_arm(struct tern_pager *p, unsigned int n);
+int tern_pager_lane_received(struct tern_pager *p, unsigned int n, int res);
+void tern_pager_lane_sent(struct tern_pager *p, int res);
+int tern_pager_lane_place(struct tern_pager *p, unsigned int n);
+bool tern_pager_send(struct tern_pager *p, unsigned int type, const void *payload, size_t len);
+__u64 tern_pager_data(unsigned int what, unsigned int n);
+
+/* pager_space.c */
+int tern_pager_space_add(struct tern_pager *p, unsigned int nr, struct tern_space *parent);
+int tern_pager_space_drain(struct tern_pager *p, struct tern_space *space);
+void tern_pager_space_die(struct tern_pager *p, struct tern_space *space);
+int tern_pager_space_replay(struct tern_pager *p);
+int tern_pager_serve(struct tern_pager *p);
+void tern_pager_unwait(struct tern_pager *p, struct tern_space *space, __u64 addr, __u64 end);
+void tern_pager_ask_rest(struct tern_pager *p);
+
+/* place.c */
+int tern_place_init(struct tern_place *place, const void *buf, size_t len);
+int tern_place_step(struct tern_pager *p, struct tern_place *place, unsigned int budget);
+
+/* What a completion belongs to; the low half of user_data is a number. */
+enum pager_watch {
+	PAGER_MAIL,
+	PAGER_CANCEL,
+	PAGER_UFFD,
+	PAGER_RECV,
+	PAGER_SEND,
+	PAGER_NOTHING,
+};
+
+#endif

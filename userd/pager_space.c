@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the userfaultfds tell: threads that wait for a page, and changes of the
+ * layout. A thread that changed the layout waits in the kernel until its event
+ * has been read, and until then the kernel refuses pages; so events are read
+ * before anything else, and what is known of a space when its event is read is
+ * exactly how it was when the event happened.
+ *
+ * Faults are read ahead of older events. That is harmless: what such a fault
+ * gets is refused until the event has been read.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "dev.h"
+#include "pager.h"
+#include "uffd.h"
+
+#define PAGE		((__u64)TERN_WIRE_PAGE)
+#define USER_START	0x10000ULL
+#define USER_END	0x7ffffffff000ULL
+#define EVENTS		32
+#define SPACES_MAX	65536
+#define WINDOW_MAX	32
+
+/* ---- spaces ------------------------------------------------------------------ */
+
+/**
+ * tern_pager_space_add() - a space appears
+ * @p: the pager
+ * @nr: its number
+ * @parent: whose fork it is; NULL: the migrant's own
+ */
+int tern_pager_space_add(struct tern_pager *p, unsigned int nr, struct tern_space *parent)
+{
+	struct tern_space **more, *space;
+	int err;
+
+	if (p->nr_spaces == SPACES_MAX)
+		return -ENOSPC;
+	more = realloc(p->space, (p->nr_spaces + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	p->space = more;
+	space = malloc(sizeof(*space));
+	if (!space)
+		return -ENOMEM;
+	err = parent ? tern_space_fork(space, parent) : tern_space_init(space, &p->layout);
+	if (err) {
+		free(space);
+		return err;
+	}
+	space->nr = nr;
+	p->space[p->nr_spaces++] = space;
+	space->uffd = tern_dev_kept(p->dev, TERN_KEEP_UFFD + nr);
+	/* nothing kept: it died before we came */
+	if (space->uffd < 0)
+		tern_pager_space_die(p, space);
+	return 0;
+}
+
+/**
+ * tern_pager_space_die() - everybody in @space has ended or executed another program
+ * @p: the pager
+ * @space: stays in the table, so that numbers and indices hold
+ */
+void tern_pager_space_die(struct tern_pager *p, struct tern_space *space)
+{
+	unsigned int i, nr = space->nr;
+	int uffd = space->uffd;
+
+	for (i = p->nr_waiters; i--;)
+		if (p->waiter[i].space == space)
+			p->waiter[i] = p->waiter[--p->nr_waiters];
+	tern_space_fini(space);
+	space->nr = nr;
+	space->uffd = uffd;
+	space->dead = true;
+}
+
+static struct tern_space *find_space(const struct tern_pager *p, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->nr_spaces; i++)
+		if (p->space[i]->nr == nr)
+			return p->space[i];
+	return NULL;
+}
+
+/* ---- threads that wait ---------------------------------------------------------- */
+
+static int wait_for(struct tern_pager *p, struct tern_space *space, __u64 addr)
+{
+	struct tern_waiter *more;
+	unsigned int i;
+
+	for (i = 0; i < p->nr_waiters; i++)
+		if (p->waiter[i].space == space && p->waiter[i].addr == addr)
+			return 0;
+	if (p->nr_waiters == p->room_waiters) {
+		unsigned int room = p->room_waiters * 2 + 64;
+
+		more = realloc(p->waiter, room * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		p->waiter = more;
+		p->room_waiters = room;
+	}
+	p->waiter[p->nr_waiters++] = (struct tern_waiter){ space, addr };
+	p->retry = true;
+	return 0;
+}
+
+/** tern_pager_unwait() - who waited in [@addr, @end) has been woken */
+void tern_pager_unwait(struct tern_pager *p, struct tern_space *space, __u64 addr, __u64 end)
+{
+	unsigned int i;
+
+	for (i = p->nr_waiters; i--;) {
+		struct tern_waiter *w = &p->waiter[i];
+
+		if (w->space == space && w->addr >= addr && w->addr < end)
+			*w = p->waiter[--p->nr_waiters];
+	}
+}
+
+/* The layout has changed: let all fault again, where they are now. */
+static void wake_all(struct tern_pager *p, struct tern_space *space)
+{
+	unsigned int i;
+
+	for (i = p->nr_waiters; i--;) {
+		struct tern_waiter *w = &p->waiter[i];
+
+		if (w->space != space)
+			continue;
+		tern_uffd_wake(space->uffd, w->addr, PAGE);
+		*w = p->waiter[--p->nr_waiters];
+	}
+}
+
+/* How many pages from @page on to ask for: more, the longer it goes straight on. */
+static unsigned int ask_for(struct tern_pager *p, const struct tern_space *space, __u64 page,
+			    __u64 left)
+{
+	unsigned int n = 1;
+
+	if (page == p->window_end)
+		p->window = p->window * 2 < WINDOW_MAX ? p->window * 2 : WINDOW_MAX;
+	else
+		p->window = 1;
+	while (n < p->window && n < left && tern_pageset_has(&space->missing, page + n) &&
+	       !tern_pageset_has(&p->asked, page + n))
+		n++;
+	p->window_end = page + n;
+	return n;
+}
+
+/* Ask for page number @page and some behind it, unless that has been done. */
+static int ask(struct tern_pager *p, const struct tern_space *space, __u64 page, __u64 left)
+{
+	struct tern_wire_fault fault = { .addr = tern_layout_addr(&p->layout, page) };
+
+	if (!p->lane[0].ready || tern_pageset_has(&p->asked, page))
+		return 0;
+	fault.nr = ask_for(p, space, page, left);
+	if (!tern_pager_send(p, TERN_MSG_FAULT, &fault, sizeof(fault))) {
+		p->retry = true;
+		return 0;
+	}
+	p->memo->report.faults++;
+	return tern_pageset_add(&p->asked, page, fault.nr);
+}
+
+/* A page that nobody has to send. 1: answered, 0: later. */
+static int answer_zero(struct tern_pager *p, const struct tern_waiter *w)
+{
+	struct tern_space *space = w->space;
+	__u64 addr = w->addr;
+	int err = tern_uffd_zero(space->uffd, addr);
+
+	switch (err) {
+	case 0:
+		p->memo->report.faults_local++;
+		return 1;
+	case -ESRCH:
+		return 1;
+	case -EAGAIN:
+		err = tern_pager_space_drain(p, space);
+		p->retry = true;
+		return err < 0 ? err : 0;
+	case -ENOMEM:
+		p->retry = true;
+		return 0;
+	default:
+		/* something is there, or nothing can be: the kernel will see */
+		tern_uffd_wake(space->uffd, addr, PAGE);
+		return 1;
+	}
+}
+
+static int serve_one(struct tern_pager *p, const struct tern_waiter *w)
+{
+	__u64 page, left;
+
+	if (tern_space_find(w->space, w->addr, &page, &left) &&
+	    tern_pageset_has(&w->space->missing, page))
+		return ask(p, w->space, page, left);
+	return answer_zero(p, w);
+}
+
+/**
+ * tern_pager_serve() - look at every thread that waits
+ * @p: the pager
+ *
+ * Return: 0 or negative errno. Sets @p->retry when it must be called again soon.
+ */
+int tern_pager_serve(struct tern_pager *p)
+{
+	unsigned int i = 0;
+
+	while (i < p->nr_waiters) {
+		struct tern_waiter w = p->waiter[i];
+		int ret = serve_one(p, &w);
+
+		if (ret < 0)
+			return ret;
+		/* events read meanwhile may have changed the table */
+		if (ret)
+			tern_pager_unwait(p, w.space, w.addr, w.addr + PAGE);
+		else if (i < p->nr_waiters && p->waiter[i].space == w.space &&
+			 p->waiter[i].addr == w.addr)
+			i++;
+	}
+	return 0;
+}
+
+/**
+ * tern_pager_ask_rest() - the flush has ended: ask for what is still missing
+ * @p: the pager
+ *
+ * There is nothing, but what is on its way on the other lane.
+ */
+void tern_pager_ask_rest(struct tern_pager *p)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < p->nr_spaces && n < 64; i++) {
+		struct tern_space *space = p->space[i];
+		__u64 page = 0, addr;
+
+		while (n < 64 && tern_space_wants(space, &page, p->layout.pages, &addr)) {
+			if (ask(p, space, page, 1) < 0)
+				return;
+			page++;
+			n++;
+		}
+	}
+}
+
+/* ---- events ------------------------------------------------------------------------ */
+
+static int change(struct tern_pager *p, struct tern_space *space, unsigned int event,
+		  const __u64 arg[3])
+{
+	int err;
+
+	switch (event) {
+	case UFFD_EVENT_FORK:
+		return tern_pager_space_add(p, arg[0], space);
+	case UFFD_EVENT_REMAP:
+		err = tern_space_remap(space, arg[0], arg[1], arg[2]);
+		break;
+	case UFFD_EVENT_REMOVE:
+		err = tern_space_remove(space, arg[0], arg[1]);
+		break;
+	case UFFD_EVENT_UNMAP:
+		err = tern_space_unmap(space, arg[0], arg[1]);
+		break;
+	default:
+		return 0;
+	}
+	wake_all(p, space);
+	return err;
+}
+
+static int take(struct tern_pager *p, struct tern_space *space, const struct uffd_msg *msg)
+{
+	__u64 arg[3] = { 0 };
+
+	switch (msg->event) {
+	case UFFD_EVENT_PAGEFAULT:
+		return wait_for(p, space, msg->arg.pagefault.address & ~(PAGE - 1));
+	case UFFD_EVENT_FORK:
+		arg[0] = msg->arg.fork.ufd;
+		break;
+	case UFFD_EVENT_REMAP:
+		arg[0] = msg->arg.remap.from;
+		arg[1] = msg->arg.remap.to;
+		arg[2] = msg->arg.remap.len;
+		break;
+	case UFFD_EVENT_REMOVE:
+	case UFFD_EVENT_UNMAP:
+		arg[0] = msg->arg.remove.start;
+		arg[1] = msg->arg.remove.end;
+		break;
+	}
+	return change(p, space, msg->event, arg);
+}
+
+/**
+ * tern_pager_space_drain() - read all that @space has to tell
+ * @p: the pager
+ * @space: a living one
+ *
+ * Return: how many changes of layout there were, or negative errno.
+ */
+int tern_pager_space_drain(struct tern_pager *p, struct tern_space *space)
+{
+	struct uffd_msg msg[EVENTS];
+	int changes = 0;
+
+	while (!space->dead) {
+		struct tern_uffd_read read = {
+			.space = space->nr,
+			.buf = (unsigned long)msg,
+			.len = sizeof(msg),
+		};
+		unsigned int i, n;
+		int err = tern_dev_uffd_read(p->dev, &read);
+
+		if (err == -EINTR)
+			continue;
+		if (err < 0)
+			return err;
+		n = read.len / sizeof(msg[0]);
+		for (i = 0; i < n; i++) {
+			err = take(p, space, &msg[i]);
+			if (err)
+				return err;
+			changes += msg[i].event != UFFD_EVENT_PAGEFAULT;
+		}
+		if (n < EVENTS)
+			break;
+	}
+	return changes;
+}
+
+/**
+ * tern_pager_space_replay() - from the image's layout to that of now, by the log
+ * @p: the pager, with the migrant's own space as it was at the resume
+ *
+ * Faults that the earlier daemon had read are not told again, so all that wait
+ * are woken, to fault once more.
+ */
+int tern_pager_space_replay(struct tern_pager *p)
+{
+	struct tern_uffd_event log[EVENTS];
+	struct tern_uffd_read read = { 0 };
+	unsigned int i, n;
+	int err = 0;
+
+	do {
+		__u64 from = read.from;
+
+		read = (struct tern_uffd_read){
+			.buf = (unsigned long)log, .len = sizeof(log), .replay = 1, .from = from,
+		};
+		err = tern_dev_uffd_read(p->dev, &read);
+		n = read.len / sizeof(log[0]);
+		for (i = 0; i < n && err >= 0; i++) {
+			struct tern_space *space = find_space(p, log[i].space);
+
+			if (space && !space->dead)
+				err = change(p, space, log[i].event, log[i].arg);
+		}
+		read.from = from + n;
+	} while (n && err >= 0 && read.from < read.logged);
+	for (i = 0; i < p->nr_spaces && err >= 0; i++)
+		if (!p->space[i]->dead)
+			tern_uffd_wake(p->space[i]->uffd, USER_START, USER_END - USER_START);
+	return err < 0 ? err : 0;
+}

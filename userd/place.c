@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Arrived pages into every address space that misses them, a few at a time, so
+ * that faults are never kept waiting. While the layout of a space changes the
+ * kernel refuses pages (-EAGAIN): then its events are read first, which may
+ * move, remove or fork what was about to be filled. Every step therefore looks
+ * anew at what is missing where.
+ */
+#include <string.h>
+
+#include "pager.h"
+#include "uffd.h"
+
+#define PAGE		((__u64)TERN_WIRE_PAGE)
+#define ADDR_MAX	0x7ffffffff000ULL
+
+static size_t part_size(__u32 offset)
+{
+	return (sizeof(__u32) + PAGE - offset + 7) & ~7ULL;
+}
+
+/* Bytes of data that belong to @run, of which @left follow; -EPROTO. */
+static __s64 run_data(const struct tern_wire_run *run, const char *data, size_t left)
+{
+	size_t need;
+	__u32 offset;
+
+	if (run->addr % PAGE || run->addr >= ADDR_MAX || !run->nr ||
+	    run->nr > (ADDR_MAX - run->addr) / PAGE)
+		return -EPROTO;
+	switch (run->flags) {
+	case TERN_WIRE_RUN_ZERO:
+		return 0;
+	case TERN_WIRE_RUN_PART:
+		if (run->nr != 1 || left < sizeof(offset))
+			return -EPROTO;
+		memcpy(&offset, data, sizeof(offset));
+		if (offset >= PAGE)
+			return -EPROTO;
+		need = part_size(offset);
+		break;
+	case 0:
+		if (run->nr > TERN_WIRE_PAGES_MAX)
+			return -EPROTO;
+		need = run->nr * PAGE;
+		break;
+	default:
+		return -EPROTO;
+	}
+	return need <= left ? (__s64)need : -EPROTO;
+}
+
+/**
+ * tern_place_init() - check a PAGES message and start with it
+ * @place: to be filled
+ * @buf: its payload, aligned to 8; stays with the caller until all is in place
+ * @len: bytes of it
+ *
+ * Return: 0, or -EPROTO.
+ */
+int tern_place_init(struct tern_place *place, const void *buf, size_t len)
+{
+	const struct tern_wire_pages *head = buf;
+	const struct tern_wire_run *runs = (const void *)(head + 1);
+	const char *data;
+	size_t left;
+	__u32 i;
+
+	if (len < sizeof(*head) || head->reserved || head->nr_runs > TERN_WIRE_PAGES_MAX)
+		return -EPROTO;
+	left = len - sizeof(*head);
+	if (left < head->nr_runs * sizeof(*runs))
+		return -EPROTO;
+	left -= head->nr_runs * sizeof(*runs);
+	data = (const char *)(runs + head->nr_runs);
+	memset(place, 0, sizeof(*place));
+	place->runs = runs;
+	place->nr = head->nr_runs;
+	place->data = data;
+	for (i = 0; i < head->nr_runs; i++) {
+		__s64 need = run_data(&runs[i], data, left);
+
+		if (need < 0)
+			return need;
+		data += need;
+		left -= need;
+	}
+	return left ? -EPROTO : 0;
+}
+
+/* One page was refused: is it settled, or for later? 0: settled. */
+static int refused(struct tern_pager *p, struct tern_space *space, __u64 page, __u64 addr,
+		   int err)
+{
+	int n;
+
+	switch (err) {
+	case -EEXIST:
+		tern_uffd_wake(space->uffd, addr, PAGE);
+		tern_pager_unwait(p, space, addr, addr + PAGE);
+		return tern_pageset_del(&space->missing, page, 1);
+	case -ENOENT:
+	case -EINVAL:
+		/* not there any more, or something else is */
+		tern_uffd_wake(space->uffd, addr, PAGE);
+		tern_pager_unwait(p, space, addr, addr + PAGE);
+		return tern_pageset_del(&space->missing, page, 1);
+	case -ESRCH:
+		tern_pager_space_die(p, space);
+		return 0;
+	case -EAGAIN:
+		n = tern_pager_space_drain(p, space);
+		if (n < 0)
+			return n;
+		return n ? 0 : -EAGAIN;
+	case -ENOMEM:
+		return -EAGAIN;
+	default:
+		return err;
+	}
+}
+
+/* Pages @page… of @space, from @data. */
+static int fill(struct tern_pager *p, struct tern_space *space, __u64 page, __u64 nr,
+		const char *data)
+{
+	__u64 first = page, end = page + nr, addr;
+
+	for (;;) {
+		__u64 n = tern_space_wants(space, &page, end, &addr);
+		const char *src = data + (page - first) * PAGE;
+		__s64 done;
+		int err;
+
+		if (!n)
+			return 0;
+		done = tern_uffd_copy(space->uffd, addr, src, n * PAGE);
+		/* mappings may have been split since: then a page at a time */
+		if (done == -ENOENT && n > 1)
+			done = tern_uffd_copy(space->uffd, addr, src, PAGE);
+		if (done > 0) {
+			tern_pager_unwait(p, space, addr, addr + done);
+			err = tern_pageset_del(&space->missing, page, done / PAGE);
+		} else {
+			err = refused(p, space, page, addr, done);
+		}
+		if (err)
+			return err;
+	}
+}
+
+/* Pages that are all zero need no memory: whoever touches one is told then. */
+static int forget(struct tern_pager *p, struct tern_space *space, __u64 page, __u64 nr)
+{
+	if (!space->dead && p->nr_waiters)
+		p->retry = true;
+	return space->dead ? 0 : tern_pageset_del(&space->missing, page, nr);
+}
+
+static int place_pages(struct tern_pager *p, const struct tern_wire_run *run,
+		       const char *data, __u64 page, __u64 nr)
+{
+	bool zero = run->flags & TERN_WIRE_RUN_ZERO;
+	__u64 before = p->space[0]->missing.count, moved = nr;
+	unsigned int i;
+	int err = 0;
+
+	/* a fork seen on the way adds a space at the end */
+	for (i = 0; i < p->nr_spaces && !err; i++)
+		err = zero ? forget(p, p->space[i], page, nr) :
+			     fill(p, p->space[i], page, nr, data);
+	if (err)
+		return err;
+	/* some come twice: for a fault and with the flush, or over two lanes */
+	if (!p->space[0]->dead)
+		moved = before - p->space[0]->missing.count;
+	p->memo->report.pages_moved += moved;
+	p->memo->report.pages_zero += zero ? moved : 0;
+	return tern_pageset_del(&p->asked, page, nr);
+}
+
+/* Of the current run from @at on: how far to go, and what is there. */
+static __u64 next_pages(const struct tern_layout *layout, __u64 at, __u64 left, __u64 *page)
+{
+	unsigned int i;
+	__u64 gap;
+
+	if (tern_layout_pages(layout, at, 1, page))
+		return tern_layout_pages(layout, at, left, page);
+	*page = layout->pages;
+	i = tern_layout_find(layout, at);
+	gap = i < layout->nr ? (layout->seed[i].start - at) / PAGE : left;
+	return gap < left ? gap : left;
+}
+
+static const char *part_page(struct tern_pager *p, const char *data)
+{
+	__u32 offset;
+
+	memcpy(&offset, data, sizeof(offset));
+	memset(p->page, 0, offset);
+	memcpy(p->page + offset, data + sizeof(offset), PAGE - offset);
+	return p->page;
+}
+
+static void next_run(struct tern_place *place)
+{
+	const struct tern_wire_run *run = &place->runs[place->run];
+	__u32 offset;
+
+	if (run->flags & TERN_WIRE_RUN_PART) {
+		memcpy(&offset, place->data, sizeof(offset));
+		place->data += part_size(offset);
+	} else if (!run->flags) {
+		place->data += run->nr * PAGE;
+	}
+	place->run++;
+	place->done = 0;
+}
+
+/**
+ * tern_place_step() - put some more pages in place
+ * @p: the pager
+ * @place: the message
+ * @budget: about how many
+ *
+ * Return: 1 when all are in place, 0 when there are more, -EAGAIN when a space
+ * refuses them for the moment, or another negative errno.
+ */
+int tern_place_step(struct tern_pager *p, struct tern_place *place, unsigned int budget)
+{
+	while (place->run < place->nr && budget) {
+		const struct tern_wire_run *run = &place->runs[place->run];
+		__u64 page, nr, left = run->nr - place->done;
+		const char *data = place->data + place->done * PAGE;
+		int err = 0;
+
+		nr = next_pages(&p->layout, run->addr + place->done * PAGE, left, &page);
+		if (page < p->layout.pages) {
+			if (!(run->flags & TERN_WIRE_RUN_ZERO) && nr > budget)
+				nr = budget;
+			if (run->flags & TERN_WIRE_RUN_PART)
+				data = part_page(p, place->data);
+			err = place_pages(p, run, data, page, nr);
+		}
+		if (err)
+			return err;
+		budget -= run->flags & TERN_WIRE_RUN_ZERO ? 1 : nr < budget ? nr : budget;
+		place->done += nr;
+		if (place->done == run->nr)
+			next_run(place);
+	}
+	if (place->run < place->nr)
+		return 0;
+	place->runs = NULL;
+	return 1;
+}
