@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tern migrate: ask for a migration, and follow it until the source has
+ * nothing left of the process.
+ *
+ * Subscribes before it asks, so that no event is missed; and asks for the
+ * state when events were lost, or none has come for a while.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tern.h"
+
+#define ASK_MS	500
+#define BAR	32
+
+static volatile sig_atomic_t interrupted;
+
+/**
+ * struct follow - a migration being followed
+ * @client: asks and listens
+ * @id: which
+ * @host: its destination
+ * @pid: its migrant
+ * @json: print JSON at the end, nothing else
+ * @bar: standard error is a terminal: draw
+ * @drawn: the cursor stands in a drawn line
+ * @state: last one told
+ * @moved: pages at the last drawing
+ * @when: of the last drawing, ns
+ * @rate: pages per second, smoothed
+ */
+struct follow {
+	struct tern_client *client;
+	__u64 id;
+	const char *host;
+	int pid;
+	bool json;
+	bool bar;
+	bool drawn;
+	unsigned int state;
+	__u64 moved;
+	__u64 when;
+	double rate;
+};
+
+static void on_signal(int signo)
+{
+	(void)signo;
+	interrupted = 1;
+}
+
+static __u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void end_line(struct follow *f)
+{
+	if (f->drawn)
+		fputs("\r\033[K", stderr);
+	f->drawn = false;
+}
+
+static void update_rate(struct follow *f, __u64 moved)
+{
+	__u64 now = now_ns();
+	double rate;
+
+	if (f->when && now > f->when && moved >= f->moved) {
+		rate = (moved - f->moved) * 1e9 / (now - f->when);
+		f->rate = f->rate > 0 ? f->rate * 0.7 + rate * 0.3 : rate;
+	}
+	f->when = now;
+	f->moved = moved;
+}
+
+static void draw(struct follow *f, const struct tern_report *r)
+{
+	char bar[BAR + 1], done[32], all[32], rate[32];
+	unsigned int n;
+
+	if (!f->bar || !r->pages_total)
+		return;
+	update_rate(f, r->pages_moved);
+	n = r->pages_moved >= r->pages_total ? BAR : r->pages_moved * BAR / r->pages_total;
+	memset(bar, '#', n);
+	memset(bar + n, '.', BAR - n);
+	bar[BAR] = '\0';
+	fprintf(stderr, "\rpages [%s] %3llu%%  %s of %s  %s/s\033[K", bar,
+		(unsigned long long)(r->pages_moved >= r->pages_total ? 100 :
+				     r->pages_moved * 100 / r->pages_total),
+		show_bytes(done, sizeof(done), r->pages_moved * 4096),
+		show_bytes(all, sizeof(all), r->pages_total * 4096),
+		show_bytes(rate, sizeof(rate), f->rate * 4096));
+	fflush(stderr);
+	f->drawn = true;
+}
+
+static void tell(struct follow *f, const struct tern_info_migration *m)
+{
+	if (m->state == f->state || f->json)
+		return;
+	f->state = m->state;
+	end_line(f);
+	/* doubt mostly lasts a moment, and is told only when it lasts */
+	if (m->state == TERN_COMMITTED)
+		fprintf(stderr, "process %d runs on host %s; its pages follow\n", f->pid, f->host);
+}
+
+static int conclude(struct follow *f, const struct tern_info_migration *m)
+{
+	end_line(f);
+	if (f->json) {
+		print_json(stdout, m);
+		putchar('\n');
+	}
+	switch (m->state) {
+	case TERN_INDEPENDENT:
+		if (!f->json) {
+			printf("process %d has moved to host %s; nothing of it is left here\n",
+			       f->pid, f->host);
+			print_report(stdout, m);
+		}
+		return EXIT_DONE;
+	case TERN_FAILED:
+		fprintf(stderr, "tern: process %d has not moved and runs on here: %s\n", f->pid,
+			m->reason[0] ? m->reason : strerror(m->error));
+		return EXIT_NOT;
+	default:
+		fprintf(stderr, "tern: migration " ID_FMT " is lost: %s\n",
+			(unsigned long long)f->id, m->reason[0] ? m->reason : "no reason is known");
+		return EXIT_DOUBT;
+	}
+}
+
+static int leave(struct follow *f, unsigned int state)
+{
+	end_line(f);
+	fprintf(stderr, "tern: no longer watching; the migration goes on (%s): tern status " ID_FMT "\n",
+		tern_state_name(state), (unsigned long long)f->id);
+	return EXIT_DOUBT;
+}
+
+static void tell_doubt(struct follow *f, const struct tern_info_migration *m)
+{
+	static bool told;
+
+	if (told || f->json || m->state != TERN_DOUBT)
+		return;
+	told = true;
+	end_line(f);
+	fprintf(stderr, "in doubt: host %s has the process but has not said that it runs; waiting for its answer\n",
+		f->host);
+}
+
+static int follow(struct follow *f)
+{
+	struct tern_info_migration m = { .state = TERN_REQUESTED };
+
+	for (;;) {
+		int rc = tern_client_next(f->client, &m, ASK_MS);
+
+		if (rc == -ETIMEDOUT || rc == -ENOBUFS) {
+			rc = tern_client_get(f->client, f->id, &m);
+			if (!rc)
+				tell_doubt(f, &m);
+		}
+		if (interrupted)
+			return leave(f, m.state);
+		if (rc == -EINTR)
+			continue;
+		if (rc)
+			return complain(f->client, rc, "following the migration");
+		if (m.id != f->id)
+			continue;
+		tell(f, &m);
+		draw(f, &m.report);
+		if (tern_state_is_final(m.state))
+			return conclude(f, &m);
+	}
+}
+
+static int migrate(struct follow *f, unsigned int flags, bool wait)
+{
+	char what[32];
+	int rc;
+
+	snprintf(what, sizeof(what), "process %d", f->pid);
+	rc = wait ? tern_client_subscribe(f->client) : 0;
+	if (rc)
+		return complain(f->client, rc, "events");
+	rc = tern_client_migrate(f->client, f->pid, f->host, flags, &f->id);
+	if (rc == -EINVAL || rc == -ENAMETOOLONG) {
+		complain(f->client, rc, what);
+		return EXIT_USAGE;
+	}
+	if (rc) {
+		complain(f->client, rc, what);
+		return rc == -ESRCH || rc == -EPERM || rc == -EACCES ? EXIT_USAGE : EXIT_NOT;
+	}
+	if (!wait) {
+		if (f->json)
+			printf("{\"id\":\"" ID_FMT "\"}\n", (unsigned long long)f->id);
+		else
+			printf(ID_FMT "\n", (unsigned long long)f->id);
+		return EXIT_DONE;
+	}
+	return follow(f);
+}
+
+static int parse_stdio(const char *text, unsigned int *flags)
+{
+	if (strcmp(text, "null"))
+		return usage(&cmd_migrate, "--stdio=%s: only --stdio=null is known", text);
+	*flags |= TERN_STDIO_NULL;
+	return 0;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "stdio", required_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "no-wait", no_argument, NULL, 'n' },
+		{ },
+	};
+	struct sigaction action = { .sa_handler = on_signal };
+	struct follow f = { .bar = isatty(STDERR_FILENO) };
+	unsigned int flags = 0;
+	bool wait = true;
+	int opt, rc = 0;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 's':
+			rc = parse_stdio(optarg, &flags);
+			break;
+		case 'j':
+			f.json = true;
+			f.bar = false;
+			break;
+		case 'n':
+			wait = false;
+			break;
+		default:
+			rc = EXIT_USAGE;
+		}
+		if (rc)
+			return rc;
+	}
+	if (argc - optind != 2)
+		return usage(&cmd_migrate, "migrate takes a process id and a host");
+	if (parse_pid(argv[optind], &f.pid))
+		return usage(&cmd_migrate, "\"%s\" is no process id", argv[optind]);
+	f.host = argv[optind + 1];
+	rc = open_client(&f.client);
+	if (rc)
+		return rc;
+	sigaction(SIGINT, &action, NULL);
+	rc = migrate(&f, flags, wait);
+	tern_client_close(f.client);
+	return rc;
+}
+
+const struct command cmd_migrate = {
+	.name = "migrate",
+	.args = "PID HOST [--stdio=null] [--json] [--no-wait]",
+	.help = "move a process to another host",
+	.text = "Moves the process, shows how its pages follow, and ends when nothing of it is\n"
+		"left on this host: from then on this host may be switched off.\n"
+		"\n"
+		"  --stdio=null   standard descriptors that cannot move become /dev/null\n"
+		"  --json         print one JSON object at the end, and nothing else\n"
+		"  --no-wait      print the migration's id and end at once\n"
+		"\n"
+		"Interrupting this command does not stop the migration; \"tern abort\" does.\n"
+		"\n"
+		"Exit status: 0 moved (with --no-wait: asked for), 1 not moved, the process runs\n"
+		"on here, 2 usage, or nothing could be asked, 3 in doubt, interrupted or lost.\n"
+		"\n"
+		"Example:\n"
+		"  tern migrate $(pidof xz) b --stdio=null\n",
+	.run = run,
+};
