@@ -6,6 +6,7 @@
  * is put aside, and the migrant's faults wait until the source has come back
  * with a new one. Nothing here waits.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,7 +226,11 @@ static int got_query(struct tern_pager *p)
 		.state = p->bye ? TERN_INDEPENDENT : TERN_PAGING,
 	};
 
-	return tern_pager_send(p, TERN_MSG_ANSWER, &answer, sizeof(answer)) ? 0 : -EPROTO;
+	if (!tern_pager_send(p, TERN_MSG_ANSWER, &answer, sizeof(answer)))
+		return -EPROTO;
+	/* behind the answer the source is ready for whatever we ask */
+	p->lane[0].ready = true;
+	return 0;
 }
 
 static int fill_map(struct tern_pager *p, struct tern_pageset *map,
@@ -273,7 +278,6 @@ static int got_map(struct tern_pager *p, const void *buf, size_t len)
 	if (!err) {
 		p->memo->report.pages_total = map.count;
 		p->mapped = true;
-		p->lane[0].ready = true;
 		p->retry = true;
 	}
 	tern_pageset_fini(&map);

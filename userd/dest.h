@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The destination's job, until the migrant runs.
+ *
+ * dest.c		messages, states, the end of it
+ * dest_prepare.c	PREPARE: files, shell
+ * dest_build.c		IMAGE, PAGES, RESUME: the migrant
+ */
+#ifndef TERN_DEST_H
+#define TERN_DEST_H
+
+#include "host.h"
+#include "link.h"
+#include "memo.h"
+#include "pager.h"
+#include "shell_start.h"
+
+/**
+ * struct tern_dest_page - a PAGES message that came before it could be used
+ * @next: in the order of arrival
+ * @len: bytes of payload
+ * @data: payload
+ */
+struct tern_dest_pages {
+	struct tern_dest_pages *next;
+	size_t len;
+	__u64 data[];
+};
+
+/**
+ * struct tern_dest - one attempt
+ * @job: the migration
+ * @dev: its handle, -1: not attached yet
+ * @link: lane 0
+ * @why: sentence of the first error
+ * @prepare: payload of PREPARE; what follows points into it
+ * @tids: of the migrant, its pid first
+ * @known: its files
+ * @shell: the shell, once there is one
+ * @dress: how it is to look
+ * @image: the image
+ * @dressing: the shell is at the second script
+ * @memo: for whoever comes after us
+ * @pages: PAGES that wait
+ * @pages_last: where to append
+ * @pages_len: bytes of them
+ * @pager: for all the rest
+ * @paging: @pager is there
+ * @first_ns: when the blast began to arrive
+ * @dress_ns: when the shell began to dress
+ */
+struct tern_dest {
+	struct tern_job *job;
+	int dev;
+	struct tern_link link;
+	struct tern_why why;
+	struct tern_wire_prepare *prepare;
+	const __s32 *tids;
+	struct tern_known *known;
+	struct tern_shell_proc shell;
+	struct tern_dress dress;
+	struct tern_image image;
+	bool dressing;
+	struct tern_memo *memo;
+	struct tern_dest_pages *pages;
+	struct tern_dest_pages **pages_last;
+	size_t pages_len;
+	struct tern_pager pager;
+	bool paging;
+	__u64 first_ns;
+	__u64 dress_ns;
+};
+
+__u64 tern_dest_now(clockid_t clock);
+
+int tern_dest_prepare(struct tern_dest *d, size_t len);
+void tern_dest_prepare_fini(struct tern_dest *d);
+
+int tern_dest_image(struct tern_dest *d, size_t len);
+int tern_dest_pages(struct tern_dest *d, size_t len);
+int tern_dest_resume(struct tern_dest *d);
+void tern_dest_build_fini(struct tern_dest *d);
+
+#endif

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PREPARE: while the migrant still runs at the source, find out whether it could
+ * run here, and have a shell ready for it. All that can be refused for a reason
+ * of this host is refused here.
+ *
+ * Owns the message and what points into it. The message comes from a peer: it
+ * is checked as a whole before any of it is used.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dest.h"
+#include "files.h"
+
+#define FILES_MAX	65536U
+#define HOLES_MAX	64U
+#define BODY_MS		10000
+#define ADDR_MAX	0x7ffffffff000ULL
+
+/**
+ * struct cursor - what is left of the message
+ * @at: next byte
+ * @left: bytes from there on
+ */
+struct cursor {
+	const char *at;
+	size_t left;
+};
+
+/* The next @len bytes, and the padding behind them; NULL: there are less. */
+static const void *take(struct cursor *c, size_t len)
+{
+	size_t padded = (len + 7) & ~(size_t)7;
+	const void *at = c->at;
+
+	if (len > c->left || padded > c->left)
+		return NULL;
+	c->at += padded;
+	c->left -= padded;
+	return at;
+}
+
+static int malformed(struct tern_dest *d)
+{
+	return tern_why_set(&d->why, -EPROTO,
+			    "the source's preparation is malformed: both hosts must run the same version of Tern");
+}
+
+static int check_tids(const __s32 *tids, unsigned int nr, int pid)
+{
+	unsigned int i;
+
+	if (tids[0] != pid || pid < 2)
+		return -EPROTO;
+	for (i = 1; i < nr; i++)
+		if (tids[i] < 2 || tids[i] == pid || (i > 1 && tids[i] <= tids[i - 1]))
+			return -EPROTO;
+	return 0;
+}
+
+static int check_holes(const struct tern_wire_range *hole, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (hole[i].start % 4096 || hole[i].end % 4096 || hole[i].start < 0x10000 ||
+		    hole[i].start >= hole[i].end || hole[i].end > ADDR_MAX)
+			return -EPROTO;
+	return 0;
+}
+
+static int take_files(struct tern_dest *d, struct cursor *c)
+{
+	const unsigned int nr = d->prepare->nr_files;
+	unsigned int i;
+
+	d->known = calloc(nr + 1, sizeof(*d->known));
+	if (!d->known)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		const struct tern_wire_file *file = take(c, sizeof(*file));
+		const char *path;
+
+		if (!file || file->path < 2 || file->path > TERN_PATH_MAX)
+			return -EPROTO;
+		path = take(c, file->path);
+		if (!path || path[0] != '/' || strnlen(path, file->path) != file->path - 1)
+			return -EPROTO;
+		d->known[i].path = path;
+		d->known[i].file = *file;
+		/* the source sends them in order, each once: that makes them easy to find */
+		if (i && strcmp(d->known[i - 1].path, path) >= 0)
+			return -EPROTO;
+	}
+	return c->left ? -EPROTO : 0;
+}
+
+/* @nr_holes are between tids and files. */
+static int parse(struct tern_dest *d, size_t len, const struct tern_wire_range **holes)
+{
+	struct cursor c = { (const char *)d->prepare, len };
+	const struct tern_wire_prepare *p = take(&c, sizeof(*p));
+
+	if (!p || !p->nr_threads || p->nr_threads > TERN_THREADS_MAX ||
+	    p->nr_holes > HOLES_MAX || p->nr_files > FILES_MAX)
+		return -EPROTO;
+	d->tids = take(&c, p->nr_threads * sizeof(*d->tids));
+	*holes = take(&c, p->nr_holes * sizeof(**holes));
+	if (!d->tids || !*holes || check_tids(d->tids, p->nr_threads, p->pid) ||
+	    check_holes(*holes, p->nr_holes))
+		return -EPROTO;
+	return take_files(d, &c);
+}
+
+/* ---- is everything here? --------------------------------------------------------- */
+
+static int check_file(struct tern_dest *d, struct tern_known *known)
+{
+	const char *host = d->job->host->name;
+	int ret = tern_file_same(known->path, &known->file);
+
+	known->same = ret == 1;
+	if (known->same || !(known->file.flags & (TERN_WIRE_FILE_OPEN | TERN_WIRE_FILE_DIR)))
+		return 0;
+	if (known->file.flags & TERN_WIRE_FILE_DIR)
+		return tern_why_set(&d->why, -ENOENT,
+				    "directory %s is not on %s: make it there, or mount what it is on",
+				    known->path, host);
+	if (known->file.flags & TERN_WIRE_FILE_SHARED)
+		return tern_why_set(&d->why, -ESTALE,
+				    "%s, which the process has open on a network file system, is not the same file on %s: mount the same file system there",
+				    known->path, host);
+	return tern_why_set(&d->why, -ESTALE,
+			    "%s, which the process has open, does not exist or differs on %s: copy it there, or use a shared file system",
+			    known->path, host);
+}
+
+static int attach(struct tern_dest *d)
+{
+	struct tern_attach attach = {
+		.side = TERN_DESTINATION,
+		.id = d->job->id,
+		.pid = d->prepare->pid,
+		.flags = TERN_ATTACH_CREATE,
+		.nr_threads = d->prepare->nr_threads,
+	};
+	int err;
+
+	snprintf(attach.host, sizeof(attach.host), "%s", d->job->peer->name);
+	d->dev = tern_dev_open();
+	if (d->dev < 0)
+		return tern_why_set(&d->why, d->dev, "/dev/tern cannot be opened on %s: %s",
+				    d->job->host->name, strerror(-d->dev));
+	err = tern_dev_attach(d->dev, &attach);
+	if (err < 0)
+		return tern_why_set(&d->why, err, "%s has this migration already: %s",
+				    d->job->host->name, strerror(-err));
+	d->job->pid = d->prepare->pid;
+	return 0;
+}
+
+/*
+ * How far the migrant's clocks are ahead of this host's. Our own clocks may be
+ * those of a time namespace, the offsets are counted from the host's.
+ */
+static void offsets(struct tern_dest *d, struct tern_birth *birth, __u64 monotonic,
+		    __u64 boottime)
+{
+	struct tern_info info = { .pid = 0 };
+
+	if (tern_dev_info(d->dev, &info) < 0)
+		info.monotonic_off = info.boottime_off = 0;
+	birth->monotonic_off = d->prepare->monotonic + d->prepare->oneway_ns -
+			       (monotonic - info.monotonic_off);
+	birth->boottime_off = d->prepare->boottime + d->prepare->oneway_ns -
+			      (boottime - info.boottime_off);
+}
+
+static int send_ready(struct tern_dest *d)
+{
+	struct tern_wire_ready ready = { .nr_files = d->prepare->nr_files };
+	struct iovec iov[3] = { [1] = { &ready, sizeof(ready) } };
+	unsigned char *same = malloc(ready.nr_files + 1);
+	unsigned int i;
+	int err;
+
+	if (!same)
+		return -ENOMEM;
+	for (i = 0; i < ready.nr_files; i++)
+		same[i] = d->known[i].same;
+	iov[2] = (struct iovec){ same, ready.nr_files };
+	err = tern_link_sendv(&d->link, TERN_MSG_READY, iov, 3);
+	free(same);
+	return err;
+}
+
+/**
+ * tern_dest_prepare() - receive PREPARE, make a shell, answer READY
+ * @d: the attempt
+ * @len: bytes of the message
+ */
+int tern_dest_prepare(struct tern_dest *d, size_t len)
+{
+	struct tern_birth birth = { .host = d->job->host, .id = d->job->id, .join = true,
+				    .cancel = d->job->cancel };
+	__u64 monotonic = tern_dest_now(CLOCK_MONOTONIC);
+	__u64 boottime = tern_dest_now(CLOCK_BOOTTIME);
+	unsigned int i;
+	int err;
+
+	if (d->prepare || len < sizeof(*d->prepare))
+		return malformed(d);
+	d->prepare = malloc(len);
+	if (!d->prepare)
+		return -ENOMEM;
+	err = tern_link_recv_body(&d->link, d->prepare, len, BODY_MS);
+	if (err)
+		return err;
+	err = parse(d, len, &birth.holes);
+	if (err == -EPROTO)
+		return malformed(d);
+	for (i = 0; !err && i < d->prepare->nr_files; i++)
+		err = check_file(d, &d->known[i]);
+	if (!err)
+		err = attach(d);
+	if (err)
+		return err;
+	birth.tids = d->tids;
+	birth.nr_threads = d->prepare->nr_threads;
+	birth.nr_holes = d->prepare->nr_holes;
+	offsets(d, &birth, monotonic, boottime);
+	err = tern_shell_start(&d->shell, &birth, &d->why);
+	if (!err)
+		err = tern_shell_look(&d->shell, &d->dress, &d->why);
+	if (!err)
+		err = send_ready(d);
+	return err;
+}
+
+/** tern_dest_prepare_fini() - the message is not needed any more; the shell ends */
+void tern_dest_prepare_fini(struct tern_dest *d)
+{
+	tern_shell_end(&d->shell);
+	free(d->known);
+	free(d->prepare);
+	d->known = NULL;
+	d->prepare = NULL;
+}

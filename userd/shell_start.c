@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How a shell comes into the world: a helper enters a new time namespace for its
+ * children, makes one child with the pid that is wanted, and ends, so that the
+ * child belongs to init and not to this daemon; the child executes tern-shell.
+ *
+ * Owns our end of the socket and our mapping of the area. Between fork and exec
+ * nothing is called that could wait for a lock of another thread: system calls
+ * only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shell_start.h"
+
+#define AREA_SIZE	(256ULL << 20)
+#define AREA_MIN	(1ULL << 20)		/* beside the threads' pages */
+#define SHELL_OWN	0x100000000000ULL	/* shell.lds */
+#define SHELL_OWN_END	(SHELL_OWN + (1ULL << 20))
+#define LOW_START	0x1000000ULL
+#define JOIN_MS		20000
+#define FD_REPORT	5
+#define NS		1000000000LL
+
+/* ---- the area ------------------------------------------------------------------ */
+
+/*
+ * Where in [start, end) it is least in the way: at the bottom, if that is the
+ * bottom of all, or else far from both ends, for mappings grow from there.
+ */
+static __u64 place(const struct tern_wire_range *hole, __u64 need)
+{
+	__u64 base = hole->start;
+
+	if (hole->start >= LOW_START)
+		base += (hole->end - hole->start - need) / 2 & ~0x1fffffULL;
+	if (base < hole->start)
+		base = hole->start;
+	if (base < SHELL_OWN_END && base + need > SHELL_OWN)
+		base = SHELL_OWN_END;
+	return base + need <= hole->end ? base : 0;
+}
+
+/* The first hole that is large enough, or else the largest. */
+static int choose_area(const struct tern_birth *b, __u64 *base, __u64 *size, struct tern_why *why)
+{
+	__u64 least = SHELL_THREADS + b->nr_threads * SHELL_PAGE + AREA_MIN;
+	unsigned int i;
+
+	*size = 0;
+	for (i = 0; i < b->nr_holes && *size < AREA_SIZE; i++) {
+		const struct tern_wire_range *hole = &b->holes[i];
+		__u64 room = hole->end - hole->start, at;
+
+		if (room < least + SHELL_SCRATCH)
+			continue;
+		room -= SHELL_SCRATCH;
+		if (room > AREA_SIZE)
+			room = AREA_SIZE;
+		at = place(hole, room + SHELL_SCRATCH);
+		if (at && room > *size) {
+			*base = at;
+			*size = room;
+		}
+	}
+	if (!*size)
+		return tern_why_set(why, -ENOSPC,
+				    "the process leaves no free address space of %llu KiB in one piece",
+				    (unsigned long long)(least + SHELL_SCRATCH) >> 10);
+	return 0;
+}
+
+static int make_area(struct tern_shell_proc *shell, const struct tern_birth *b,
+		     struct tern_why *why)
+{
+	__u64 base = 0, size;
+	int fd, err;
+
+	err = choose_area(b, &base, &size, why);
+	if (err)
+		return err;
+	fd = memfd_create("tern-shell", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, size)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	shell->mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (shell->mem == MAP_FAILED) {
+		err = -errno;
+		shell->mem = NULL;
+		close(fd);
+		return err;
+	}
+	shell->size = size;
+	tern_script_init(&shell->script, shell->mem, base, size, b->nr_threads);
+	return fd;
+}
+
+/* ---- between fork and exec ------------------------------------------------------- */
+
+enum stage {
+	STAGE_TIME = 1,
+	STAGE_PID,
+	STAGE_EXEC,
+};
+
+/**
+ * struct cradle - all that the helper and the child need, made before the fork
+ * @path: of tern-shell
+ * @timens: text for /proc/self/timens_offsets
+ * @timens_len: bytes of it
+ * @pid: wanted
+ * @sock: the shell's end
+ * @area: memfd
+ * @report: pipe: a struct cry, if something goes wrong; closed by a good exec
+ */
+struct cradle {
+	const char *path;
+	char timens[128];
+	int timens_len;
+	pid_t pid;
+	int sock;
+	int area;
+	int report;
+};
+
+struct cry {
+	int stage;
+	int err;
+};
+
+static void cry(int fd, int stage)
+{
+	struct cry c = { stage, -errno };
+
+	if (write(fd, &c, sizeof(c)) != sizeof(c))
+		_exit(2);
+	_exit(1);
+}
+
+static void default_signals(void)
+{
+	/* as the kernel takes it: the C library keeps two for itself */
+	struct {
+		unsigned long handler, flags, restorer, mask;
+	} action = { 0 };
+	unsigned long all = ~0UL;
+	int i;
+
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+	for (i = 1; i <= 64; i++)
+		syscall(SYS_rt_sigaction, i, &action, NULL, 8);
+}
+
+/* Sorts our descriptors into the numbers that the shell expects, and closes the rest. */
+static int sort_fds(struct cradle *c)
+{
+	int sock = fcntl(c->sock, F_DUPFD, 16), area = fcntl(c->area, F_DUPFD, 16);
+	int report = fcntl(c->report, F_DUPFD, 16);
+
+	if (sock < 0 || area < 0 || report < 0)
+		return -1;
+	if (dup2(sock, SHELL_FD_SOCKET) < 0 || dup2(area, SHELL_FD_AREA) < 0 ||
+	    dup3(report, FD_REPORT, O_CLOEXEC) < 0)
+		return -1;
+	c->report = FD_REPORT;
+	if (syscall(SYS_close_range, 0, SHELL_FD_SOCKET - 1, 0))
+		return -1;
+	return syscall(SYS_close_range, FD_REPORT + 1, ~0U, 0);
+}
+
+static void be_child(struct cradle *c)
+{
+	char *argv[] = { "tern-shell", NULL }, *env[] = { NULL };
+
+	default_signals();
+	syscall(SYS_setsid);
+	if (sort_fds(c))
+		cry(c->report, STAGE_EXEC);
+	execve(c->path, argv, env);
+	cry(c->report, STAGE_EXEC);
+}
+
+static void be_helper(struct cradle *c)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (unsigned long)&c->pid,
+		.set_tid_size = 1,
+	};
+	long pid;
+	int fd;
+
+	if (unshare(CLONE_NEWTIME))
+		cry(c->report, STAGE_TIME);
+	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, c->timens, c->timens_len) != c->timens_len)
+		cry(c->report, STAGE_TIME);
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		cry(c->report, STAGE_PID);
+	if (!pid)
+		be_child(c);
+	_exit(0);
+}
+
+/* ---- and what is said if it fails --------------------------------------------------- */
+
+static int pid_taken(const char *host, int pid, struct tern_why *why)
+{
+	char path[64], comm[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return tern_why_set(why, -EEXIST,
+				    "pid %d is taken on %s: it is the number of a thread, of a process group or of a session; end what uses it, or wait",
+				    pid, host);
+	if (!fgets(comm, sizeof(comm), f))
+		comm[0] = '\0';
+	fclose(f);
+	comm[strcspn(comm, "\n")] = '\0';
+	return tern_why_set(why, -EEXIST,
+			    "pid %d is taken on %s, by \"%s\": end that process, or move it away",
+			    pid, host, comm);
+}
+
+static int explain(const struct tern_birth *b, const struct cry *c, struct tern_why *why)
+{
+	const char *host = b->host->name, *what = strerror(-c->err);
+
+	switch (c->stage) {
+	case STAGE_TIME:
+		return tern_why_set(why, c->err,
+				    "no time namespace can be made on %s: %s; its kernel needs CONFIG_TIME_NS, its daemon root",
+				    host, what);
+	case STAGE_PID:
+		if (c->err == -EEXIST)
+			return pid_taken(host, b->tids[0], why);
+		if (c->err == -EINVAL)
+			return tern_why_set(why, c->err,
+					    "pid %d cannot be had on %s: raise kernel.pid_max there",
+					    b->tids[0], host);
+		return tern_why_set(why, c->err, "no process with pid %d can be made on %s: %s",
+				    b->tids[0], host, what);
+	default:
+		return tern_why_set(why, c->err, "%s cannot be executed on %s: %s", b->host->shell,
+				    host, what);
+	}
+}
+
+/* Seconds round down, nanoseconds are what is left: never negative. */
+static void split_ns(__s64 ns, __s64 *sec, __s64 *rest)
+{
+	*sec = ns / NS;
+	*rest = ns % NS;
+	if (*rest < 0) {
+		*rest += NS;
+		--*sec;
+	}
+}
+
+static int give_birth(const struct tern_birth *b, int sock, int area, struct tern_why *why)
+{
+	struct cradle c = {
+		.path = b->host->shell, .pid = b->tids[0], .sock = sock, .area = area,
+	};
+	__s64 msec, mns, bsec, bns;
+	struct cry told = { 0 };
+	int pipefd[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	split_ns(b->monotonic_off, &msec, &mns);
+	split_ns(b->boottime_off, &bsec, &bns);
+	c.timens_len = snprintf(c.timens, sizeof(c.timens),
+				"monotonic %lld %lld\nboottime %lld %lld\n", msec, mns, bsec, bns);
+	if (pipe2(pipefd, O_CLOEXEC))
+		return -errno;
+	c.report = pipefd[1];
+	pid = fork();
+	if (!pid)
+		be_helper(&c);
+	close(pipefd[1]);
+	if (pid < 0) {
+		close(pipefd[0]);
+		return -errno;
+	}
+	/* nothing at all is good news: closed by exec and by the helper's end */
+	do {
+		n = read(pipefd[0], &told, sizeof(told));
+	} while (n < 0 && errno == EINTR);
+	close(pipefd[0]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return n == sizeof(told) ? explain(b, &told, why) : 0;
+}
+
+/**
+ * tern_shell_start() - make a shell and let it join its migration
+ * @shell: to be filled
+ * @birth: what it is made from
+ * @why: sentence
+ *
+ * Return: 0, or negative errno, and then there is none.
+ */
+int tern_shell_start(struct tern_shell_proc *shell, const struct tern_birth *birth,
+		     struct tern_why *why)
+{
+	int sock[2], area, err;
+	struct shell_run run;
+
+	memset(shell, 0, sizeof(*shell));
+	shell->host = birth->host->name;
+	shell->pid = birth->tids[0];
+	shell->sock = -1;
+	shell->cancel = birth->cancel;
+	area = make_area(shell, birth, why);
+	if (area < 0)
+		return area;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock)) {
+		err = -errno;
+	} else {
+		shell->sock = sock[0];
+		err = give_birth(birth, sock[1], area, why);
+		close(sock[1]);
+	}
+	close(area);
+	if (!err)
+		err = tern_script_join(&shell->script, birth->id, birth->tids, birth->join, &run,
+				       why);
+	if (!err)
+		err = tern_shell_run(shell, &run);
+	if (!err)
+		err = tern_shell_wait(shell, JOIN_MS, why);
+	if (err)
+		tern_shell_end(shell);
+	return err;
+}
+
+/* ---- orders ------------------------------------------------------------------------- */
+
+/** tern_shell_run() - let it run a script; does not wait */
+int tern_shell_run(struct tern_shell_proc *shell, const struct shell_run *run)
+{
+	if (shell->sock < 0)
+		return -ESRCH;
+	if (send(shell->sock, run, sizeof(*run), MSG_NOSIGNAL) != sizeof(*run))
+		return errno == EPIPE ? -ESRCH : -errno;
+	return 0;
+}
+
+/**
+ * tern_shell_wait() - wait for the end of the script
+ * @shell: the shell
+ * @timeout_ms: give up after that
+ * @why: sentence
+ *
+ * Return: 0, what went wrong in the script, -ESRCH: the shell is gone,
+ * -ETIMEDOUT, -ECANCELED.
+ */
+int tern_shell_wait(struct tern_shell_proc *shell, unsigned int timeout_ms,
+		    struct tern_why *why)
+{
+	struct pollfd p[2] = {
+		{ .fd = shell->sock, .events = POLLIN },
+		{ .fd = shell->cancel, .events = POLLIN },
+	};
+	struct shell_reply reply;
+	ssize_t n;
+	int ret;
+
+	do {
+		ret = poll(p, 2, timeout_ms);
+	} while (ret < 0 && errno == EINTR);
+	if (ret < 0)
+		return -errno;
+	if (!ret)
+		return tern_why_set(why, -ETIMEDOUT, "the shell on %s does not answer", shell->host);
+	if (!p[0].revents)
+		return tern_why_set(why, -ECANCELED, "aborted by an operator");
+	n = recv(shell->sock, &reply, sizeof(reply), 0);
+	if (n != sizeof(reply))
+		return tern_why_set(why, -ESRCH,
+				    "the shell on %s has ended: was it killed, or out of memory?",
+				    shell->host);
+	return reply.err ? tern_script_explain(&shell->script, &reply, shell->host, why) : 0;
+}
+
+/** tern_shell_end() - have nothing to do with it any more; unless it became, it ends */
+void tern_shell_end(struct tern_shell_proc *shell)
+{
+	if (shell->sock >= 0)
+		close(shell->sock);
+	if (shell->mem)
+		munmap(shell->mem, shell->size);
+	memset(shell, 0, sizeof(*shell));
+	shell->sock = -1;
+}
+
+/* ---- looking at it -------------------------------------------------------------------- */
+
+static int look_maps(const struct tern_shell_proc *shell, struct tern_dress *dress)
+{
+	unsigned long long start, end;
+	char path[64], line[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", shell->pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		struct tern_special *s = &dress->special[dress->nr_special];
+
+		if (sscanf(line, "%llx-%llx", &start, &end) != 2)
+			continue;
+		if (!strstr(line, "[vvar") && !strstr(line, "[vdso]"))
+			continue;
+		if (dress->nr_special == SCRIPT_SPECIAL_MAX)
+			break;
+		s->start = start;
+		s->end = end;
+		s->kind = strstr(line, "[vdso]") ? TERN_VMA_VDSO : TERN_VMA_VVAR;
+		dress->nr_special++;
+	}
+	fclose(f);
+	return 0;
+}
+
+static int look_number(const char *path, const char *key, int base, unsigned long long *value)
+{
+	char line[256];
+	int err = -ENOENT;
+	FILE *f;
+
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (err && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, key, strlen(key)))
+			continue;
+		*value = strtoull(line + strlen(key), NULL, base);
+		err = 0;
+	}
+	fclose(f);
+	return err;
+}
+
+/**
+ * tern_shell_look() - what a script must know of the shell and of this kernel
+ * @shell: has joined
+ * @dress: special mappings, capabilities and limits are filled in
+ * @why: sentence
+ */
+int tern_shell_look(const struct tern_shell_proc *shell, struct tern_dress *dress,
+		    struct tern_why *why)
+{
+	unsigned long long caps = 0, last = 0, nr_open = 0;
+	char path[64];
+	int err;
+
+	dress->nr_special = 0;
+	dress->host = shell->host;
+	snprintf(path, sizeof(path), "/proc/%d/status", shell->pid);
+	err = look_maps(shell, dress);
+	if (!err)
+		err = look_number(path, "CapPrm:", 16, &caps);
+	if (!err)
+		err = look_number("/proc/sys/kernel/cap_last_cap", "", 10, &last);
+	if (!err)
+		err = look_number("/proc/sys/fs/nr_open", "", 10, &nr_open);
+	if (err)
+		return tern_why_set(why, err, "/proc cannot be read on %s: %s", shell->host,
+				    strerror(-err));
+	dress->caps = caps;
+	dress->cap_last = last;
+	dress->nr_open = nr_open;
+	return 0;
+}
