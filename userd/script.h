@@ -104,6 +104,7 @@ struct tern_known {
  * @caps: capabilities that the shell has
  * @cap_last: last capability of this kernel
  * @nr_open: most descriptors that a process may have here
+ * @nofile: most descriptors that the shell may have now
  * @become: false only in tests: leave out all that needs /dev/tern
  * @host: name of this host, for sentences
  * @seeds: out: ranges to be paged
@@ -117,6 +118,7 @@ struct tern_dress {
 	__u64 caps;
 	unsigned int cap_last;
 	unsigned int nr_open;
+	__u64 nofile;
 	bool become;
 	const char *host;
 	struct tern_seeds seeds;

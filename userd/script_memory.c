@@ -351,25 +351,6 @@ static int map_all(struct mapper *m, struct tern_why *why)
 
 /* ---- the fields of mm -------------------------------------------------------- */
 
-static void set_exe(struct tern_script *s, const struct tern_dress *dress)
-{
-	const struct tern_obj *obj = tern_image_find(dress->image, TERN_OBJ_TASK, NULL);
-	const struct tern_known *known;
-	const char *exe;
-	size_t len;
-
-	exe = tern_obj_tail(obj, &len);
-	known = tern_known_find(dress, exe);
-	/* not the same here, or not here: better no name than a wrong one */
-	if (!known || !known->same)
-		return;
-	SCRIPT(s, "the executable could not be opened:", SYS_openat, AT_FDCWD,
-	       tern_script_data(s, exe, len), O_RDONLY | O_CLOEXEC)->out = SHELL_SLOT_FREE;
-	SCRIPT(s, "/proc/PID/exe could not be set", SYS_prctl, PR_SET_MM, PR_SET_MM_EXE_FILE,
-	       SHELL_SLOT_FREE)->slots = 1 << 2;
-	SCRIPT(s, NULL, SYS_close, SHELL_SLOT_FREE)->slots = 1 << 0;
-}
-
 /* Kernels differ in the room that they have; what counts ends with AT_NULL. */
 static size_t auxv_size(const __u64 *auxv, size_t len)
 {
@@ -379,6 +360,26 @@ static size_t auxv_size(const __u64 *auxv, size_t len)
 		if (!auxv[i])
 			return (i + 2) * 8;
 	return len / 16 * 16;
+}
+
+/*
+ * What /proc/PID/exe names, open in a slot; false: it is not the same here, or
+ * not here, and no name is better than a wrong one.
+ */
+static bool open_exe(struct tern_script *s, const struct tern_dress *dress)
+{
+	const struct tern_obj *obj = tern_image_find(dress->image, TERN_OBJ_TASK, NULL);
+	const struct tern_known *known;
+	const char *exe;
+	size_t len;
+
+	exe = tern_obj_tail(obj, &len);
+	known = tern_known_find(dress, exe);
+	if (!known || !known->same)
+		return false;
+	SCRIPT(s, "the executable could not be opened:", SYS_openat, AT_FDCWD,
+	       tern_script_data(s, exe, len), O_RDONLY | O_CLOEXEC)->out = SHELL_SLOT_FREE;
+	return true;
 }
 
 static void set_mm(struct tern_script *s, const struct tern_dress *dress)
@@ -394,15 +395,23 @@ static void set_mm(struct tern_script *s, const struct tern_dress *dress)
 		.env_start = mm->env_start, .env_end = mm->env_end,
 		.exe_fd = -1,
 	};
+	bool exe = open_exe(s, dress);
 	const void *auxv;
 	size_t len;
+	__u64 at;
 
 	auxv = tern_obj_tail(obj, &len);
 	len = auxv_size(auxv, len);
 	map.auxv = len ? (__u64 *)tern_script_data(s, auxv, len) : NULL;
 	map.auxv_size = len;
+	at = tern_script_data(s, &map, sizeof(map));
+	if (exe)
+		SCRIPT(s, NULL, SHELL_OP_STORE, at + offsetof(struct prctl_mm_map, exe_fd),
+		       SHELL_SLOT_FREE)->slots = 1 << 1;
 	SCRIPT(s, "the fields of the address space could not be set (PR_SET_MM_MAP)", SYS_prctl,
-	       PR_SET_MM, PR_SET_MM_MAP, tern_script_data(s, &map, sizeof(map)), sizeof(map));
+	       PR_SET_MM, PR_SET_MM_MAP, at, sizeof(map));
+	if (exe)
+		SCRIPT(s, NULL, SYS_close, SHELL_SLOT_FREE)->slots = 1 << 0;
 }
 
 /**
@@ -422,7 +431,6 @@ int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct t
 	if (err)
 		return err;
 	set_mm(s, dress);
-	set_exe(s, dress);
 	return 0;
 }
 

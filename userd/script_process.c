@@ -19,12 +19,13 @@ static const unsigned int hindering[] = {
 	RLIMIT_AS, RLIMIT_DATA, RLIMIT_SIGPENDING, RLIMIT_FSIZE,
 };
 
-static void set_limit(struct tern_script *s, unsigned int which, __u64 cur, __u64 max)
+static struct shell_op *set_limit(struct tern_script *s, unsigned int which, __u64 cur,
+				  __u64 max)
 {
 	__u64 limit[2] = { cur, max };
 
-	SCRIPT(s, "a resource limit could not be set", SYS_prlimit64, 0, which,
-	       tern_script_data(s, limit, sizeof(limit)), 0);
+	return SCRIPT(s, "a resource limit could not be set", SYS_prlimit64, 0, which,
+		      tern_script_data(s, limit, sizeof(limit)), 0);
 }
 
 /**
@@ -36,12 +37,12 @@ static void set_limit(struct tern_script *s, unsigned int which, __u64 cur, __u6
 void tern_script_limits_open(struct tern_script *s, const struct tern_dress *dress,
 			     unsigned int fds)
 {
+	__u64 most = dress->nofile > fds ? dress->nofile : fds;
 	unsigned int i;
 
-	(void)dress;
 	for (i = 0; i < sizeof(hindering) / sizeof(hindering[0]); i++)
-		set_limit(s, hindering[i], RLIM_INFINITY, RLIM_INFINITY);
-	set_limit(s, RLIMIT_NOFILE, fds, fds);
+		set_limit(s, hindering[i], RLIM_INFINITY, RLIM_INFINITY)->flags = SHELL_MAY_FAIL;
+	set_limit(s, RLIMIT_NOFILE, fds, most);
 }
 
 static void limits(struct tern_script *s, const struct tern_dress *dress,

@@ -144,10 +144,12 @@ static void thread_main(struct shell_thread *thread)
 	while (!__atomic_load_n(&area->go, __ATOMIC_ACQUIRE))
 		futex_wait(&area->go, 0);
 	err = run(area, thread->ops, thread->nr, &where);
-	if (__atomic_compare_exchange_n(&area->failed, &none, err ? err : -EPROTO, 0,
-					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		area->failed_op = where;
-	arrive(area);
+	if (err) {
+		if (__atomic_compare_exchange_n(&area->failed, &none, err, 0, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			area->failed_op = where;
+		arrive(area);
+	}
 	for (;;)
 		syscall6(__NR_pause, 0, 0, 0, 0, 0, 0);
 }

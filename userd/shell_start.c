@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -474,6 +475,7 @@ int tern_shell_look(const struct tern_shell_proc *shell, struct tern_dress *dres
 		    struct tern_why *why)
 {
 	unsigned long long caps = 0, last = 0, nr_open = 0;
+	struct rlimit nofile;
 	char path[64];
 	int err;
 
@@ -493,5 +495,6 @@ int tern_shell_look(const struct tern_shell_proc *shell, struct tern_dress *dres
 	dress->caps = caps;
 	dress->cap_last = last;
 	dress->nr_open = nr_open;
+	dress->nofile = prlimit(shell->pid, RLIMIT_NOFILE, NULL, &nofile) ? 0 : nofile.rlim_max;
 	return 0;
 }
