@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The states of a migration from outside: every state that can be reached
+ * without a peer is reached, and there every call that would change it is made.
+ * Those that the table allows succeed, all others fail with EBADFD (or what the
+ * interface promises) and change nothing.
+ *
+ * The test is its own host, in a network namespace where no ternd runs.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "kselftest_harness.h"
+#include "dev_calls.h"
+
+#define IMAGE_MAX (4U << 20)
+
+/* A migrant must not share what we have open. */
+static pid_t start_migrant(void)
+{
+	pid_t pid = fork();
+	int null;
+
+	if (pid)
+		return pid;
+	null = open("/dev/null", O_RDWR);
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	syscall(SYS_close_range, 3, ~0U, 0);
+	execl("/bin/sleep", "sleep", "1000", NULL);
+	_exit(1);
+}
+
+/* The highest page of its stack, when it has become what it is to be; 0: never. */
+static unsigned long stack_of(pid_t pid)
+{
+	struct timespec pause = { .tv_nsec = 10000000 };
+	unsigned long end = 0;
+	char path[64], line[512];
+	int tries;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	for (tries = 0; !end && tries < 1000; tries++) {
+		bool ready = false;
+
+		nanosleep(&pause, NULL);
+		file = fopen(path, "r");
+		while (file && fgets(line, sizeof(line), file)) {
+			ready |= strstr(line, "sleep") != NULL;
+			if (ready && strstr(line, "[stack]"))
+				sscanf(line, "%*x-%lx", &end);
+		}
+		if (file)
+			fclose(file);
+	}
+	/* and has come to sleep */
+	nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+	return end ? end - 4096 : 0;
+}
+
+static int template_tid;
+
+static void *template(void *arg)
+{
+	template_tid = syscall(SYS_gettid);
+	for (;;)
+		nanosleep(&(struct timespec){ .tv_sec = 1000 }, NULL);
+	return arg;
+}
+
+/* The module must know how the kernel goes on with a sleep. */
+static int learn(int dev)
+{
+	struct tern_learn arg = { .size = sizeof(arg) };
+	pthread_t thread;
+	int rc, tries;
+
+	if (pthread_create(&thread, NULL, template, NULL))
+		return -EAGAIN;
+	for (tries = 0; tries < 100; tries++) {
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		arg.tid = template_tid;
+		rc = arg.tid ? call(dev, TERN_IOC_LEARN, &arg) : -EAGAIN;
+		if (rc != -EAGAIN)
+			break;
+	}
+	return rc;
+}
+
+FIXTURE(source)
+{
+	int server;
+	int dev;
+	pid_t pid;
+	unsigned long stack;
+	uint64_t id;
+	void *image;
+};
+
+static void to_state(struct __test_metadata *_metadata, FIXTURE_DATA(source) *self, int state);
+
+FIXTURE_VARIANT(source)
+{
+	int state;
+};
+
+FIXTURE_VARIANT_ADD(source, requested) { .state = TERN_REQUESTED };
+FIXTURE_VARIANT_ADD(source, parked) { .state = TERN_PARKED };
+FIXTURE_VARIANT_ADD(source, doubt) { .state = TERN_DOUBT };
+FIXTURE_VARIANT_ADD(source, committed) { .state = TERN_COMMITTED };
+FIXTURE_VARIANT_ADD(source, independent) { .state = TERN_INDEPENDENT };
+FIXTURE_VARIANT_ADD(source, failed) { .state = TERN_FAILED };
+FIXTURE_VARIANT_ADD(source, lost) { .state = TERN_LOST };
+
+static void to_state(struct __test_metadata *_metadata, FIXTURE_DATA(source) *self, int state)
+{
+	uint64_t len = IMAGE_MAX;
+
+	if (state == TERN_REQUESTED)
+		return;
+	if (state == TERN_FAILED) {
+		ASSERT_EQ(0, fail_it(self->dev, 0));
+		return;
+	}
+	ASSERT_EQ(0, park(self->dev));
+	if (state == TERN_PARKED)
+		return;
+	ASSERT_EQ(0, image_call(self->dev, TERN_IOC_CAPTURE, self->image, &len));
+	ASSERT_EQ(0, call(self->dev, TERN_IOC_SENT, NULL));
+	if (state == TERN_DOUBT)
+		return;
+	len = IMAGE_MAX;
+	ASSERT_EQ(0, image_call(self->dev, TERN_IOC_COMMIT, self->image, &len));
+	if (state == TERN_INDEPENDENT)
+		ASSERT_EQ(0, call(self->dev, TERN_IOC_RELEASE, NULL));
+	if (state == TERN_LOST)
+		ASSERT_EQ(0, fail_it(self->dev, TERN_FAIL_LOST));
+}
+
+FIXTURE_SETUP(source)
+{
+	struct tern_request request;
+
+	if (geteuid() || access("/dev/tern", F_OK))
+		SKIP(return, "needs root and /dev/tern");
+	ASSERT_EQ(0, unshare(CLONE_NEWNET));
+	self->image = malloc(IMAGE_MAX);
+	self->server = dev_open();
+	self->dev = dev_open();
+	ASSERT_LE(0, self->server);
+	ASSERT_LE(0, self->dev);
+	ASSERT_EQ(0, serve(self->server));
+	ASSERT_EQ(0, learn(self->server));
+	self->pid = start_migrant();
+	ASSERT_LT(0, self->pid);
+	self->stack = stack_of(self->pid);
+	ASSERT_NE(0, self->stack);
+	ASSERT_EQ(0, ask(self->server, self->pid, &self->id));
+	ASSERT_EQ((ssize_t)sizeof(request), read(self->server, &request, sizeof(request)));
+	EXPECT_EQ(TERN_REQUEST_MIGRATE, request.what);
+	EXPECT_EQ(self->pid, request.pid);
+	EXPECT_EQ(self->id, request.id);
+	ASSERT_EQ(0, attach(self->dev, self->id, TERN_SOURCE));
+	to_state(_metadata, self, variant->state);
+}
+
+FIXTURE_TEARDOWN(source)
+{
+	if (self->pid > 0) {
+		kill(self->pid, SIGKILL);
+		waitpid(self->pid, NULL, 0);
+	}
+	/* a migration that lives would keep the module for ever */
+	fail_it(self->dev, TERN_FAIL_NOT_THERE);
+	fail_it(self->dev, TERN_FAIL_LOST);
+	close(self->dev);
+	close(self->server);
+	free(self->image);
+}
+
+static bool alive(pid_t pid)
+{
+	return waitpid(pid, NULL, WNOHANG) == 0;
+}
+
+TEST_F(source, park)
+{
+	bool may = variant->state == TERN_REQUESTED;
+	int rc = park(self->dev);
+
+	EXPECT_EQ(may ? 0 : -EBADFD, rc);
+}
+
+TEST_F(source, thaw)
+{
+	bool may = variant->state == TERN_PARKED;
+
+	EXPECT_EQ(may ? 0 : -EBADFD, call(self->dev, TERN_IOC_THAW, NULL));
+	if (may) {
+		EXPECT_EQ(0, park(self->dev));
+		EXPECT_TRUE(alive(self->pid));
+	}
+}
+
+TEST_F(source, sent)
+{
+	bool may = variant->state == TERN_PARKED;
+
+	EXPECT_EQ(may ? 0 : -EBADFD, call(self->dev, TERN_IOC_SENT, NULL));
+}
+
+TEST_F(source, capture)
+{
+	bool may = variant->state == TERN_PARKED;
+	uint64_t len = IMAGE_MAX;
+
+	EXPECT_EQ(may ? 0 : -EBADFD, image_call(self->dev, TERN_IOC_CAPTURE, self->image, &len));
+}
+
+TEST_F(source, commit)
+{
+	bool may = variant->state == TERN_DOUBT;
+	uint64_t len = IMAGE_MAX;
+	int status;
+
+	EXPECT_EQ(may ? 0 : -EBADFD, image_call(self->dev, TERN_IOC_COMMIT, self->image, &len));
+	if (!may)
+		return;
+	/* whoever waits for it hears that it has moved */
+	EXPECT_EQ(self->pid, waitpid(self->pid, &status, 0));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(TERN_EXIT_MOVED, WEXITSTATUS(status));
+	self->pid = 0;
+}
+
+TEST_F(source, release)
+{
+	bool may = variant->state == TERN_COMMITTED;
+
+	EXPECT_EQ(may ? 0 : -EBADFD, call(self->dev, TERN_IOC_RELEASE, NULL));
+}
+
+TEST_F(source, resume)
+{
+	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_RESUME, NULL));
+}
+
+TEST_F(source, fail_without_a_word)
+{
+	int want = -EBADFD;
+
+	if (variant->state == TERN_REQUESTED || variant->state == TERN_PARKED)
+		want = 0;
+	if (variant->state == TERN_DOUBT || variant->state == TERN_COMMITTED)
+		want = -EBUSY;
+	EXPECT_EQ(want, fail_it(self->dev, 0));
+}
+
+TEST_F(source, fail_not_there)
+{
+	int want = -EBADFD;
+
+	if (variant->state == TERN_REQUESTED || variant->state == TERN_PARKED ||
+	    variant->state == TERN_DOUBT)
+		want = 0;
+	if (variant->state == TERN_COMMITTED)
+		want = -EBUSY;
+	EXPECT_EQ(want, fail_it(self->dev, TERN_FAIL_NOT_THERE));
+	if (!want)
+		EXPECT_TRUE(alive(self->pid));
+}
+
+TEST_F(source, second_handle)
+{
+	bool live = variant->state < TERN_INDEPENDENT;
+	int dev = dev_open();
+
+	int rc = attach(dev, self->id, TERN_SOURCE);
+
+	EXPECT_TRUE(rc == -EBUSY || (!live && rc == -ENOENT));
+	close(dev);
+}
+
+TEST_F(source, ask_again)
+{
+	bool live = variant->state < TERN_INDEPENDENT;
+	uint64_t id;
+
+	if (live && variant->state != TERN_COMMITTED)
+		EXPECT_EQ(-EALREADY, ask(self->server, self->pid, &id));
+}
+
+/* The daemon dies: a merely parked process runs on, the others stay as they are. */
+TEST_F(source, orphan)
+{
+	bool stays = variant->state == TERN_DOUBT || variant->state == TERN_COMMITTED;
+	int dev = dev_open();
+
+	close(self->dev);
+	self->dev = dev;
+	EXPECT_EQ(stays ? 0 : -ENOENT, attach(dev, self->id, TERN_SOURCE));
+	if (variant->state == TERN_REQUESTED || variant->state == TERN_PARKED)
+		EXPECT_TRUE(alive(self->pid));
+}
+
+TEST_F(source, read_pages)
+{
+	bool may = variant->state == TERN_PARKED || variant->state == TERN_DOUBT ||
+		   variant->state == TERN_COMMITTED;
+	uint64_t present = 0;
+	char buf[4096];
+
+	EXPECT_EQ(may ? 0 : -EBADFD, read_page(self->dev, self->stack, buf, &present));
+	if (may) {
+		EXPECT_EQ(1, present);
+		EXPECT_NE(NULL, memmem(buf, sizeof(buf), "/bin/sleep", 10));
+	}
+}
+
+FIXTURE(destination)
+{
+	int server;
+	int dev;
+};
+
+FIXTURE_SETUP(destination)
+{
+	if (geteuid() || access("/dev/tern", F_OK))
+		SKIP(return, "needs root and /dev/tern");
+	ASSERT_EQ(0, unshare(CLONE_NEWNET));
+	self->server = dev_open();
+	self->dev = dev_open();
+	ASSERT_EQ(0, serve(self->server));
+	ASSERT_EQ(0, create(self->dev, 0x1234, 12345));
+}
+
+FIXTURE_TEARDOWN(destination)
+{
+	fail_it(self->dev, 0);
+	close(self->dev);
+	close(self->server);
+}
+
+TEST_F(destination, wrong_side)
+{
+	uint64_t len = 4096;
+	char buf[4096];
+
+	EXPECT_EQ(-EBADFD, park(self->dev));
+	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_THAW, NULL));
+	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_SENT, NULL));
+	EXPECT_EQ(-EBADFD, image_call(self->dev, TERN_IOC_CAPTURE, buf, &len));
+	len = 4096;
+	EXPECT_EQ(-EBADFD, image_call(self->dev, TERN_IOC_COMMIT, buf, &len));
+	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_RELEASE, NULL));
+}
+
+TEST_F(destination, resume_without_shell)
+{
+	EXPECT_NE(0, call(self->dev, TERN_IOC_RESUME, NULL));
+}
+
+TEST_F(destination, same_id_twice)
+{
+	int dev = dev_open();
+
+	EXPECT_EQ(-EEXIST, create(dev, 0x1234, 12346));
+	close(dev);
+}
+
+TEST_F(destination, orphan)
+{
+	int dev = dev_open();
+
+	close(self->dev);
+	self->dev = dev;
+	EXPECT_EQ(-ENOENT, attach(dev, 0x1234, TERN_DESTINATION));
+}
+
+TEST_F(destination, fail)
+{
+	EXPECT_EQ(0, fail_it(self->dev, 0));
+	EXPECT_EQ(-EBADFD, fail_it(self->dev, 0));
+}
+
+TEST_HARNESS_MAIN
