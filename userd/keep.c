@@ -98,9 +98,11 @@ static int kept_image(struct tern_source *s)
 		goto out;
 	s->image.size = st.st_size;
 	s->image.len = st.st_size;
+	/*
+	 * Not checked: a daemon of this host wrote it and only root could have
+	 * changed it since, and refusing it now would lose the process.
+	 */
 	rc = read_all(fd, s->image.data, st.st_size);
-	if (!rc)
-		rc = tern_image_check(&s->image, &s->why);
 out:
 	close(fd);
 	return rc;

@@ -1,0 +1,895 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The source's half from request to independence, against a kernel and a
+ * destination that this test plays: the ioctls of /dev/tern are answered here,
+ * for a python process that is merely stopped, and a thread plays the other
+ * host and compares every page that it is sent with the process's memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <search.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dev.h"
+#include "host.h"
+#include "image.h"
+#include "link.h"
+#include "prepare.h"
+#include "test.h"
+
+#define PAGE	4096ULL
+#define ID	0x1234567890abcdefULL
+
+/* ---- the migrant ---- */
+
+static int pid, mem_fd, pagemap_fd;
+
+static int start_migrant(void)
+{
+	static const char program[] =
+		"import os,select,sys\n"
+		"e=select.epoll(); r,w=os.pipe(); e.register(r,select.EPOLLIN)\n"
+		"x=os.urandom(6<<20); y=bytes(3<<20)\n"
+		"sys.stderr.write('r'); sys.stderr.flush()\n"
+		"e.poll()\n";
+	int ready[2], null;
+	char name[64], c;
+
+	if (access("/usr/bin/python3", X_OK) || pipe2(ready, O_CLOEXEC))
+		return -1;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid = fork();
+	if (!pid) {
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(ready[1], 2);
+		execl("/usr/bin/python3", "python3", "-S", "-c", program, NULL);
+		_exit(127);
+	}
+	close(ready[1]);
+	close(null);
+	if (read(ready[0], &c, 1) != 1)
+		return -1;
+	close(ready[0]);
+	usleep(100000);
+	snprintf(name, sizeof(name), "/proc/%d/mem", pid);
+	mem_fd = open(name, O_RDONLY | O_CLOEXEC);
+	snprintf(name, sizeof(name), "/proc/%d/pagemap", pid);
+	pagemap_fd = open(name, O_RDONLY | O_CLOEXEC);
+	return mem_fd < 0 || pagemap_fd < 0 ? -1 : 0;
+}
+
+/* ---- the kernel ---- */
+
+static struct kernel {
+	unsigned int state;
+	struct tern_fail fail;
+	int keep[8];
+	struct tern_report report;
+	unsigned int parked;
+	unsigned int extra_tid;		/* captures that show a thread too many */
+	struct tern_image image;
+} kernel;
+
+static int add_map(void *arg, const struct tern_proc_map *map)
+{
+	struct tern_image *image = arg;
+	struct tern_obj_vma vma = { .start = map->start, .end = map->end };
+	bool file = map->path[0] == '/';
+	struct stat st;
+
+	if (!strcmp(map->path, "[vdso]"))
+		vma.kind = TERN_VMA_VDSO;
+	else if (!strncmp(map->path, "[vvar", 5))
+		vma.kind = TERN_VMA_VVAR;
+	else if (map->path[0] == '[' && !strcmp(map->path, "[vsyscall]"))
+		return 0;
+	else
+		vma.kind = file && !map->write ? TERN_VMA_FILE : TERN_VMA_ANON;
+	if (!strcmp(map->path, "[stack]"))
+		vma.flags |= TERN_VMA_GROWSDOWN;
+	if (file && !stat(map->path, &st)) {
+		vma.size = st.st_size;
+		vma.pgoff = map->offset / PAGE;
+		if (vma.kind == TERN_VMA_ANON)
+			vma.flags |= TERN_VMA_BACKED;
+	}
+	vma.path = vma.kind == TERN_VMA_FILE ? strlen(map->path) + 1 : 0;
+	return tern_image_add(image, TERN_OBJ_VMA, &vma, sizeof(vma), map->path, vma.path);
+}
+
+static void add_thread(struct tern_image *image, int tid)
+{
+	struct tern_obj_thread t = { .tid = tid };
+	unsigned long long nr, a[6], sp, ip;
+	char name[64];
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/syscall", pid);
+	f = fopen(name, "r");
+	if (fscanf(f, "%lli %llx %llx %llx %llx %llx %llx %llx %llx", &nr, &a[0], &a[1], &a[2],
+		   &a[3], &a[4], &a[5], &sp, &ip) == 9) {
+		t.regs[15] = nr;
+		t.regs[14] = a[0];
+		t.regs[13] = a[1];
+		t.regs[19] = sp;
+		t.regs[16] = ip;
+	}
+	fclose(f);
+	tern_image_add(image, TERN_OBJ_THREAD, &t, sizeof(t), NULL, 0);
+}
+
+static void add_fds(struct tern_image *image)
+{
+	/* 3: epoll, 4 and 5: the pipe; what else there is is of no interest here */
+	struct tern_obj_desc epoll = { .id = 1, .kind = TERN_DESC_EPOLL };
+	struct tern_obj_desc end = { .id = 2, .kind = TERN_DESC_PIPE, .pipe = 1 };
+	struct tern_obj_fd fd = { .fd = 3, .desc = 1 };
+
+	tern_image_add(image, TERN_OBJ_DESC, &epoll, sizeof(epoll), NULL, 0);
+	tern_image_add(image, TERN_OBJ_DESC, &end, sizeof(end), NULL, 0);
+	tern_image_add(image, TERN_OBJ_FD, &fd, sizeof(fd), NULL, 0);
+	fd.fd = 4;
+	fd.desc = 2;
+	tern_image_add(image, TERN_OBJ_FD, &fd, sizeof(fd), NULL, 0);
+}
+
+static void make_image(void)
+{
+	struct tern_image *image = &kernel.image;
+	struct tern_obj_task task = { .pid = pid, .nr_threads = 1, .exe = 10 };
+	struct tern_obj_fs fs;
+	char cwd[4096];
+
+	tern_image_free(image);
+	memset(image, 0, sizeof(*image));
+	tern_image_add(image, TERN_OBJ_TASK, &task, sizeof(task), "/bin/true", 10);
+	tern_proc_maps(pid, add_map, image);
+	tern_proc_link(pid, "cwd", cwd, sizeof(cwd));
+	fs = (struct tern_obj_fs) { .cwd = strlen(cwd) + 1 };
+	tern_image_add(image, TERN_OBJ_FS, &fs, sizeof(fs), cwd, fs.cwd);
+	add_fds(image);
+	add_thread(image, pid);
+	if (kernel.extra_tid) {
+		kernel.extra_tid--;
+		add_thread(image, pid + 1);
+	}
+}
+
+static int do_capture(struct tern_image_io *io)
+{
+	struct tern_obj_end end = { 0 };
+	struct tern_obj *obj;
+	size_t len;
+
+	if (kernel.state != TERN_PARKED)
+		return -EBADFD;
+	make_image();
+	len = kernel.image.len + sizeof(*obj) + sizeof(end);
+	if (io->len < len)
+		return -ENOSPC;
+	memcpy((void *)io->buf, kernel.image.data, kernel.image.len);
+	obj = (void *)(io->buf + kernel.image.len);
+	*obj = (struct tern_obj) { TERN_OBJ_END, TERN_OBJ_VERSION, 0, sizeof(*obj) + sizeof(end), 0 };
+	memcpy(obj + 1, &end, sizeof(end));
+	io->len = len;
+	return 0;
+}
+
+static const struct tern_obj_vma *vma_at(__u64 addr)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = tern_image_find(&kernel.image, TERN_OBJ_VMA, obj))) {
+		const struct tern_obj_vma *vma = tern_obj_payload(obj);
+
+		if (addr >= vma->start && addr < vma->end)
+			return vma;
+	}
+	return NULL;
+}
+
+static bool exists(__u64 addr)
+{
+	const struct tern_obj_vma *vma = vma_at(addr);
+	__u64 entry = 0;
+
+	if (!vma)
+		return false;
+	if (pread(pagemap_fd, &entry, 8, addr / PAGE * 8) != 8)
+		return false;
+	if (entry >> 62)
+		return true;
+	return vma->kind == TERN_VMA_FILE || vma->flags & TERN_VMA_BACKED;
+}
+
+static int do_read_pages(struct tern_read_pages *io)
+{
+	unsigned int i;
+
+	if (kernel.state < TERN_PARKED || kernel.state > TERN_COMMITTED || io->addr % PAGE ||
+	    !io->nr || io->nr > TERN_READ_MAX)
+		return -EINVAL;
+	io->present = 0;
+	for (i = 0; i < io->nr; i++) {
+		if (!vma_at(io->addr + i * PAGE))
+			return -EFAULT;
+		if (!exists(io->addr + i * PAGE))
+			continue;
+		if (pread(mem_fd, (void *)(io->buf + i * PAGE), PAGE, io->addr + i * PAGE) !=
+		    (ssize_t)PAGE)
+			return -EFAULT;
+		io->present |= 1ULL << i;
+	}
+	return 0;
+}
+
+static int to_state(unsigned int from, unsigned int to)
+{
+	if (kernel.state != from)
+		return -EBADFD;
+	kernel.state = to;
+	return 0;
+}
+
+static int do_fail(const struct tern_fail *fail)
+{
+	if (kernel.state == TERN_DOUBT && !(fail->flags & TERN_FAIL_NOT_THERE))
+		return -EBADFD;
+	if (kernel.state == TERN_COMMITTED && !(fail->flags & TERN_FAIL_LOST))
+		return -EBADFD;
+	kernel.fail = *fail;
+	kernel.state = fail->flags & TERN_FAIL_LOST ? TERN_LOST : TERN_FAILED;
+	return 0;
+}
+
+static int do_commit(struct tern_image_io *io)
+{
+	struct tern_obj *obj = (void *)io->buf;
+	struct tern_obj_signal signal = { .signo = SIGUSR1 };
+
+	if (to_state(TERN_DOUBT, TERN_COMMITTED))
+		return -EBADFD;
+	*obj = (struct tern_obj) {
+		TERN_OBJ_SIGNAL, TERN_OBJ_VERSION, 0, sizeof(*obj) + sizeof(signal), 0
+	};
+	memcpy(obj + 1, &signal, sizeof(signal));
+	io->len = (obj->len + 7) & ~7ULL;
+	return 0;
+}
+
+static int do_keep(const struct tern_keep *keep)
+{
+	if (kernel.keep[keep->key] > 0)
+		close(kernel.keep[keep->key]);
+	kernel.keep[keep->key] = fcntl(keep->fd, F_DUPFD_CLOEXEC, 0);
+	return 0;
+}
+
+static int do_ioctl(unsigned long nr, void *arg)
+{
+	switch (nr) {
+	case TERN_IOC_INFO:
+		return 0;
+	case TERN_IOC_ATTACH:
+		((struct tern_attach *)arg)->state = kernel.state;
+		return 0;
+	case TERN_IOC_PARK:
+		kernel.parked++;
+		return to_state(TERN_REQUESTED, TERN_PARKED);
+	case TERN_IOC_CAPTURE:
+		return do_capture(arg);
+	case TERN_IOC_THAW:
+		return to_state(TERN_PARKED, TERN_REQUESTED);
+	case TERN_IOC_SENT:
+		return to_state(TERN_PARKED, TERN_DOUBT);
+	case TERN_IOC_COMMIT:
+		return do_commit(arg);
+	case TERN_IOC_FAIL:
+		return do_fail(arg);
+	case TERN_IOC_READ_PAGES:
+		return do_read_pages(arg);
+	case TERN_IOC_RELEASE:
+		return to_state(TERN_COMMITTED, TERN_INDEPENDENT);
+	case TERN_IOC_REPORT:
+		kernel.report = ((struct tern_report_io *)arg)->report;
+		return 0;
+	case TERN_IOC_KEEP:
+		return do_keep(arg);
+	case TERN_IOC_KEPT:
+		((struct tern_keep *)arg)->fd =
+			fcntl(kernel.keep[((struct tern_keep *)arg)->key], F_DUPFD_CLOEXEC, 0);
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+/* Stands before libc's: every ioctl of this program is one of /dev/tern. */
+int ioctl(int fd, unsigned long nr, ...)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	va_list args;
+	void *arg;
+	int rc;
+
+	(void)fd;
+	va_start(args, nr);
+	arg = va_arg(args, void *);
+	va_end(args);
+	pthread_mutex_lock(&lock);
+	rc = do_ioctl(nr, arg);
+	pthread_mutex_unlock(&lock);
+	errno = -rc;
+	return rc < 0 ? -1 : rc;
+}
+
+int open(const char *path, int flags, ...)
+{
+	if (!strcmp(path, "/dev/tern"))
+		path = "/dev/null";
+	return syscall(SYS_openat, AT_FDCWD, path, flags, 0600);
+}
+
+/* ---- the other host ---- */
+
+enum scenario {
+	GOOD, ODD_FILES, REFUSE, CHANGING, NOT_RESUMED, RESUMED_UNHEARD, REBOOTED,
+	CUT_WHILE_PAGING, DAEMON_DIED, ABORT_EARLY, FORCED,
+};
+
+static struct other {
+	enum scenario scenario;
+	int listen;
+	struct tern_host host;
+	struct tern_wire_hello hello;
+	struct tern_link lane[2];
+	void *pages;			/* addresses that have arrived */
+	unsigned int nr_pages, wrong, zero, first;
+	unsigned int links;
+	unsigned int faults;
+	bool signals, epoll, flushed, independent;
+	struct tern_wire_range *map;
+	unsigned int nr_map;
+} other;
+
+static int by_addr(const void *a, const void *b)
+{
+	__u64 x = (__u64)a, y = (__u64)b;
+
+	return (x > y) - (x < y);
+}
+
+static void take_page(__u64 addr, const char *data, unsigned int live)
+{
+	char here[PAGE];
+	__u64 **node;
+
+	if (pread(mem_fd, here, PAGE, addr) != (ssize_t)PAGE)
+		memset(here, 0, PAGE);
+	if (memcmp(here + live, data + live, PAGE - live))
+		other.wrong++;
+	node = tsearch((void *)addr, &other.pages, by_addr);
+	(void)node;
+	other.nr_pages++;
+}
+
+static int take_pages(struct tern_link *link, const struct tern_wire *head)
+{
+	static const char zeros[PAGE];
+	char *buf = malloc(head->len), *data;
+	struct tern_wire_pages *pages = (void *)buf;
+	struct tern_wire_run *run = (void *)(pages + 1);
+	unsigned int i, j;
+	__u64 last = 0;
+
+	if (tern_link_recv_body(link, buf, head->len, 5000)) {
+		free(buf);
+		return -1;
+	}
+	data = (char *)(run + pages->nr_runs);
+	for (i = 0; i < pages->nr_runs; i++) {
+		if (run[i].addr < last)
+			other.wrong++;
+		last = run[i].addr + run[i].nr * PAGE;
+		if (run[i].flags & TERN_WIRE_RUN_PART) {
+			char page[PAGE] = { 0 };
+			unsigned int off = *(__u32 *)data;
+
+			memcpy(page + off, data + 4, PAGE - off);
+			take_page(run[i].addr, page, off);
+			data += (4 + PAGE - off + 7) & ~7ULL;
+			continue;
+		}
+		for (j = 0; j < run[i].nr; j++) {
+			bool zero = run[i].flags & TERN_WIRE_RUN_ZERO;
+
+			take_page(run[i].addr + j * PAGE, zero ? zeros : data, 0);
+			other.zero += zero;
+			data += zero ? 0 : PAGE;
+		}
+	}
+	if (data != buf + head->len)
+		other.wrong++;
+	free(buf);
+	return 0;
+}
+
+static int accept_lane(unsigned int lane)
+{
+	struct tern_wire_hello hello, own = other.hello;
+	int fd = accept4(other.listen, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0 || tern_link_init(&other.lane[lane], fd, -1) ||
+	    tern_link_expect(&other.lane[lane], TERN_MSG_HELLO, &hello, sizeof(hello), 5000, NULL) ||
+	    hello.lane != lane || hello.id != ID || strcmp(hello.host, "a"))
+		return -1;
+	own.id = ID;
+	own.lane = lane;
+	return tern_link_send(&other.lane[lane], TERN_MSG_HELLO, &own, sizeof(own));
+}
+
+static int accept_link(void)
+{
+	other.lane[0].fd = -1;
+	other.lane[1].fd = -1;
+	other.links++;
+	return accept_lane(0) ? -1 : accept_lane(1);
+}
+
+static void drop_link(void)
+{
+	tern_link_fini(&other.lane[0]);
+	tern_link_fini(&other.lane[1]);
+}
+
+static int answer_clock(void)
+{
+	struct tern_wire_clock clock;
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		if (tern_link_expect(&other.lane[0], TERN_MSG_CLOCK, &clock, sizeof(clock), 5000, NULL) ||
+		    tern_link_send(&other.lane[0], TERN_MSG_CLOCK, &clock, sizeof(clock)))
+			return -1;
+	return 0;
+}
+
+static int refuse(const char *why)
+{
+	struct tern_wire_refused r = { .err = EBUSY };
+
+	strcpy(r.why, why);
+	return tern_link_send(&other.lane[0], TERN_MSG_REFUSED, &r, sizeof(r));
+}
+
+static int answer_prepare(void)
+{
+	struct tern_wire head;
+	struct tern_wire_prepare *p;
+	struct { struct tern_wire_ready ready; char same[65536]; } reply = { 0 };
+	char *buf;
+	int rc;
+
+	if (tern_link_recv_head(&other.lane[0], &head, 5000) || head.type != TERN_MSG_PREPARE)
+		return -1;
+	buf = malloc(head.len);
+	if (tern_link_recv_body(&other.lane[0], buf, head.len, 5000))
+		return -1;
+	p = (void *)buf;
+	if (p->pid != pid || p->nr_threads != 1 || !p->nr_holes || !p->nr_files || !p->monotonic)
+		other.wrong++;
+	reply.ready.nr_files = p->nr_files;
+	memset(reply.same, other.scenario != ODD_FILES, p->nr_files);
+	if (other.scenario == REFUSE)
+		rc = refuse("the pid is taken");
+	else
+		rc = tern_link_send(&other.lane[0], TERN_MSG_READY, &reply,
+				    sizeof(reply.ready) + p->nr_files);
+	free(buf);
+	return rc ? rc : other.scenario == REFUSE;
+}
+
+static int take_blast(void)
+{
+	struct tern_link *link = &other.lane[0];
+	struct tern_wire_resume resume;
+	struct tern_wire head;
+	char *buf;
+
+	while (!tern_link_recv_head(link, &head, 10000)) {
+		switch (head.type) {
+		case TERN_MSG_IMAGE:
+			buf = malloc(head.len);
+			if (tern_link_recv_body(link, buf, head.len, 5000))
+				return -1;
+			other.epoll = tern_image_find(&(struct tern_image){ buf, head.len, head.len },
+						      TERN_OBJ_EPOLL, NULL);
+			free(buf);
+			break;
+		case TERN_MSG_PAGES:
+			if (take_pages(link, &head))
+				return -1;
+			other.first = other.nr_pages;
+			break;
+		case TERN_MSG_RESUME:
+			if (kernel.state != TERN_DOUBT)
+				other.wrong++;
+			return tern_link_recv_body(link, &resume, sizeof(resume), 5000);
+		default:
+			return -1;
+		}
+	}
+	return -1;
+}
+
+static int send_resumed(void)
+{
+	struct tern_wire_resumed resumed = { .phase_ns = { 0, 0, 0, 1, 2, 3, 4, 10, 0 } };
+
+	return tern_link_send(&other.lane[0], TERN_MSG_RESUMED, &resumed, sizeof(resumed));
+}
+
+static void take_map(const struct tern_wire *head)
+{
+	free(other.map);
+	other.map = malloc(head->len + 1);
+	other.nr_map = head->len / sizeof(other.map[0]);
+	if (tern_link_recv_body(&other.lane[0], other.map, head->len, 5000))
+		other.wrong++;
+}
+
+static void *take_flush(void *arg)
+{
+	struct tern_wire head;
+
+	(void)arg;
+	while (!tern_link_recv_head(&other.lane[1], &head, 10000)) {
+		if (head.type == TERN_MSG_FLUSHED) {
+			other.flushed = true;
+			break;
+		}
+		if (head.type != TERN_MSG_PAGES || take_pages(&other.lane[1], &head))
+			break;
+		if (other.scenario == CUT_WHILE_PAGING && other.links == 1)
+			break;
+	}
+	return NULL;
+}
+
+static int fault(__u64 addr, unsigned int nr)
+{
+	struct tern_wire_fault f = { .addr = addr, .nr = nr };
+	struct tern_wire head;
+
+	if (tern_link_send(&other.lane[0], TERN_MSG_FAULT, &f, sizeof(f)) ||
+	    tern_link_recv_head(&other.lane[0], &head, 5000) || head.type != TERN_MSG_PAGES)
+		return -1;
+	other.faults++;
+	return take_pages(&other.lane[0], &head);
+}
+
+static unsigned int missing(void)
+{
+	unsigned int i, n = 0;
+	__u64 addr;
+
+	for (i = 0; i < other.nr_map; i++)
+		for (addr = other.map[i].start; addr < other.map[i].end; addr += PAGE)
+			n += !tfind((void *)addr, &other.pages, by_addr);
+	return n;
+}
+
+static int page_in(void)
+{
+	struct tern_wire_complete complete = { .faults = 7 };
+	struct tern_wire head;
+	unsigned int i;
+	pthread_t thread;
+
+	while (!tern_link_recv_head(&other.lane[0], &head, 10000) && head.type != TERN_MSG_MAP) {
+		char buf[1024];
+
+		if (head.type != TERN_MSG_SIGNALS || head.len > sizeof(buf) ||
+		    tern_link_recv_body(&other.lane[0], buf, head.len, 5000))
+			return -1;
+		other.signals = true;
+	}
+	take_map(&head);
+	for (i = 0; i < other.nr_map && i < 20; i++)
+		if (fault(other.map[other.nr_map - 1 - i].start, i + 1))
+			return -1;
+	/* nothing was ever there */
+	if (fault(0x10000, 4))
+		return -1;
+	pthread_create(&thread, NULL, take_flush, NULL);
+	pthread_join(thread, NULL);
+	if (!other.flushed)
+		return -1;
+	complete.pages = other.nr_pages;
+	if (tern_link_send(&other.lane[0], TERN_MSG_COMPLETE, &complete, sizeof(complete)) ||
+	    tern_link_recv_head(&other.lane[0], &head, 10000))
+		return -1;
+	other.independent = head.type == TERN_MSG_INDEPENDENT;
+	return 0;
+}
+
+static int answer_query(unsigned int state)
+{
+	struct tern_wire_answer answer = { .state = state };
+	struct tern_wire head;
+
+	if (tern_link_recv_head(&other.lane[0], &head, 5000) || head.type != TERN_MSG_QUERY)
+		return -1;
+	return tern_link_send(&other.lane[0], TERN_MSG_ANSWER, &answer, sizeof(answer));
+}
+
+static int up_to_blast(void)
+{
+	int rc = accept_link();
+
+	if (!rc)
+		rc = answer_clock();
+	if (!rc)
+		rc = answer_prepare();
+	return rc ? rc : take_blast();
+}
+
+static void *play(void *arg)
+{
+	int rc = 0;
+
+	(void)arg;
+	switch (other.scenario) {
+	case CHANGING:
+		if (!up_to_blast())
+			other.wrong++;
+		drop_link();
+		/* the next attempt is a good one */
+		/* fall through */
+	case GOOD:
+	case ODD_FILES:
+		rc = up_to_blast() || send_resumed() || page_in();
+		break;
+	case REFUSE:
+	case ABORT_EARLY:
+		up_to_blast();
+		break;
+	case NOT_RESUMED:
+		rc = up_to_blast();
+		drop_link();
+		rc = rc || accept_link() || answer_query(0);
+		break;
+	case RESUMED_UNHEARD:
+		rc = up_to_blast();
+		drop_link();
+		rc = rc || accept_link() || answer_query(TERN_PAGING) || page_in();
+		break;
+	case REBOOTED:
+		rc = up_to_blast();
+		drop_link();
+		other.hello.boot_id[0] ^= 1;
+		rc = rc || accept_link();
+		rc = 0;
+		break;
+	case CUT_WHILE_PAGING:
+		rc = up_to_blast() || send_resumed() || page_in() != -1;
+		drop_link();
+		rc = rc || accept_link() || answer_query(TERN_PAGING) || page_in();
+		break;
+	case DAEMON_DIED:
+		rc = accept_link() || answer_query(TERN_PAGING) || page_in();
+		break;
+	case FORCED:
+		rc = up_to_blast();
+		drop_link();
+		close(other.listen);
+		other.listen = -1;
+		break;
+	}
+	drop_link();
+	return (void *)(long)rc;
+}
+
+/* ---- the cases ---- */
+
+static struct tern_host host;
+
+static void set_up(enum scenario scenario, unsigned int state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(in);
+	unsigned int i;
+
+	for (i = 0; i < 8 && !state; i++) {
+		if (kernel.keep[i] > 0)
+			close(kernel.keep[i]);
+		kernel.keep[i] = 0;
+	}
+	if (!state) {
+		tern_image_free(&kernel.image);
+		memset(&kernel, 0, sizeof(kernel));
+	}
+	kernel.state = state ? state : TERN_REQUESTED;
+	free(other.map);
+	tdestroy(other.pages, (void (*)(void *))(void *)by_addr);
+	memset(&other, 0, sizeof(other));
+	other.scenario = scenario;
+	other.lane[0].fd = -1;
+	other.lane[1].fd = -1;
+	other.listen = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(other.listen, (struct sockaddr *)&in, len) || listen(other.listen, 8) ||
+	    getsockname(other.listen, (struct sockaddr *)&in, &len))
+		exit(99);
+	strcpy(host.name, "a");
+	host.nr_peers = 1;
+	strcpy(host.peers[0].name, "b");
+	strcpy(host.peers[0].addr, "127.0.0.1");
+	host.peers[0].port = ntohs(in.sin_port);
+	host.hello = (struct tern_wire_hello) {
+		.magic = TERN_WIRE_MAGIC, .version = TERN_WIRE_VERSION,
+		.host = "a", .cpu = "fpu sse",
+	};
+	other.hello = host.hello;
+	strcpy(other.hello.host, "b");
+	strcpy(other.hello.cpu, "fpu sse avx");
+}
+
+static int run_case(unsigned int adopt, int cancel)
+{
+	struct tern_job job = {
+		.host = &host, .id = ID, .peer = &host.peers[0], .pid = pid, .state = adopt,
+		.cancel = cancel, .mail = -1, .lanes = { -1, -1 },
+	};
+	pthread_t thread;
+	void *rc;
+
+	pthread_create(&thread, NULL, play, NULL);
+	tern_source_run(&job);
+	if (other.listen >= 0)
+		shutdown(other.listen, SHUT_RDWR);
+	pthread_join(thread, &rc);
+	if (other.listen >= 0)
+		close(other.listen);
+	return (long)rc;
+}
+
+static int run_scenario(enum scenario scenario, unsigned int adopt)
+{
+	int cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), rc;
+
+	printf("# scenario %u\n", scenario);
+	set_up(scenario, adopt);
+	kernel.extra_tid = scenario == CHANGING;
+	rc = run_case(adopt, cancel);
+	close(cancel);
+	return rc;
+}
+
+static void all_arrived(void)
+{
+	CHECK(kernel.state == TERN_INDEPENDENT);
+	CHECK(!other.wrong && other.nr_map && other.nr_pages > 1000 && other.zero);
+	CHECK(!missing());
+	CHECK(other.flushed && other.independent);
+	CHECK(kernel.report.faults == 7 && kernel.report.pages_total);
+}
+
+static void moves(void)
+{
+	CHECK(!run_scenario(GOOD, 0));
+	all_arrived();
+	CHECK(other.signals && other.epoll && other.first && other.links == 1);
+	CHECK(kernel.report.phase_ns[TERN_PHASE_REBUILD] == 2);
+	CHECK(kernel.report.phase_ns[TERN_PHASE_TOTAL] > 10);
+	CHECK(kernel.report.oneway_ns && kernel.report.blast_bytes > 4096);
+
+	CHECK(!run_scenario(ODD_FILES, 0));
+	all_arrived();
+	CHECK(!run_scenario(CHANGING, 0));
+	all_arrived();
+	CHECK(kernel.parked == 2 && other.links == 2);
+}
+
+static void stays(void)
+{
+	CHECK(!run_scenario(REFUSE, 0));
+	CHECK(kernel.state == TERN_FAILED && !strcmp(kernel.fail.why, "the pid is taken"));
+	CHECK(!kernel.parked && kernel.fail.err == EBUSY);
+
+	CHECK(!run_scenario(NOT_RESUMED, 0));
+	CHECK(kernel.state == TERN_FAILED && kernel.fail.flags == TERN_FAIL_NOT_THERE);
+	CHECK(!run_scenario(REBOOTED, 0));
+	CHECK(kernel.state == TERN_FAILED && kernel.fail.flags == TERN_FAIL_NOT_THERE);
+}
+
+static void goes_on(void)
+{
+	CHECK(!run_scenario(RESUMED_UNHEARD, 0));
+	all_arrived();
+	CHECK(other.links == 2 && kernel.report.reconnects == 1 && other.signals);
+
+	CHECK(!run_scenario(CUT_WHILE_PAGING, 0));
+	all_arrived();
+	CHECK(other.links == 2 && kernel.report.reconnects == 1);
+
+	/* what was kept there serves for the next daemon, too */
+	CHECK(!run_scenario(DAEMON_DIED, TERN_COMMITTED));
+	all_arrived();
+	CHECK(!run_scenario(DAEMON_DIED, TERN_DOUBT));
+	all_arrived();
+}
+
+static void *say_abort(void *arg)
+{
+	struct tern_job *job = arg;
+	unsigned int i;
+
+	/* first without force, which must change nothing while in doubt */
+	for (i = 0; i < 200 && kernel.state != TERN_DOUBT; i++)
+		usleep(10000);
+	usleep(300000);
+	eventfd_write(job->cancel, 1);
+	usleep(500000);
+	if (kernel.state != TERN_DOUBT)
+		other.wrong++;
+	job->abort_flags = TERN_ASK_FORCE;
+	eventfd_write(job->cancel, 1);
+	return NULL;
+}
+
+static void operators(void)
+{
+	int cancel = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct tern_job job = { .host = &host, .id = ID, .peer = &host.peers[0], .pid = pid,
+				.cancel = cancel };
+	pthread_t abort_thread, play_thread;
+
+	printf("# operators\n");
+	set_up(ABORT_EARLY, 0);
+	run_case(0, cancel);
+	CHECK(kernel.state == TERN_FAILED && kernel.fail.err == ECANCELED);
+	CHECK(!strcmp(kernel.fail.why, "aborted by an operator"));
+	close(cancel);
+
+	set_up(FORCED, 0);
+	job.cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_create(&play_thread, NULL, play, NULL);
+	pthread_create(&abort_thread, NULL, say_abort, &job);
+	tern_source_run(&job);
+	pthread_join(abort_thread, NULL);
+	pthread_join(play_thread, NULL);
+	CHECK(kernel.state == TERN_FAILED && kernel.fail.flags == TERN_FAIL_NOT_THERE);
+	CHECK(!other.wrong);
+	close(job.cancel);
+}
+
+int main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	if (start_migrant()) {
+		printf("1..0 # SKIP python3 is needed, and root\n");
+		return 0;
+	}
+	moves();
+	stays();
+	goes_on();
+	operators();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	tern_image_free(&kernel.image);
+	free(other.map);
+	tdestroy(other.pages, (void (*)(void *))(void *)by_addr);
+	return done();
+}
