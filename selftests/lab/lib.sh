@@ -84,7 +84,7 @@ state()
 	}
 	python3 - "$2" status.json <<-'EOS'
 	import json, sys
-	migrations = json.load(open(sys.argv[2]))["migrations"]
+	migrations = json.load(open(sys.argv[2]))
 	states = [m["state"] for m in migrations if m["pid"] == int(sys.argv[1])]
 	print(states[-1] if states else "none")
 	EOS
