@@ -248,39 +248,49 @@ static bool thread_valid(const struct tern_obj *obj,
 	       tern_arch_valid(t) && tern_restart_valid(t);
 }
 
-/* Look at every object, load each thread if @load. */
-static int walk(struct tern_migration *m, const void *buf, size_t len, bool load,
-		struct tern_why *why)
+/* What can be said of an image without looking at the shell. */
+static int check_image(struct tern_migration *m, const void *buf, size_t len,
+		       struct tern_why *why)
 {
-	const struct tern_obj_thread *t;
-	struct tern_thread *thread;
 	const struct tern_obj *obj;
 	unsigned int nr = 0;
 	size_t at = 0;
-	int err;
 
-	if (!load)
-		list_for_each_entry(thread, &m->threads, node)
-			thread->stand = TERN_STAND_ASKED;
 	while ((obj = tern_image_next(buf, len, &at))) {
 		if (IS_ERR(obj))
 			return tern_why(why, PTR_ERR(obj), "object %u is malformed", nr);
 		if (obj->type != TERN_OBJ_THREAD)
 			return tern_why(why, -EBADMSG, "object %u is no THREAD but %s",
 					nr, tern_obj_name(obj->type));
-		t = (const void *)(obj + 1);
-		if (!thread_valid(obj, t))
+		if (!thread_valid(obj, (const void *)(obj + 1)))
 			return tern_why(why, -EBADMSG,
-					"the state of thread %d cannot be loaded here", t->tid);
+					"the state of thread number %u cannot be loaded here",
+					nr);
+		nr++;
+	}
+	return nr == m->nr_threads ? 0 :
+	       tern_why(why, -EBADMSG, "the image has %u threads, the shell %u",
+			nr, m->nr_threads);
+}
+
+/* Give every thread of the shell, all of which wait, what check_image() accepted. */
+static int load_image(struct tern_migration *m, const void *buf, size_t len,
+		      struct tern_why *why)
+{
+	const struct tern_obj_thread *t;
+	struct tern_thread *thread;
+	const struct tern_obj *obj;
+	size_t at = 0;
+	int err;
+
+	while ((obj = tern_image_next(buf, len, &at))) {
+		t = (const void *)(obj + 1);
 		thread = find_tid(m, t->tid);
-		if (!thread || (!load && thread->stand == TERN_STAND_HERE))
+		if (!thread || thread->stand == TERN_STAND_HERE)
 			return tern_why(why, -EBADMSG,
 					"the shell has no thread %d, or the image has it twice",
 					t->tid);
 		thread->stand = TERN_STAND_HERE;
-		nr++;
-		if (!load)
-			continue;
 		thread->obj = *t;
 		err = tern_arch_load_xstate(thread->task, t + 1, t->xstate);
 		if (err)
@@ -288,9 +298,7 @@ static int walk(struct tern_migration *m, const void *buf, size_t len, bool load
 					"the extended state of thread %d is not valid here",
 					t->tid);
 	}
-	return nr == m->nr_threads ? 0 :
-	       tern_why(why, -EBADMSG, "the image has %u threads, the shell %u",
-			nr, m->nr_threads);
+	return 0;
 }
 
 static bool all_here(struct tern_migration *m)
@@ -322,17 +330,20 @@ int tern_become_load(struct tern_migration *m, struct tern_image_io *io,
 	err = -EFAULT;
 	if (copy_from_user(buf, u64_to_user_ptr(io->buf), io->len))
 		goto out;
-	left = wait_event_interruptible_timeout(m->news, all_here(m), LOAD_TIMEOUT);
-	err = left < 0 ? -EINTR : -ETIMEDOUT;
-	if (left <= 0)
+	err = check_image(m, buf, io->len, why);
+	if (err)
 		goto out;
+	left = wait_event_interruptible_timeout(m->news, all_here(m), LOAD_TIMEOUT);
+	if (left <= 0) {
+		err = left < 0 ? -EINTR :
+		      tern_why(why, -ETIMEDOUT, "the shell's threads do not arrive");
+		goto out;
+	}
 	mutex_lock(&m->lock);
 	err = -EBADFD;
 	if (m->state == TERN_SHELL && m->nr_here == m->nr_threads)
 		err = tern_fault(TERN_FAULT_LOAD) ? -EIO :
-		      walk(m, buf, io->len, false, why);
-	if (!err)
-		err = walk(m, buf, io->len, true, why);
+		      load_image(m, buf, io->len, why);
 	if (!err)
 		err = tern_migration_set(m, TERN_LOADED);
 	mutex_unlock(&m->lock);

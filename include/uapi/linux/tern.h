@@ -311,8 +311,8 @@ struct tern_park {
  *
  * LOAD checks the TERN_OBJ_THREAD objects of an image, waits until every
  * thread of the shell is in BECOME and gives each its state. Objects of other
- * types are user space's work and are refused. -EBADMSG: not an image, or not
- * for this shell; nothing has been changed.
+ * types are user space's work and are refused. EBADMSG: not an image, or not for
+ * this shell; after any error but EINTR the shell is fit for nothing but FAIL.
  */
 struct tern_image_io {
 	__u32 size;
