@@ -15,11 +15,13 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -444,6 +446,21 @@ static struct tern_birth birth(void)
 	return b;
 }
 
+/* It has to be gone, and soon, when we let go of it. */
+static bool gone(void)
+{
+	struct timespec pause = { .tv_nsec = 10000000 };
+	int i;
+
+	tern_shell_end(&shell);
+	for (i = 0; i < 200; i++) {
+		if (waitpid(tids[0], NULL, WNOHANG) == tids[0])
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 static void taken(void)
 {
 	struct tern_birth b = birth();
@@ -452,34 +469,12 @@ static void taken(void)
 	tids[0] = getpid();
 	CHECK(tern_shell_start(&shell, &b, &why) == -EEXIST);
 	CHECK(strstr(why.text, "is taken on here, by \""));
-	tids[0] = 31000;
+	tids[0] = 31001;
 	tids[1] = getpid();
 	why.text[0] = '\0';
 	CHECK(tern_shell_start(&shell, &b, &why) == -EEXIST);
 	CHECK(strstr(why.text, "thread id ") && strstr(why.text, "is taken on here"));
-}
-
-/* It has to be gone, and soon, when we let go of it. */
-static void gone(void)
-{
-	struct timespec pause = { .tv_nsec = 10000000 };
-	char path[64];
-	int i;
-
-	tern_shell_end(&shell);
-	snprintf(path, sizeof(path), "/proc/%d/maps", tids[0]);
-	for (i = 0; i < 200; i++) {
-		char c;
-		int fd = open(path, O_RDONLY);
-		ssize_t n = fd < 0 ? 0 : read(fd, &c, 1);
-
-		if (fd >= 0)
-			close(fd);
-		if (n <= 0)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	CHECK(i < 200);
+	CHECK(gone());
 }
 
 static void count_objects(void)
@@ -543,7 +538,7 @@ static void dressed(void)
 		look_clock();
 		look_pages();
 	}
-	gone();
+	CHECK(gone());
 	tern_image_free(&image);
 	free(dress.seeds.seed);
 }
@@ -558,6 +553,8 @@ int main(void)
 		printf("1..0 # SKIP needs root and tern-shell\n");
 		return 0;
 	}
+	/* shells belong to init: here, to us */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	/* what a test runner may have left us with */
 	signal(SIGPIPE, SIG_IGN);
 	make_file();

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The check of images: a sound one passes; each way to spoil it is refused, with
+ * a sentence; and none of many thousand random bit flips or cuts does harm.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "dev.h"
+#include "image.h"
+#include "test.h"
+
+#define PATH "/usr/bin/true"
+
+static struct tern_image image;
+
+static void put(unsigned int type, const void *payload, size_t len, const void *tail,
+		size_t tail_len)
+{
+	tern_image_add(&image, type, payload, len, tail, tail_len);
+}
+
+#define PUT(type, object, tail, len) put(type, &(object), sizeof(object), tail, len)
+
+static void build(void)
+{
+	struct tern_obj_task task = { .pid = 100, .nr_threads = 2, .comm = "true",
+				      .exe = sizeof(PATH) };
+	struct tern_obj_mm mm = { .start_code = 0x1000, .end_code = 0x2000, .mmap_base = 0x7f000,
+				  .auxv = 16 };
+	struct tern_obj_vma vma = { .start = 0x1000, .end = 0x3000, .prot = PROT_READ,
+				    .kind = TERN_VMA_FILE, .path = sizeof(PATH), .size = 8192 };
+	struct tern_obj_vma anon = { .start = 0x3000, .end = 0x5000, .kind = TERN_VMA_ANON };
+	struct tern_obj_creds creds = { .nr_groups = 2 };
+	struct tern_obj_sigactions actions = { 0 };
+	struct tern_obj_signal sig = { .signo = SIGUSR1, .tid = 101 };
+	struct tern_obj_fs fs = { .cwd = 2 };
+	struct tern_obj_desc file = { .id = 1, .kind = TERN_DESC_FILE, .mode = S_IFREG,
+				      .path = sizeof(PATH) };
+	struct tern_obj_desc reader = { .id = 3, .kind = TERN_DESC_PIPE, .pipe = 9 };
+	struct tern_obj_desc epoll = { .id = 2, .kind = TERN_DESC_EPOLL };
+	struct tern_obj_fd fd0 = { .fd = 0, .desc = 1 }, fd5 = { .fd = 5, .desc = 2 };
+	struct tern_obj_fd fd9 = { .fd = 1048575, .desc = 3, .cloexec = 1 };
+	struct tern_obj_pipe pipe = { .pipe = 9, .capacity = 4096, .data = 3 };
+	struct tern_obj_epoll reg = { .desc = 2, .fd = 0 };
+	struct tern_obj_thread t1 = { .tid = 100, .xstate = 8 }, t2 = { .tid = 101 };
+	struct tern_obj_end end = { .objects = 19 };
+
+	__u32 groups[2] = { 1, 2 };
+	__u64 zeros[2] = { 0, 0 };
+
+	PUT(TERN_OBJ_TASK, task, PATH, sizeof(PATH));
+	PUT(TERN_OBJ_MM, mm, zeros, 16);
+	PUT(TERN_OBJ_VMA, vma, PATH, sizeof(PATH));
+	PUT(TERN_OBJ_VMA, anon, NULL, 0);
+	PUT(TERN_OBJ_CREDS, creds, groups, 8);
+	PUT(TERN_OBJ_SIGACTIONS, actions, NULL, 0);
+	PUT(TERN_OBJ_SIGNAL, sig, NULL, 0);
+	PUT(TERN_OBJ_FS, fs, "/", 2);
+	PUT(TERN_OBJ_DESC, file, PATH, sizeof(PATH));
+	PUT(TERN_OBJ_DESC, reader, NULL, 0);
+	PUT(TERN_OBJ_DESC, epoll, NULL, 0);
+	PUT(TERN_OBJ_FD, fd0, NULL, 0);
+	PUT(TERN_OBJ_FD, fd5, NULL, 0);
+	PUT(TERN_OBJ_FD, fd9, NULL, 0);
+	PUT(TERN_OBJ_PIPE, pipe, "abc", 3);
+	PUT(TERN_OBJ_THREAD, t1, zeros, 8);
+	PUT(TERN_OBJ_THREAD, t2, NULL, 0);
+	PUT(TERN_OBJ_END, end, NULL, 0);
+	/* after END: goes before it, and is counted */
+	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 18;
+	PUT(TERN_OBJ_EPOLL, reg, NULL, 0);
+}
+
+static void *find(unsigned int type, unsigned int n)
+{
+	const struct tern_obj *obj = NULL;
+
+	do {
+		obj = tern_image_find(&image, type, obj);
+	} while (n--);
+	return (void *)tern_obj_payload(obj);
+}
+
+static int check(void)
+{
+	struct tern_why why = { "" };
+	int err = tern_image_check(&image, &why);
+
+	return err && !why.text[0] ? 1 : err;
+}
+
+/* Changed for a moment, this must be refused. */
+#define SPOILED(lvalue, value) \
+	do { \
+		typeof(lvalue) old = (lvalue); \
+		(lvalue) = (value); \
+		CHECK(check() == -EBADMSG); \
+		(lvalue) = old; \
+	} while (0)
+
+static void spoil_process(void)
+{
+	struct tern_obj_task *task = find(TERN_OBJ_TASK, 0);
+	struct tern_obj_mm *mm = find(TERN_OBJ_MM, 0);
+	struct tern_obj_creds *creds = find(TERN_OBJ_CREDS, 0);
+	struct tern_obj_signal *sig = find(TERN_OBJ_SIGNAL, 0);
+	struct tern_obj_thread *thread = find(TERN_OBJ_THREAD, 1);
+
+	SPOILED(task->pid, 1);
+	SPOILED(task->pid, 102);
+	SPOILED(task->nr_threads, 1);
+	SPOILED(task->nr_threads, 3);
+	SPOILED(task->exe, sizeof(PATH) - 1);
+	SPOILED(task->rlim_cur[3], 1);
+	SPOILED(task->reserved, 1);
+	SPOILED(task->dumpable, 3);
+	SPOILED(mm->end_code, 0);
+	SPOILED(mm->brk, 0x800000000000);
+	SPOILED(mm->auxv, 8);
+	SPOILED(creds->nr_groups, 3);
+	SPOILED(creds->nr_groups, 0x40000002);
+	SPOILED(creds->uid[2], ~0U);
+	SPOILED(creds->cap[2], 1);
+	SPOILED(creds->cap[4], 1);
+	SPOILED(sig->signo, 9);
+	SPOILED(sig->signo, 65);
+	SPOILED(sig->tid, 102);
+	SPOILED(thread->tid, 100);
+	SPOILED(thread->tid, -1);
+	SPOILED(thread->xstate, 1);
+	SPOILED(thread->nice, 20);
+}
+
+static void spoil_memory(void)
+{
+	struct tern_obj_vma *file = find(TERN_OBJ_VMA, 0), *anon = find(TERN_OBJ_VMA, 1);
+	char *path = (char *)(file + 1);
+
+	SPOILED(file->start, 0);
+	SPOILED(file->start, 0x1001);
+	SPOILED(file->end, 0x1000);
+	SPOILED(file->end, 0x4000);
+	SPOILED(anon->end, 0x800000000000);
+	SPOILED(anon->end, 0x8000000000000000);
+	SPOILED(anon->start, 0x2000);
+	SPOILED(anon->prot, 8);
+	SPOILED(anon->flags, 0x80000000);
+	SPOILED(anon->kind, 5);
+	SPOILED(anon->kind, TERN_VMA_FILE);
+	SPOILED(anon->flags, TERN_VMA_SHARED);
+	SPOILED(file->pgoff, ~0ULL);
+	SPOILED(file->path, 0);
+	SPOILED(path[0], 'x');
+	SPOILED(path[3], '\0');
+	SPOILED(path[sizeof(PATH) - 1], 'x');
+	SPOILED(path[sizeof(PATH)], 'x');
+}
+
+static void spoil_files(void)
+{
+	struct tern_obj_desc *file = find(TERN_OBJ_DESC, 0), *epoll = find(TERN_OBJ_DESC, 2);
+	struct tern_obj_desc *reader = find(TERN_OBJ_DESC, 1);
+	struct tern_obj_fd *fd = find(TERN_OBJ_FD, 0);
+	struct tern_obj_pipe *pipe = find(TERN_OBJ_PIPE, 0);
+	struct tern_obj_epoll *reg = find(TERN_OBJ_EPOLL, 0);
+	struct tern_obj_fs *fs = find(TERN_OBJ_FS, 0);
+
+	SPOILED(file->id, 0);
+	SPOILED(file->id, 2);
+	SPOILED(file->id, 4);
+	SPOILED(file->id, ~0U);
+	SPOILED(file->kind, 0);
+	SPOILED(file->mode, S_IFSOCK);
+	SPOILED(file->pos, 1ULL << 63);
+	SPOILED(file->owner, 1);
+	SPOILED(file->pipe, 9);
+	SPOILED(reader->pipe, 0);
+	SPOILED(reader->pipe, 8);
+	SPOILED(reader->flags, O_RDWR);
+	SPOILED(epoll->kind, TERN_DESC_NULL);
+	SPOILED(fd->fd, -1);
+	SPOILED(fd->fd, 5);
+	SPOILED(fd->fd, 1048576);
+	SPOILED(fd->fd, 3);
+	SPOILED(fd->desc, 0);
+	SPOILED(fd->desc, 4);
+	SPOILED(fd->cloexec, 2);
+	SPOILED(pipe->data, 5000);
+	SPOILED(pipe->capacity, 0);
+	SPOILED(pipe->capacity, 0x80000000);
+	SPOILED(reg->fd, 7);
+	SPOILED(reg->desc, 1);
+	SPOILED(fs->cwd, 3);
+}
+
+static void spoil_frame(void)
+{
+	struct tern_obj *first = image.data;
+	struct tern_obj *anon = (struct tern_obj *)find(TERN_OBJ_VMA, 1) - 1;
+	struct tern_obj_end *end = find(TERN_OBJ_END, 0);
+	size_t len;
+
+	SPOILED(first->len, 0);
+	SPOILED(first->len, 15);
+	SPOILED(first->len, ~0U);
+	SPOILED(first->version, 2);
+	SPOILED(first->reserved, 1);
+	SPOILED(first->flags, 2);
+	SPOILED(first->type, TERN_OBJ_FS);
+	SPOILED(anon->type, 0);
+	SPOILED(anon->type, 99);
+	SPOILED(anon->type, TERN_OBJ_CREDS);
+	SPOILED(end->objects, 18);
+	SPOILED(image.len, 0);
+	SPOILED(image.len, image.len - 4);
+	SPOILED(image.len, image.len - 8);
+	for (len = 8; len < image.len; len += 8)
+		SPOILED(image.len, len);
+	anon->type = 99;
+	anon->flags = TERN_OBJ_MAY_SKIP;
+	CHECK(!check());
+	anon->type = TERN_OBJ_VMA;
+	anon->flags = 0;
+}
+
+static unsigned int rnd(void)
+{
+	static unsigned int state = 12345;
+
+	state = state * 1103515245 + 12345;
+	return state >> 8;
+}
+
+/* Harmless is all that is asked for: some flips are of bits that may be anything. */
+static void flip(void)
+{
+	unsigned int i, j, refused = 0;
+	unsigned char *old = malloc(image.len);
+
+	memcpy(old, image.data, image.len);
+	for (i = 0; i < 3000; i++) {
+		for (j = 0; j <= i % 5; j++)
+			((unsigned char *)image.data)[rnd() % image.len] ^= 1U << rnd() % 8;
+		refused += check() < 0;
+		memcpy(image.data, old, image.len);
+	}
+	free(old);
+	CHECK(refused > 300);
+	CHECK(!check());
+}
+
+/* With an argument: write the sound image there, for the fuzzer to start with. */
+static int write_seed(const char *path)
+{
+	FILE *f = fopen(path, "we");
+	bool ok = f && fwrite(image.data, image.len, 1, f) == 1;
+
+	return f && !fclose(f) && ok ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	build();
+	if (argc > 1)
+		return write_seed(argv[1]);
+	CHECK(!check());
+	if (check()) {
+		struct tern_why why = { "" };
+
+		tern_image_check(&image, &why);
+		printf("# %s\n", why.text);
+	}
+	spoil_process();
+	spoil_memory();
+	spoil_files();
+	spoil_frame();
+	flip();
+	tern_image_free(&image);
+	return done();
+}
