@@ -324,7 +324,8 @@ int tern_link_sendv_finish(struct tern_link *link)
 		if (!rc)
 			rc = -ECONNRESET;
 		if (rc > 0) {
-			link->bytes_out += rc;
+			/* others look at the counters for progress */
+			__atomic_fetch_add(&link->bytes_out, rc, __ATOMIC_RELAXED);
 			advance(&link->iov, &link->nr, rc);
 			if (!link->nr)
 				return 0;
@@ -412,7 +413,7 @@ static int recv_all(struct tern_link *link, void *buf, size_t len,
 			link->broken = got || begun || rc == -ECONNRESET;
 			return rc;
 		}
-		link->bytes_in += rc;
+		__atomic_fetch_add(&link->bytes_in, rc, __ATOMIC_RELAXED);
 		got += rc;
 		/* once only, or a peer could hold us with a byte now and then */
 		if (deadline && got < len && !extended) {

@@ -271,7 +271,7 @@ static int set_up(struct daemon *d, const char *config, struct tern_why *why)
 				    d->host.shell, strerror(errno), config);
 	d->dev = tern_dev_open();
 	if (d->dev < 0)
-		return tern_why_set(why, d->dev, d->dev == -ENOENT ?
+		return tern_why_set(why, d->dev, d->dev == -ENOENT || d->dev == -ENODEV || d->dev == -ENXIO ?
 				    "/dev/tern does not exist: insmod tern.ko first" :
 				    "/dev/tern: cannot be opened; ternd runs as root");
 	rc = tern_host_probe(&d->host, d->dev, why);
