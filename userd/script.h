@@ -108,6 +108,13 @@ struct tern_known {
  * @become: false only in tests: leave out all that needs /dev/tern
  * @host: name of this host, for sentences
  * @seeds: out: ranges to be paged
+ * @task: filled by tern_script_dress(), as are the following
+ * @mm: of the image
+ * @creds: of the image
+ * @thread: THREAD objects by thread id
+ * @nr_threads: how many
+ * @signal: SIGNAL objects by thread id, and in their order
+ * @nr_signals: how many
  */
 struct tern_dress {
 	const struct tern_image *image;
@@ -122,6 +129,13 @@ struct tern_dress {
 	bool become;
 	const char *host;
 	struct tern_seeds seeds;
+	const struct tern_obj_task *task;
+	const struct tern_obj *mm;
+	const struct tern_obj *creds;
+	const struct tern_obj_thread **thread;
+	unsigned int nr_threads;
+	const struct tern_obj_signal **signal;
+	unsigned int nr_signals;
 };
 
 /* script.c: the writer */
@@ -156,7 +170,7 @@ void tern_script_limits_open(struct tern_script *s, const struct tern_dress *dre
 			     unsigned int fds);
 void tern_script_process(struct tern_script *s, const struct tern_dress *dress);
 int tern_script_identity(struct tern_script *s, const struct tern_dress *dress,
-			 const struct tern_obj *thread, struct tern_why *why);
+			 const struct tern_obj_thread *thread, struct tern_why *why);
 
 const struct tern_known *tern_known_find(const struct tern_dress *dress, const char *path);
 

@@ -368,24 +368,20 @@ static size_t auxv_size(const __u64 *auxv, size_t len)
  */
 static bool open_exe(struct tern_script *s, const struct tern_dress *dress)
 {
-	const struct tern_obj *obj = tern_image_find(dress->image, TERN_OBJ_TASK, NULL);
+	const char *exe = (const char *)(dress->task + 1);
 	const struct tern_known *known;
-	const char *exe;
-	size_t len;
 
-	exe = tern_obj_tail(obj, &len);
 	known = tern_known_find(dress, exe);
 	if (!known || !known->same)
 		return false;
 	SCRIPT(s, "the executable could not be opened:", SYS_openat, AT_FDCWD,
-	       tern_script_data(s, exe, len), O_RDONLY | O_CLOEXEC)->out = SHELL_SLOT_FREE;
+	       tern_script_data(s, exe, dress->task->exe), O_RDONLY | O_CLOEXEC)->out = SHELL_SLOT_FREE;
 	return true;
 }
 
 static void set_mm(struct tern_script *s, const struct tern_dress *dress)
 {
-	const struct tern_obj *obj = tern_image_find(dress->image, TERN_OBJ_MM, NULL);
-	const struct tern_obj_mm *mm = tern_obj_payload(obj);
+	const struct tern_obj_mm *mm = tern_obj_payload(dress->mm);
 	struct prctl_mm_map map = {
 		.start_code = mm->start_code, .end_code = mm->end_code,
 		.start_data = mm->start_data, .end_data = mm->end_data,
@@ -400,7 +396,7 @@ static void set_mm(struct tern_script *s, const struct tern_dress *dress)
 	size_t len;
 	__u64 at;
 
-	auxv = tern_obj_tail(obj, &len);
+	auxv = tern_obj_tail(dress->mm, &len);
 	len = auxv_size(auxv, len);
 	map.auxv = len ? (__u64 *)tern_script_data(s, auxv, len) : NULL;
 	map.auxv_size = len;

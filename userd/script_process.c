@@ -79,23 +79,28 @@ static void actions(struct tern_script *s, const struct tern_obj_sigactions *all
 }
 
 /* Waiting signals of thread @tid, 0: of the process. The sender must be it itself. */
-static void pending(struct tern_script *s, const struct tern_dress *dress, __s32 pid, __s32 tid)
+static void pending(struct tern_script *s, const struct tern_dress *dress, __s32 tid)
 {
-	const struct tern_obj *obj = NULL;
+	unsigned int low = 0, high = dress->nr_signals;
 
-	while ((obj = tern_image_find(dress->image, TERN_OBJ_SIGNAL, obj))) {
-		const struct tern_obj_signal *sig = tern_obj_payload(obj);
-		__u64 info;
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
 
-		if (sig->tid != tid)
-			continue;
-		info = tern_script_data(s, sig->info, sizeof(sig->info));
+		if (dress->signal[mid]->tid < tid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < dress->nr_signals && dress->signal[low]->tid == tid; low++) {
+		const struct tern_obj_signal *sig = dress->signal[low];
+		__u64 info = tern_script_data(s, sig->info, sizeof(sig->info));
+
 		if (tid)
 			SCRIPT(s, "a waiting signal could not be queued", SYS_rt_tgsigqueueinfo,
-			       pid, tid, sig->signo, info);
+			       dress->task->pid, tid, sig->signo, info);
 		else
 			SCRIPT(s, "a waiting signal could not be queued", SYS_rt_sigqueueinfo,
-			       pid, sig->signo, info);
+			       dress->task->pid, sig->signo, info);
 	}
 }
 
@@ -107,8 +112,7 @@ static void pending(struct tern_script *s, const struct tern_dress *dress, __s32
 void tern_script_process(struct tern_script *s, const struct tern_dress *dress)
 {
 	const struct tern_image *image = dress->image;
-	const struct tern_obj_task *task =
-		tern_obj_payload(tern_image_find(image, TERN_OBJ_TASK, NULL));
+	const struct tern_obj_task *task = dress->task;
 	const struct tern_obj *fs = tern_image_find(image, TERN_OBJ_FS, NULL);
 	const char *cwd;
 	size_t len;
@@ -121,7 +125,7 @@ void tern_script_process(struct tern_script *s, const struct tern_dress *dress)
 		SCRIPT(s, "the process could not become a subreaper", SYS_prctl,
 		       PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	actions(s, tern_obj_payload(tern_image_find(image, TERN_OBJ_SIGACTIONS, NULL)));
-	pending(s, dress, task->pid, 0);
+	pending(s, dress, 0);
 	/* after the mappings: it would change how they are made */
 	SCRIPT(s, "the personality could not be set", SYS_personality, task->personality);
 	limits(s, dress, task);
@@ -169,8 +173,7 @@ static void set_ids(struct tern_script *s, const struct tern_obj_creds *c, const
 static int credentials(struct tern_script *s, const struct tern_dress *dress,
 		       struct tern_why *why)
 {
-	const struct tern_obj *obj = tern_image_find(dress->image, TERN_OBJ_CREDS, NULL);
-	const struct tern_obj_creds *c = tern_obj_payload(obj);
+	const struct tern_obj_creds *c = tern_obj_payload(dress->creds);
 	__u64 known = dress->cap_last >= 63 ? ~0ULL : (2ULL << dress->cap_last) - 1;
 	unsigned int cap;
 	size_t len;
@@ -182,7 +185,7 @@ static int credentials(struct tern_script *s, const struct tern_dress *dress,
 	SCRIPT(s, "securebits could not be set", SYS_prctl, PR_SET_SECUREBITS,
 	       SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS, 0, 0, 0);
 	set_caps(s, c->cap[0] & known, dress->caps, dress->caps);
-	set_ids(s, c, tern_obj_tail(obj, &len));
+	set_ids(s, c, tern_obj_tail(dress->creds, &len));
 	for (cap = 0; cap <= dress->cap_last; cap++)
 		if (!(c->cap[3] >> cap & 1))
 			SCRIPT(s, "the bounding set could not be cut", SYS_prctl,
@@ -201,18 +204,15 @@ static int credentials(struct tern_script *s, const struct tern_dress *dress,
  * tern_script_identity() - what each thread does for itself
  * @s: the writer
  * @dress: the rest
- * @obj: its THREAD object
+ * @t: its THREAD object
  * @why: sentence
  */
 int tern_script_identity(struct tern_script *s, const struct tern_dress *dress,
-			 const struct tern_obj *obj, struct tern_why *why)
+			 const struct tern_obj_thread *t, struct tern_why *why)
 {
-	const struct tern_obj_thread *t = tern_obj_payload(obj);
-	const struct tern_obj_task *task =
-		tern_obj_payload(tern_image_find(dress->image, TERN_OBJ_TASK, NULL));
 	int err;
 
-	pending(s, dress, task->pid, t->tid);
+	pending(s, dress, t->tid);
 	SCRIPT(s, "a thread could not be named", SYS_prctl, PR_SET_NAME,
 	       tern_script_data(s, t->comm, sizeof(t->comm)), 0, 0, 0);
 	SCRIPT(s, "a thread's nice value could not be set", SYS_setpriority, PRIO_PROCESS, 0,
@@ -223,7 +223,7 @@ int tern_script_identity(struct tern_script *s, const struct tern_dress *dress,
 	err = credentials(s, dress, why);
 	if (err)
 		return err;
-	if (task->no_new_privs)
+	if (dress->task->no_new_privs)
 		SCRIPT(s, "no_new_privs could not be set", SYS_prctl, PR_SET_NO_NEW_PRIVS, 1,
 		       0, 0, 0);
 	return 0;
