@@ -77,11 +77,12 @@ int tern_dest_image(struct tern_dest *d, size_t len)
 		return err;
 	d->dressing = true;
 	d->memo = tern_memo_create(d->dev, &d->dress.seeds, &err);
-	if (!d->memo)
-		return err;
-	err = tern_pager_init(&d->pager, d->job, d->dev, d->memo);
-	d->paging = !err;
-	return err;
+	if (d->memo) {
+		err = tern_pager_init(&d->pager, d->job, d->dev, d->memo);
+		d->paging = !err;
+	}
+	return err ? tern_why_set(&d->why, err, "no pager can be made on %s: %s",
+				  d->job->host->name, strerror(-err)) : 0;
 }
 
 /* ---- first pages --------------------------------------------------------------------- */
@@ -195,6 +196,32 @@ static int send_resumed(struct tern_dest *d, const __u64 at[4])
 	return tern_link_send(&d->link, TERN_MSG_RESUMED, &resumed, sizeof(resumed));
 }
 
+/* The last steps are the kernel's: where it gives no sentence, here is one. */
+static int let_go(struct tern_dest *d, __u64 *loaded)
+{
+	const char *host = d->job->host->name;
+	int err;
+
+	err = place_all(d);
+	*loaded = tern_dest_now(CLOCK_MONOTONIC);
+	if (err)
+		return tern_why_set(&d->why, err, "the first pages could not be put in place on %s: %s",
+				    host, strerror(-err));
+	err = load(d);
+	if (err == -EBADFD || err == -ETIMEDOUT)
+		return tern_why_set(&d->why, err,
+				    "the shell on %s ended before it could become the process: was it killed, or out of memory?",
+				    host);
+	if (err)
+		return tern_why_set(&d->why, err, "the threads could not be loaded on %s: %s", host,
+				    strerror(-err));
+	err = tern_dev_resume(d->dev);
+	if (err)
+		return tern_why_set(&d->why, err, "the process could not be let go on %s: %s", host,
+				    strerror(-err));
+	return 0;
+}
+
 /**
  * tern_dest_resume() - receive RESUME and let the migrant go
  * @d: the attempt
@@ -216,12 +243,7 @@ int tern_dest_resume(struct tern_dest *d)
 	err = tern_shell_wait(&d->shell, DRESS_MS, &d->why);
 	at[1] = tern_dest_now(CLOCK_MONOTONIC);
 	if (!err)
-		err = place_all(d);
-	at[2] = tern_dest_now(CLOCK_MONOTONIC);
-	if (!err)
-		err = load(d);
-	if (!err)
-		err = tern_dev_resume(d->dev);
+		err = let_go(d, &at[2]);
 	if (err)
 		return err;
 	at[3] = tern_dest_now(CLOCK_MONOTONIC);
