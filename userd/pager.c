@@ -109,7 +109,12 @@ void tern_pager_fini(struct tern_pager *p)
 	p->ring.ring_fd = -1;
 }
 
-/** tern_pager_done() - has every page arrived that anybody could want? */
+/**
+ * tern_pager_done() - has every page arrived that anybody could want?
+ *
+ * Not before MAP, even if the migrant has ended: the source sends it when it
+ * has committed, and until then may ask whether the migrant ever ran here.
+ */
 bool tern_pager_done(const struct tern_pager *p)
 {
 	bool alive = false;
@@ -120,7 +125,7 @@ bool tern_pager_done(const struct tern_pager *p)
 		if (!p->space[i]->dead && p->space[i]->missing.count)
 			return false;
 	}
-	return !alive || (p->mapped && p->flushed);
+	return p->mapped && (p->flushed || !alive);
 }
 
 /* ---- the ring ------------------------------------------------------------------- */
