@@ -204,10 +204,16 @@ struct tern_migration *tern_migration_create(struct tern_host *host,
 	struct task_struct *task;
 
 	lockdep_assert_held(&host->lock);
-	while (!id || (find_locked(host, id, side) && !peer))
+	while (!id)
 		id = get_random_u64();
-	if (find_locked(host, id, side))
+	m = find_locked(host, id, side);
+	/* the source tries again with the same id; nothing came of the last try */
+	if (m && READ_ONCE(m->state) == TERN_FAILED) {
+		list_del_init(&m->node);
+		tern_migration_put(m);
+	} else if (m) {
 		return ERR_PTR(-EEXIST);
+	}
 	m = kzalloc(sizeof(*m), GFP_KERNEL);
 	if (!m)
 		return ERR_PTR(-ENOMEM);

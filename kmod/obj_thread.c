@@ -84,7 +84,7 @@ int tern_obj_thread_save(struct tern_thread *thread)
 	struct tern_obj_thread *obj = &thread->obj;
 	int err;
 
-	tern_arch_resume_call(thread->slept_ns);
+	tern_arch_resume_call(obj, thread->slept_ns);
 	err = tern_restart_save(obj);
 	if (err)
 		return err;
@@ -138,6 +138,7 @@ void tern_obj_thread_load(struct tern_thread *thread)
 	load_rseq(obj);
 	tern_restart_load(obj);
 	tern_arch_load(obj);
+	tern_restart_timeout(obj);
 	sigdelsetmask(&blocked, sigmask(SIGKILL) | sigmask(SIGSTOP));
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }

@@ -36,8 +36,11 @@ static u32 special_kind(struct vm_area_struct *vma)
 /* A regular file that still has its name: another host can find it by path. */
 static bool has_path(struct vm_area_struct *vma)
 {
-	return vma->vm_file && S_ISREG(file_inode(vma->vm_file)->i_mode) &&
-	       !d_unlinked(vma->vm_file->f_path.dentry);
+	struct file *file = vma->vm_file;
+
+	/* memfd and System V segments look like files, but have no link */
+	return file && S_ISREG(file_inode(file)->i_mode) &&
+	       file_inode(file)->i_nlink && !d_unlinked(file->f_path.dentry);
 }
 
 /* What would have to be said against @vma, or NULL. */
@@ -64,7 +67,7 @@ static const char *objection(struct vm_area_struct *vma)
 		return NULL;
 	if (vma->vm_file &&
 	    !strncmp(vma->vm_file->f_path.dentry->d_name.name, "SYSV", 4) &&
-	    d_unlinked(vma->vm_file->f_path.dentry))
+	    !has_path(vma))
 		return "System V shared memory";
 	return has_path(vma) ? "a shared mapping of a file" : "shared memory";
 }

@@ -28,6 +28,7 @@
 #include "migration.h"
 #include "obj.h"
 #include "park.h"
+#include "restart.h"
 #include "trace.h"
 
 #define PARK_TIMEOUT_MS		1000
@@ -152,6 +153,8 @@ static void wait_here(struct tern_thread *thread)
 	} else {
 		if (killed)
 			forget_user_memory();
+		else
+			tern_restart_timeout(&thread->obj);
 		sigprocmask(SIG_SETMASK, &thread->blocked, NULL);
 	}
 }

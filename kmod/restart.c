@@ -172,7 +172,7 @@ static enum tern_restart kind_of_block(const struct restart_block *block)
 
 /**
  * tern_restart_save() - the call that current goes on with
- * @obj: to be filled in
+ * @obj: to be filled in; tern_arch_resume_call() has seen it
  *
  * Return: -EOPNOTSUPP when it is of a kind that cannot move (a sleep on a CPU
  * time clock, say).
@@ -182,7 +182,8 @@ int tern_restart_save(struct tern_obj_thread *obj)
 	struct restart_block *block = &current->restart_block;
 	u64 *arg = obj->restart_arg;
 
-	obj->restart = TERN_RESTART_NONE;
+	if (obj->restart == TERN_RESTART_TIMEOUT)
+		arg[2] += clock_offset(obj->restart_clock);
 	if (!tern_arch_call_restarts())
 		return 0;
 	obj->restart = kind_of_block(block);
@@ -223,6 +224,8 @@ bool tern_restart_valid(const struct tern_obj_thread *obj)
 		return false;
 	if (!obj->restart)
 		return true;
+	if (obj->restart == TERN_RESTART_TIMEOUT)
+		return arg[0] <= TERN_TIMEOUT_TIMEVAL && arg[1] < TASK_SIZE_MAX;
 	if (!READ_ONCE(known[obj->restart]))
 		return false;
 	switch (obj->restart) {
@@ -248,6 +251,20 @@ static u64 host_time(const struct tern_obj_thread *obj, u64 time)
 	return max_t(s64, t, 0);
 }
 
+/**
+ * tern_restart_timeout() - let current's call wait for as long as is left by now
+ * @obj: current's, with its registers loaded
+ */
+void tern_restart_timeout(const struct tern_obj_thread *obj)
+{
+	u64 end, now = ktime_get_ns();
+
+	if (obj->restart != TERN_RESTART_TIMEOUT)
+		return;
+	end = host_time(obj, obj->restart_arg[2]);
+	tern_arch_set_timeout(obj, end > now ? end - now : 0);
+}
+
 /** tern_restart_load() - what tern_restart_valid() has accepted, into current */
 void tern_restart_load(const struct tern_obj_thread *obj)
 {
@@ -255,7 +272,7 @@ void tern_restart_load(const struct tern_obj_thread *obj)
 	const u64 *arg = obj->restart_arg;
 	u64 end;
 
-	if (!obj->restart)
+	if (!obj->restart || obj->restart == TERN_RESTART_TIMEOUT)
 		return;
 	switch (obj->restart) {
 	case TERN_RESTART_NANOSLEEP:

@@ -10,6 +10,7 @@ u32 tern_restart_learned(void);
 int tern_restart_learn(pid_t tid);
 int tern_restart_save(struct tern_obj_thread *obj);
 bool tern_restart_valid(const struct tern_obj_thread *obj);
+void tern_restart_timeout(const struct tern_obj_thread *obj);
 void tern_restart_load(const struct tern_obj_thread *obj);
 
 #endif /* TERN_RESTART_H */

@@ -326,7 +326,20 @@ enum tern_restart {
 	TERN_RESTART_NANOSLEEP,
 	TERN_RESTART_POLL,
 	TERN_RESTART_FUTEX,
+	TERN_RESTART_TIMEOUT,
 	__TERN_RESTART_MAX,
+};
+
+/**
+ * enum tern_timeout - where a call that is made anew finds its time-out
+ * @TERN_TIMEOUT_MS: in the register of its fourth argument, in milliseconds
+ * @TERN_TIMEOUT_TIMESPEC: in a struct timespec
+ * @TERN_TIMEOUT_TIMEVAL: in a struct timeval
+ */
+enum tern_timeout {
+	TERN_TIMEOUT_MS,
+	TERN_TIMEOUT_TIMESPEC,
+	TERN_TIMEOUT_TIMEVAL,
 };
 
 #define TERN_REGS_NR		21	/* r15 … ss, in the order of struct pt_regs of x86-64 */
@@ -353,7 +366,8 @@ enum tern_restart {
  * @restart: enum tern_restart
  * @restart_clock: CLOCK_* of the sleep
  * @restart_arg: NANOSLEEP: {type, rmtp, expires}; POLL: {ufds, nfds, has_timeout,
- *	end (ns)}; FUTEX: {uaddr, val, flags, bitset, expires}; expiry in ns of the
+ *	end (ns)}; FUTEX: {uaddr, val, flags, bitset, expires}; TIMEOUT: {enum
+ *	tern_timeout, address of the struct, expires}; expiry in ns of the
  *	migrant's CLOCK_MONOTONIC or CLOCK_BOOTTIME, or of CLOCK_REALTIME
  * @timer_slack_ns: prctl(2), PR_SET_TIMERSLACK
  * @comm: thread name

@@ -21,12 +21,16 @@ void tern_arch_check(struct task_struct *task, struct tern_reasons *reasons);
 
 /**
  * tern_arch_resume_call() - make a call that parking interrupted restart
+ * @obj: gets TERN_RESTART_TIMEOUT if the call is made anew with what is left
  * @slept_ns: how long it had been waiting
  *
- * For those calls that return EINTR merely because a task work had to run.
- * In the context of the thread, before its state is saved; may sleep.
+ * For calls that return EINTR merely because a task work had to run, and those
+ * whose time-out the kernel has shortened by what had passed. In the context of
+ * the thread, before its registers are saved; may sleep.
  */
-void tern_arch_resume_call(u64 slept_ns);
+void tern_arch_resume_call(struct tern_obj_thread *obj, u64 slept_ns);
+/** tern_arch_set_timeout() - put what is left, @left_ns, where @obj's call finds it */
+void tern_arch_set_timeout(const struct tern_obj_thread *obj, u64 left_ns);
 
 /** tern_arch_save() - registers and extended state of current */
 int tern_arch_save(struct tern_thread *thread);

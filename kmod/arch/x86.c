@@ -6,6 +6,7 @@
 #include <linux/regset.h>
 #include <linux/sched/task_stack.h>
 #include <linux/syscalls.h>
+#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <linux/unistd.h>
 #include <asm/fpu/api.h>
@@ -93,16 +94,24 @@ unsigned long tern_arch_call_arg(unsigned int n)
 	return args[n];
 }
 
-/*
- * What is left of a time-out that user space gave as a struct, put where the
- * call can find it again: below the red zone, where nothing of the program's
- * may be, as a signal frame would be. The program's own copy stays as it is,
- * it may be constant.
- */
-static bool rest_on_stack(struct pt_regs *regs, unsigned long *arg, u64 slept_ns)
+static void has_timeout(struct tern_obj_thread *obj, enum tern_timeout where,
+			unsigned long addr, u64 left_ns)
 {
-	void __user *where = (void __user *)((regs->sp - RED_ZONE -
-					      sizeof(struct __kernel_timespec)) & ~15UL);
+	obj->restart = TERN_RESTART_TIMEOUT;
+	obj->restart_clock = CLOCK_MONOTONIC;
+	obj->restart_arg[0] = where;
+	obj->restart_arg[1] = addr;
+	obj->restart_arg[2] = ktime_get_ns() + left_ns;
+}
+
+/*
+ * The program's own struct may be constant: the rest of the time goes below the
+ * red zone, where nothing of the program's can be, as a signal frame would.
+ */
+static bool rest_on_stack(struct tern_obj_thread *obj, unsigned long *arg,
+			  u64 slept_ns)
+{
+	unsigned long sp = current_pt_regs()->sp - RED_ZONE;
 	struct timespec64 ts;
 	s64 left;
 
@@ -111,41 +120,49 @@ static bool rest_on_stack(struct pt_regs *regs, unsigned long *arg, u64 slept_ns
 	if (get_timespec64(&ts, (void __user *)*arg))
 		return false;
 	left = timespec64_to_ns(&ts) - slept_ns;
-	ts = ns_to_timespec64(max_t(s64, left, 0));
-	if (put_timespec64(&ts, where))
-		return false;
-	*arg = (unsigned long)where;
+	*arg = (sp - sizeof(struct __kernel_timespec)) & ~15UL;
+	has_timeout(obj, TERN_TIMEOUT_TIMESPEC, *arg, max_t(s64, left, 0));
 	return true;
 }
 
-static void rest_in_register(unsigned long *arg, u64 slept_ns)
+static void rest_in_register(struct tern_obj_thread *obj, int ms, u64 slept_ns)
 {
-	int ms = *arg;
+	s64 left = ms * NSEC_PER_MSEC - slept_ns;
 
 	if (ms > 0)
-		*arg = max_t(s64, ms - (s64)(slept_ns / NSEC_PER_MSEC), 0);
+		has_timeout(obj, TERN_TIMEOUT_MS, 0, max_t(s64, left, 0));
 }
 
-void tern_arch_resume_call(u64 slept_ns)
+/* The kernel has written back how much is left (fs/select.c, poll_select_finish()). */
+static void rest_written(struct tern_obj_thread *obj, unsigned long addr, bool timeval)
 {
-	struct pt_regs *regs = current_pt_regs();
+	struct __kernel_old_timeval tv;
+	struct timespec64 ts;
+
+	if (!addr)
+		return;
+	if (!timeval && !get_timespec64(&ts, (void __user *)addr))
+		has_timeout(obj, TERN_TIMEOUT_TIMESPEC, addr, timespec64_to_ns(&ts));
+	else if (timeval && !copy_from_user(&tv, (void __user *)addr, sizeof(tv)))
+		has_timeout(obj, TERN_TIMEOUT_TIMEVAL, addr,
+			    tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC);
+}
+
+static void made_anew(struct tern_obj_thread *obj, struct pt_regs *regs, u64 slept_ns)
+{
 	bool ok = true;
 
-	/* EINTR for the sake of a real signal is the program's business */
-	if (tern_arch_call() < 0 || (long)regs->ax != -EINTR ||
-	    task_sigpending(current))
-		return;
 	switch (tern_arch_call()) {
 	case __NR_epoll_wait:
 	case __NR_epoll_pwait:
-		rest_in_register(&regs->r10, slept_ns);
+		rest_in_register(obj, regs->r10, slept_ns);
 		break;
 	case __NR_epoll_pwait2:
 	case __NR_semtimedop:
-		ok = rest_on_stack(regs, &regs->r10, slept_ns);
+		ok = rest_on_stack(obj, &regs->r10, slept_ns);
 		break;
 	case __NR_rt_sigtimedwait:
-		ok = rest_on_stack(regs, &regs->dx, slept_ns);
+		ok = rest_on_stack(obj, &regs->dx, slept_ns);
 		break;
 	case __NR_semop:
 		break;
@@ -154,6 +171,51 @@ void tern_arch_resume_call(u64 slept_ns)
 	}
 	if (ok)
 		regs->ax = -ERESTARTNOINTR;
+}
+
+void tern_arch_resume_call(struct tern_obj_thread *obj, u64 slept_ns)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	obj->restart = TERN_RESTART_NONE;
+	if (tern_arch_call() < 0)
+		return;
+	if ((long)regs->ax == -ERESTARTNOHAND) {
+		switch (tern_arch_call()) {
+		case __NR_select:
+		case __NR_pselect6:
+			rest_written(obj, regs->r8, tern_arch_call() == __NR_select);
+			break;
+		case __NR_ppoll:
+			rest_written(obj, regs->dx, false);
+			break;
+		}
+	}
+	/* EINTR for the sake of a real signal is the program's business */
+	if ((long)regs->ax == -EINTR && !task_sigpending(current))
+		made_anew(obj, regs, slept_ns);
+}
+
+void tern_arch_set_timeout(const struct tern_obj_thread *obj, u64 left_ns)
+{
+	void __user *where = (void __user *)obj->restart_arg[1];
+	struct timespec64 ts = ns_to_timespec64(left_ns);
+	struct __kernel_old_timeval tv = ns_to_kernel_old_timeval(left_ns);
+
+	switch (obj->restart_arg[0]) {
+	case TERN_TIMEOUT_MS:
+		current_pt_regs()->r10 = DIV_ROUND_UP_ULL(left_ns, NSEC_PER_MSEC);
+		break;
+	/* if it cannot be written the call itself will say so */
+	case TERN_TIMEOUT_TIMESPEC:
+		if (put_timespec64(&ts, where))
+			pr_debug("tern: no time-out at %px\n", where);
+		break;
+	case TERN_TIMEOUT_TIMEVAL:
+		if (copy_to_user(where, &tv, sizeof(tv)))
+			pr_debug("tern: no time-out at %px\n", where);
+		break;
+	}
 }
 
 /* ---- registers ----------------------------------------------------------- */

@@ -54,11 +54,12 @@ static int wait_ms(void)
 
 static const char *call_nanosleep(void)
 {
-	struct timespec left = { 77, 77 };
+	struct timespec left;
 
 	if (nanosleep(&wait_for, &left))
 		return strerror(errno);
-	return left.tv_sec == 77 ? NULL : "the remaining time was written";
+	/* the kernel writes @left whenever a sleep is interrupted, and then restarts it */
+	return NULL;
 }
 
 static const char *sleep_until(int clock)
@@ -303,6 +304,7 @@ int main(int argc, char **argv)
 	long long begin, late;
 	const char *wrong;
 	unsigned int i;
+	int clock;
 
 	migrant_start(argc, argv, 1, "CALL [SECONDS]");
 	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
@@ -316,9 +318,11 @@ int main(int argc, char **argv)
 	migrant_step();
 	migrant_tell("ready", "yes");
 
-	begin = now_ns(CLOCK_MONOTONIC);
+	/* the time of day is the host's, and hosts may disagree about it */
+	clock = strcmp(argv[2], "clock_realtime") ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+	begin = now_ns(clock);
 	wrong = calls[i].call();
-	late = (long long)now_ns(CLOCK_MONOTONIC) - begin - wait_for.tv_sec * NS;
+	late = (long long)now_ns(clock) - begin - wait_for.tv_sec * NS;
 	migrant_hopped();
 	check(!wrong, "%s: %s, after %.3f s", argv[2], wrong, (late + wait_for.tv_sec * NS) / 1e9);
 	check(late >= -1000000 * limit_ms("TERN_EARLY_MS", 1), "%s: %.3f ms too early", argv[2],

@@ -219,8 +219,10 @@ static void describe(int which)
 	tell("cmdline %s\n", slurp("/proc/self/cmdline"));
 	tell("environ %s\n", slurp("/proc/self/environ"));
 	auxv = slurp("/proc/self/auxv");
-	for (i = 0; i < 40 * 16; i += 8)
-		tell("auxv %lx\n", *(unsigned long *)(auxv + i));
+	do {
+		tell("auxv %lx %lx\n", ((unsigned long *)auxv)[0], ((unsigned long *)auxv)[1]);
+		auxv += 16;
+	} while (((unsigned long *)auxv)[-2]);
 }
 
 static void describe_thread(unsigned int me)
