@@ -342,7 +342,8 @@ int tern_become_load(struct tern_migration *m, struct tern_image_io *io,
 	mutex_lock(&m->lock);
 	err = -EBADFD;
 	if (m->state == TERN_SHELL && m->nr_here == m->nr_threads)
-		err = tern_fault(TERN_FAULT_LOAD) ? -EIO :
+		err = tern_fault(TERN_FAULT_LOAD) ?
+		      tern_why(why, -EIO, "the threads could not be loaded") :
 		      load_image(m, buf, io->len, why);
 	if (!err)
 		err = tern_migration_set(m, TERN_LOADED);

@@ -225,7 +225,7 @@ int tern_capture(struct tern_migration *m, struct tern_image_io *io,
 	if (m->side != TERN_SOURCE || m->state != TERN_PARKED)
 		err = -EBADFD;
 	else if (tern_fault(TERN_FAULT_CAPTURE))
-		err = -EIO;
+		err = tern_why(why, -EIO, "the state could not be captured");
 	else if (!leader)
 		err = tern_why(why, -ESRCH, "the process has ended");
 	else

@@ -199,16 +199,16 @@ static u64 slept_ns(struct task_struct *task)
 	return task_is_running(task) || now < then ? 0 : now - then;
 }
 
-static int ask_one(struct tern_migration *m, struct task_struct *task)
+static int ask_one(struct tern_migration *m, struct task_struct *task,
+		   struct tern_why *why)
 {
 	struct tern_thread *thread;
 	int err;
 
-	if (tern_fault(TERN_FAULT_PARK_ALLOC))
-		return -ENOMEM;
-	thread = tern_thread_create(m, task);
+	thread = tern_fault(TERN_FAULT_PARK_ALLOC) ? NULL :
+		 tern_thread_create(m, task);
 	if (!thread)
-		return -ENOMEM;
+		return tern_why(why, -ENOMEM, "no memory for the state of a thread");
 	thread->slept_ns = slept_ns(task);
 	init_task_work(&thread->work, park_work);
 	kref_get(&thread->ref);
@@ -229,7 +229,8 @@ static int ask_one(struct tern_migration *m, struct task_struct *task)
  * Ask every thread of @leader that has not been asked yet.
  * Return: how many there were; 0 says that nobody is left to escape.
  */
-static int ask_new(struct tern_migration *m, struct task_struct *leader)
+static int ask_new(struct tern_migration *m, struct task_struct *leader,
+		   struct tern_why *why)
 {
 	unsigned int max = get_nr_threads(leader) + 16, nr = 0, i;
 	struct task_struct **tasks, *task;
@@ -247,7 +248,7 @@ static int ask_new(struct tern_migration *m, struct task_struct *leader)
 	rcu_read_unlock();
 	for (i = 0; i < nr; i++) {
 		if (ret >= 0 && !find(m, tasks[i])) {
-			ret = ask_one(m, tasks[i]);
+			ret = ask_one(m, tasks[i], why);
 			asked += ret > 0;
 		}
 		put_task_struct(tasks[i]);
@@ -276,8 +277,10 @@ static int asked_gone(struct tern_migration *m, struct tern_why *why)
 			continue;
 		if (thread->err)
 			return tern_why(why, thread->err,
-					"thread %d cannot be saved (error %d)",
-					task_pid_vnr(thread->task), thread->err);
+					thread->err == -EOPNOTSUPP ?
+					"thread %d is blocked in a call that cannot be moved" :
+					"thread %d cannot be saved",
+					task_pid_vnr(thread->task));
 		list_del_init(&thread->node);
 		tern_thread_put(thread);
 	}
@@ -290,7 +293,7 @@ static int stop_all(struct tern_migration *m, struct task_struct *leader,
 	int err;
 
 	/* threads that were created meanwhile must not escape */
-	while ((err = ask_new(m, leader)) > 0) {
+	while ((err = ask_new(m, leader, why)) > 0) {
 		timeout = wait_event_killable_timeout(m->news, all_stand(m),
 						      timeout);
 		if ((long)timeout < 0)

@@ -225,7 +225,7 @@ static enum verdict resolve(struct tern_source *s)
 
 /* ---- committed ---- */
 
-static int commit(struct tern_source *s)
+static int try_commit(struct tern_source *s)
 {
 	size_t room = SIGNALS_FIRST;
 
@@ -244,6 +244,23 @@ static int commit(struct tern_source *s)
 			return rc;
 		room *= 8;
 	}
+}
+
+/*
+ * The destination runs the migrant, so it must be committed, if not now then
+ * later: only -EBADFD, from a state that allows no commit, is final.
+ */
+static int commit(struct tern_source *s)
+{
+	unsigned int pause = 100;
+	int rc;
+
+	while ((rc = try_commit(s)) && rc != -EBADFD) {
+		say(s, LOG_ERR, "cannot be committed yet: %s", strerror(-rc));
+		tern_source_pause(s, pause);
+		pause = pause < 500 ? pause * 2 : 1000;
+	}
+	return rc;
 }
 
 static void serve(struct tern_source *s)
