@@ -101,7 +101,6 @@ void tern_pager_fini(struct tern_pager *p)
 	}
 	free(p->space);
 	free(p->waiter);
-	free(p->polled);
 	free(p->out);
 	tern_pageset_fini(&p->asked);
 	tern_layout_fini(&p->layout);
@@ -130,14 +129,20 @@ bool tern_pager_done(const struct tern_pager *p)
 
 /* ---- the ring ------------------------------------------------------------------- */
 
-static bool poll_for(struct tern_pager *p, int fd, unsigned int what, unsigned int n)
+static struct io_uring_sqe *get_sqe(struct tern_pager *p)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
 
-	if (!sqe) {
-		io_uring_submit(&p->ring);
-		sqe = io_uring_get_sqe(&p->ring);
-	}
+	if (sqe)
+		return sqe;
+	io_uring_submit(&p->ring);
+	return io_uring_get_sqe(&p->ring);
+}
+
+static bool poll_for(struct tern_pager *p, int fd, unsigned int what, unsigned int n)
+{
+	struct io_uring_sqe *sqe = get_sqe(p);
+
 	if (!sqe)
 		return false;
 	io_uring_prep_poll_add(sqe, fd, POLLIN);
@@ -151,32 +156,70 @@ static void arm_watch(struct tern_pager *p, unsigned int what, int fd)
 		p->armed |= 1U << what;
 }
 
-static int arm_spaces(struct tern_pager *p)
+static void arm_spaces(struct tern_pager *p)
 {
 	unsigned int i;
-	bool *more;
 
-	if (p->room_polled < p->nr_spaces) {
-		more = realloc(p->polled, p->nr_spaces * sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		memset(more + p->room_polled, 0, p->nr_spaces - p->room_polled);
-		p->polled = more;
-		p->room_polled = p->nr_spaces;
+	for (i = 0; i < p->nr_spaces; i++) {
+		struct tern_space *space = p->space[i];
+
+		if (!space->polled && !space->dead)
+			space->polled = poll_for(p, space->uffd, PAGER_UFFD, space->nr);
 	}
-	for (i = 0; i < p->nr_spaces; i++)
-		if (!p->polled[i] && !p->space[i]->dead)
-			p->polled[i] = poll_for(p, p->space[i]->uffd, PAGER_UFFD, i);
-	return 0;
 }
 
-static int arm(struct tern_pager *p)
+/* Our descriptor, and what the ring has of it: either would keep it alive. */
+static void drop_uffd(struct tern_pager *p, struct tern_space *space)
+{
+	struct io_uring_sqe *sqe;
+
+	if (space->uffd < 0)
+		return;
+	if (space->polled) {
+		sqe = get_sqe(p);
+		if (!sqe)
+			return;
+		io_uring_prep_poll_remove(sqe, tern_pager_data(PAGER_UFFD, space->nr));
+		io_uring_sqe_set_data64(sqe, tern_pager_data(PAGER_NOTHING, 0));
+	}
+	close(space->uffd);
+	space->uffd = -1;
+}
+
+/* Put the dead away; the migrant's own space stays, it is what is reported of. */
+static void bury(struct tern_pager *p)
+{
+	unsigned int i, n = 1;
+
+	if (!p->deaths)
+		return;
+	p->deaths = false;
+	for (i = 0; i < p->nr_spaces; i++) {
+		struct tern_space *space = p->space[i];
+
+		if (space->dead)
+			drop_uffd(p, space);
+		if (!i)
+			continue;
+		if (space->dead && !space->polled && space->uffd < 0) {
+			tern_space_fini(space);
+			free(space);
+			continue;
+		}
+		p->deaths |= space->dead;
+		p->space[n++] = space;
+	}
+	p->nr_spaces = n;
+}
+
+static void arm(struct tern_pager *p)
 {
 	arm_watch(p, PAGER_MAIL, p->job->mail);
 	arm_watch(p, PAGER_CANCEL, p->job->cancel);
 	tern_pager_lane_arm(p, 0);
 	tern_pager_lane_arm(p, 1);
-	return arm_spaces(p);
+	bury(p);
+	arm_spaces(p);
 }
 
 static void take_mail(struct tern_pager *p)
@@ -217,6 +260,7 @@ static int take_cancel(struct tern_pager *p, struct tern_why *why)
 
 static int handle(struct tern_pager *p, __u64 data, int res, struct tern_why *why)
 {
+	struct tern_space *space;
 	unsigned int n = data;
 	int err;
 
@@ -229,8 +273,11 @@ static int handle(struct tern_pager *p, __u64 data, int res, struct tern_why *wh
 		p->armed &= ~(1U << PAGER_CANCEL);
 		return take_cancel(p, why);
 	case PAGER_UFFD:
-		p->polled[n] = false;
-		err = tern_pager_space_drain(p, p->space[n]);
+		space = tern_pager_space_find(p, n);
+		if (!space)
+			return 0;
+		space->polled = false;
+		err = tern_pager_space_drain(p, space);
 		return err < 0 ? err : 0;
 	case PAGER_RECV:
 		return tern_pager_lane_received(p, n, res);
@@ -315,22 +362,7 @@ static int release(struct tern_pager *p)
 		return err;
 	p->bye = true;
 	for (i = 0; i < p->nr_spaces; i++) {
-		struct io_uring_sqe *sqe;
-
-		if (i < p->room_polled && p->polled[i]) {
-			sqe = io_uring_get_sqe(&p->ring);
-			if (!sqe) {
-				io_uring_submit(&p->ring);
-				sqe = io_uring_get_sqe(&p->ring);
-			}
-			if (sqe) {
-				io_uring_prep_poll_remove(sqe, tern_pager_data(PAGER_UFFD, i));
-				io_uring_sqe_set_data64(sqe, tern_pager_data(PAGER_NOTHING, 0));
-			}
-		}
-		if (p->space[i]->uffd >= 0)
-			close(p->space[i]->uffd);
-		p->space[i]->uffd = -1;
+		drop_uffd(p, p->space[i]);
 		p->space[i]->dead = true;
 	}
 	tern_pager_send(p, TERN_MSG_COMPLETE, &complete, sizeof(complete));
@@ -344,6 +376,8 @@ static int say_bye(struct tern_pager *p, struct tern_why *why)
 	int err = 0;
 
 	while (!err && !p->independent && p->lane[0].fd >= 0 && now() < until) {
+		/* pages that were asked for twice may still come */
+		p->lane[0].place.runs = NULL;
 		tern_pager_lane_arm(p, 0);
 		err = enter(p, REPORT_NS);
 		if (!err)
@@ -395,9 +429,8 @@ int tern_pager_run(struct tern_pager *p, int lane0, struct tern_why *why)
 	while (!err && !tern_pager_done(p)) {
 		__u64 wait = more ? 0 : p->retry ? RETRY_NS : REPORT_NS;
 
-		err = arm(p);
-		if (!err)
-			err = enter(p, wait);
+		arm(p);
+		err = enter(p, wait);
 		if (!err)
 			err = handle_all(p, why);
 		if (!err)

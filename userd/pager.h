@@ -84,8 +84,9 @@ struct tern_pager_lane {
  * @mapped: MAP has arrived
  * @flushed: FLUSHED has arrived
  * @asked: pages that have been asked for
- * @space: address spaces; [0] is the migrant's; never shrinks
+ * @space: address spaces, ascending by number; [0] is the migrant's
  * @nr_spaces: how many
+ * @deaths: some of them may be dead and not yet put away
  * @waiter: threads that wait
  * @nr_waiters: how many
  * @room_waiters: for how many there is room
@@ -98,9 +99,7 @@ struct tern_pager_lane {
  * @out_busy: see there
  * @ring: for everything
  * @armed: bit per enum pager_watch: a poll is in the ring
- * @polled: by space: a poll is in the ring
- * @room_polled: for how many there is room
- * @sizes: pages of a message that is put in place, that is only partly there
+ * @page: where a page that is only partly there is made whole
  * @reported_ns: when the kernel was last told
  * @bye: COMPLETE has been queued; only INDEPENDENT is waited for
  * @independent: and has arrived
@@ -116,6 +115,7 @@ struct tern_pager {
 	struct tern_pageset asked;
 	struct tern_space **space;
 	unsigned int nr_spaces;
+	bool deaths;
 	struct tern_waiter *waiter;
 	unsigned int nr_waiters;
 	unsigned int room_waiters;
@@ -128,8 +128,6 @@ struct tern_pager {
 	size_t out_busy;
 	struct io_uring ring;
 	unsigned int armed;
-	bool *polled;
-	unsigned int room_polled;
 	char page[TERN_WIRE_PAGE];
 	__u64 reported_ns;
 	bool bye;
@@ -158,6 +156,7 @@ __u64 tern_pager_data(unsigned int what, unsigned int n);
 int tern_pager_space_add(struct tern_pager *p, unsigned int nr, struct tern_space *parent);
 int tern_pager_space_drain(struct tern_pager *p, struct tern_space *space);
 void tern_pager_space_die(struct tern_pager *p, struct tern_space *space);
+struct tern_space *tern_pager_space_find(const struct tern_pager *p, unsigned int nr);
 int tern_pager_space_replay(struct tern_pager *p);
 int tern_pager_serve(struct tern_pager *p);
 void tern_pager_unwait(struct tern_pager *p, struct tern_space *space, __u64 addr, __u64 end);

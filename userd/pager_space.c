@@ -56,20 +56,18 @@ int tern_pager_space_add(struct tern_pager *p, unsigned int nr, struct tern_spac
 	space->nr = nr;
 	p->space[p->nr_spaces++] = space;
 	space->uffd = tern_dev_kept(p->dev, TERN_KEEP_UFFD + nr);
-	/* nothing kept: it died before we came */
-	if (space->uffd < 0)
-		tern_pager_space_die(p, space);
-	return 0;
+	return space->uffd < 0 ? space->uffd : 0;
 }
 
 /**
  * tern_pager_space_die() - everybody in @space has ended or executed another program
  * @p: the pager
- * @space: stays in the table, so that numbers and indices hold
+ * @space: stays in the table for the moment, since somebody may be walking it
  */
 void tern_pager_space_die(struct tern_pager *p, struct tern_space *space)
 {
 	unsigned int i, nr = space->nr;
+	bool polled = space->polled;
 	int uffd = space->uffd;
 
 	for (i = p->nr_waiters; i--;)
@@ -78,17 +76,25 @@ void tern_pager_space_die(struct tern_pager *p, struct tern_space *space)
 	tern_space_fini(space);
 	space->nr = nr;
 	space->uffd = uffd;
+	space->polled = polled;
 	space->dead = true;
+	p->deaths = true;
 }
 
-static struct tern_space *find_space(const struct tern_pager *p, unsigned int nr)
+/** tern_pager_space_find() - the space of that number, or NULL */
+struct tern_space *tern_pager_space_find(const struct tern_pager *p, unsigned int nr)
 {
-	unsigned int i;
+	unsigned int low = 0, high = p->nr_spaces;
 
-	for (i = 0; i < p->nr_spaces; i++)
-		if (p->space[i]->nr == nr)
-			return p->space[i];
-	return NULL;
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+
+		if (p->space[mid]->nr < nr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < p->nr_spaces && p->space[low]->nr == nr ? p->space[low] : NULL;
 }
 
 /* ---- threads that wait ---------------------------------------------------------- */
@@ -188,6 +194,7 @@ static int answer_zero(struct tern_pager *p, const struct tern_waiter *w)
 		p->memo->report.faults_local++;
 		return 1;
 	case -ESRCH:
+		tern_pager_space_die(p, space);
 		return 1;
 	case -EAGAIN:
 		err = tern_pager_space_drain(p, space);
@@ -373,7 +380,7 @@ int tern_pager_space_replay(struct tern_pager *p)
 		err = tern_dev_uffd_read(p->dev, &read);
 		n = read.len / sizeof(log[0]);
 		for (i = 0; i < n && err >= 0; i++) {
-			struct tern_space *space = find_space(p, log[i].space);
+			struct tern_space *space = tern_pager_space_find(p, log[i].space);
 
 			if (space && !space->dead)
 				err = change(p, space, log[i].event, log[i].arg);

@@ -54,6 +54,7 @@ struct tern_range {
  * @nr: its number, as the kernel counts
  * @uffd: its userfaultfd, owned; -1: none
  * @dead: nobody lives in it any more
+ * @polled: a poll of @uffd is in the pager's ring
  * @range: ascending, not overlapping
  * @nr_ranges: how many
  * @room: for how many there is room
@@ -64,6 +65,7 @@ struct tern_space {
 	unsigned int nr;
 	int uffd;
 	bool dead;
+	bool polled;
 	struct tern_range *range;
 	unsigned int nr_ranges;
 	unsigned int room;

@@ -35,7 +35,7 @@
 #define STACK	(START + 0x100000000ULL)
 #define STACK_PAGES 8U
 #define TO	(START + 0x200000000ULL)
-#define SPACES	64
+#define SPACES	1024
 
 /* ---- the kernel --------------------------------------------------------------------- */
 
@@ -386,6 +386,23 @@ static int fork_and_look(unsigned int depth)
 	return status;
 }
 
+/* As a shell script does: many children, each gone at once. */
+static void fork_often(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 150; i++) {
+		int status = -1;
+		pid_t pid = fork();
+
+		if (!pid) {
+			expect(piece(14) + i % PART * PAGE, word(piece(14) + i % PART * PAGE));
+			_exit(wrong);
+		}
+		wrong |= waitpid(pid, &status, 0) != pid || status;
+	}
+}
+
 static void *look(void *arg)
 {
 	unsigned int n = (long)arg, i;
@@ -475,6 +492,7 @@ static int exercise(void)
 	remap();
 	unmap();
 	wrong |= fork_and_look(2);
+	fork_often();
 	for (i = 0; i < 4; i++)
 		pthread_create(&t[i], NULL, look, (void *)(long)(22 + i / 2));
 	pthread_create(&t[4], NULL, shuffle, NULL);
