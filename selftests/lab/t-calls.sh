@@ -10,10 +10,18 @@ for call in "${CALLS[@]}"; do
 	start a "$call" calls "$call" "${TERN_TEST_CALL_SECONDS:-75}"
 done
 # all of them from one shell in the host, to be done before they wake up
-on a "for pid in ${PIDS[*]}; do tern migrate \$pid b --json || exit; done" >migrate.json ||
-	fail "not all of them moved"
-bad=0
+moves=
 for call in "${CALLS[@]}"; do
+	moves+="tern migrate ${PIDS[$call]} b >/dev/null || echo $call; "
+done
+on a "$moves" >stayed 2>errors
+sed 's/^/# /' errors
+bad=$(wc -l <stayed)
+for call in "${CALLS[@]}"; do
+	if grep -qx "$call" stayed; then
+		echo "# FAIL: $call did not move"
+		continue
+	fi
 	(verdict "$call" b && hops 1) || bad=$((bad + 1))
 done
-((bad == 0)) || fail "$bad calls noticed that they were moved"
+((bad == 0)) || fail "$bad calls noticed that they were moved, or were not"

@@ -3,18 +3,24 @@
 # "tern check" names what cannot move, and a migration is refused for the same
 # reason, with the process running on.
 
+bad=0
+wrong()
+{
+	bad=$((bad + 1))
+	echo "# FAIL: $*"
+}
+
 refused()
 {
 	local what=$1 want=$2
 
 	start a "$what" refused "$what"
-	on a "tern check $PID" >reasons 2>&1 && fail "$what: the check has nothing against it"
-	grep -qiE "$want" reasons || fail "$what: not named: $(cat reasons)"
+	! on a "tern check $PID" >reasons 2>&1 || wrong "$what: the check has nothing against it"
 	note "$what: $(head -n 1 reasons)"
-	on a "tern migrate $PID b" >migrate 2>&1 && fail "$what: it moved"
-	grep -qiE "$want" migrate || fail "$what: refused, but why? $(cat migrate)"
-	finish "$what" a
-	hops 0
+	grep -qiE "$want" reasons || wrong "$what: not named as $want"
+	! on a "tern migrate $PID b" >migrate 2>&1 || wrong "$what: it moved"
+	grep -qiE "$want" migrate || wrong "$what: refused, but why? $(cat migrate)"
+	(finish "$what" a && hops 0) >finished || wrong "$what: $(cat finished)"
 }
 
 refused tcp 'tcp|socket'
@@ -38,16 +44,17 @@ refused deleted 'deleted'
 refused pipe_out 'pipe'
 
 # a kernel thread, nobody at all, and a process of another user
-on a "tern check 2" >reasons 2>&1 && fail "a kernel thread may move?"
-grep -qi 'kernel thread' reasons || fail "kernel thread: $(cat reasons)"
-on a "tern check 4000000" >reasons 2>&1 && fail "nobody may move?"
-grep -qiE 'no (such )?process' reasons || fail "no such process: $(cat reasons)"
+! on a "tern check 2" >reasons 2>&1 || wrong "a kernel thread may move?"
+grep -qi 'kernel thread' reasons || wrong "kernel thread: $(cat reasons)"
+! on a "tern check 4000000" >reasons 2>&1 || wrong "nobody may move?"
+grep -qiE 'no (such )?process' reasons || wrong "no such process: $(cat reasons)"
 start a nothing refused nothing
-on a "tern check $PID" >reasons 2>&1 || fail "nothing is wrong, but: $(cat reasons)"
-on a "setpriv --reuid 4242 --clear-groups tern check $PID" >reasons 2>&1 &&
-	fail "anybody may check root's processes"
+on a "tern check $PID" >reasons 2>&1 || wrong "nothing is wrong, but: $(cat reasons)"
+! on a "setpriv --reuid 4242 --clear-groups tern check $PID" >reasons 2>&1 ||
+	wrong "anybody may check root's processes"
 note "other user: $(head -n 1 reasons)"
-on a "setpriv --reuid 4242 --clear-groups tern migrate $PID b" >reasons 2>&1 &&
-	fail "anybody may move root's processes"
+! on a "setpriv --reuid 4242 --clear-groups tern migrate $PID b" >reasons 2>&1 ||
+	wrong "anybody may move root's processes"
 note "other user: $(head -n 1 reasons)"
 finish nothing a
+((bad == 0))

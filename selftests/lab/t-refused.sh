@@ -19,7 +19,7 @@ on b "kill $PID"
 fail_point()
 {
 	on "$1" "$TOOLS/arm $2" || fail "cannot arm $2 on $1"
-	if on a "tern migrate $PID b --json" >out 2>&1; then
+	if on a "timeout $LONG tern migrate $PID b --json" >out 2>&1; then
 		note "$2 on $1: moved all the same"
 		lives_on "$PID" b
 		migrate "$PID" b a

@@ -181,7 +181,7 @@ static void make_flock(void)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/locked", migrant.dir);
-	made(fd = open(path, O_RDONLY | O_CREAT, 0600));
+	made(fd = open(path, O_RDWR | O_CREAT, 0600));
 	made(flock(fd, LOCK_EX));
 }
 
