@@ -247,7 +247,7 @@ static bool send_pages(int fd, __u64 addr, unsigned int nr)
 
 static void *flush(void *arg)
 {
-	struct timespec pause = { .tv_nsec = 3000000 };
+	struct timespec pause = { .tv_nsec = 12000000 };
 	unsigned int i;
 	int fd = (long)arg;
 
