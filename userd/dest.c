@@ -89,7 +89,8 @@ static int wait_input(struct tern_dest *d)
 		if (ret < 0)
 			return -errno;
 		if (!ret)
-			return tern_why_set(&d->why, -ETIMEDOUT, "the source says nothing any more");
+			return tern_why_set(&d->why, -ETIMEDOUT,
+					    "the source says nothing any more");
 		if (p[2].revents)
 			return tern_why_set(&d->why, -ECANCELED, "aborted by an operator on %s",
 					    d->job->host->name);
@@ -212,7 +213,8 @@ static int on_message(struct tern_dest *d, const struct tern_wire *head)
 		err = tern_dest_resume(d);
 		return err ? err : 1;
 	default:
-		return tern_why_set(&d->why, -EPROTO, "message %u does not belong here", head->type);
+		return tern_why_set(&d->why, -EPROTO, "message %u does not belong here",
+				    head->type);
 	}
 }
 

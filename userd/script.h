@@ -70,7 +70,7 @@ struct tern_seed {
 
 #define TERN_SEED_DONTFORK	(1U << 0)
 #define TERN_SEED_WIPEONFORK	(1U << 1)
-#define TERN_SEED_SPAN		(1U << 2)	/* only a hole is between it and the one before */
+#define TERN_SEED_SPAN		(1U << 2)	/* at most a hole is before it */
 
 /**
  * struct tern_seeds - all of them, ascending

@@ -162,7 +162,8 @@ static int same_file(const struct tern_dress *dress, const struct tern_obj_desc 
 	if (known && known->same && known->file.ino == d->ino)
 		return 0;
 	if (stat(path, &st))
-		return tern_why_set(why, -errno, "%s, which the process has open, cannot be found on %s: %s",
+		return tern_why_set(why, -errno,
+				    "%s, which the process has open, cannot be found on %s: %s",
 				    path, dress->host, strerror(errno));
 	if (S_ISDIR(d->mode) && S_ISDIR(st.st_mode))
 		return 0;
@@ -282,7 +283,9 @@ static int collect_ends(const struct tern_image *image, struct pipe_end **ends,
 		const struct tern_obj_desc *d = tern_obj_payload(obj);
 
 		if (d->kind == TERN_DESC_PIPE)
-			e[n++] = (struct pipe_end){ d->pipe, (d->flags & O_ACCMODE) == O_WRONLY, d };
+			e[n++] = (struct pipe_end){
+				d->pipe, (d->flags & O_ACCMODE) == O_WRONLY, d
+			};
 	}
 	qsort(e, n, sizeof(*e), compare_end);
 	*ends = e;

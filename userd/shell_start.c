@@ -394,7 +394,8 @@ int tern_shell_wait(struct tern_shell_proc *shell, unsigned int timeout_ms,
 	if (ret < 0)
 		return -errno;
 	if (!ret)
-		return tern_why_set(why, -ETIMEDOUT, "the shell on %s does not answer", shell->host);
+		return tern_why_set(why, -ETIMEDOUT, "the shell on %s does not answer",
+				    shell->host);
 	if (!p[0].revents)
 		return tern_why_set(why, -ECANCELED, "aborted by an operator");
 	n = recv(shell->sock, &reply, sizeof(reply), 0);
