@@ -255,6 +255,11 @@ static void refuse(struct tern_dest *d, int err)
  */
 static void give_up(struct tern_dest *d, int err)
 {
+	if (err == -ECONNRESET)
+		tern_why_set(&d->why, err, "%s gave up, or the link to it broke; nothing runs here",
+			     d->job->peer->name);
+	else if (err == -ESTALE)
+		tern_why_set(&d->why, err, "%s has started anew", d->job->peer->name);
 	if (d->prepare && err != -ENOMSG)
 		say(d, LOG_NOTICE, "not moved here",
 		    d->why.text[0] ? d->why.text : strerror(-err));
