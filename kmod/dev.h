@@ -34,7 +34,7 @@ enum tern_role {
 struct tern_handle {
 	struct tern_host *host;
 	struct file *file;
-	struct mutex lock;
+	struct mutex lock;	/* the role */
 	enum tern_role role;
 	struct tern_migration *migration;
 };

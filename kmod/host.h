@@ -25,7 +25,7 @@ struct tern_handle;
  */
 struct tern_host {
 	struct net *net;
-	struct mutex lock;
+	struct mutex lock;	/* all that follows */
 	struct list_head migrations;
 	struct tern_handle *daemon;
 	struct list_head requests;

@@ -62,7 +62,7 @@ struct tern_migration {
 	char peer[TERN_HOST_LEN];
 	ktime_t born;
 
-	struct mutex lock;
+	struct mutex lock;	/* all that follows */
 	enum tern_state state;
 	struct pid *pid;
 	char comm[16];

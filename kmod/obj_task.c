@@ -180,7 +180,7 @@ static void save_mm(struct mm_struct *mm, struct tern_image *image)
 		.env_start = mm->env_start,
 		.env_end = mm->env_end,
 		.mmap_base = mm->mmap_base,
-		.vdso = (u64)mm->context.vdso,
+		.vdso = (__force u64)mm->context.vdso,
 		.auxv = sizeof(mm->saved_auxv),
 	};
 
@@ -230,20 +230,21 @@ static int save_creds(struct task_struct *leader, struct tern_image *image)
 static int save_sigactions(struct task_struct *leader, struct tern_image *image)
 {
 	struct tern_obj_sigactions *obj = kzalloc(sizeof(*obj), GFP_KERNEL);
+	struct sighand_struct *sighand = rcu_dereference_raw(leader->sighand);
 	struct sigaction *sa;
 	int i;
 
 	if (!obj)
 		return -ENOMEM;
-	spin_lock_irq(&leader->sighand->siglock);
+	spin_lock_irq(&sighand->siglock);
 	for (i = 0; i < _NSIG; i++) {
-		sa = &leader->sighand->action[i].sa;
-		obj->action[i].handler = (u64)sa->sa_handler;
+		sa = &sighand->action[i].sa;
+		obj->action[i].handler = (__force u64)sa->sa_handler;
 		obj->action[i].flags = sa->sa_flags;
-		obj->action[i].restorer = (u64)sa->sa_restorer;
+		obj->action[i].restorer = (__force u64)sa->sa_restorer;
 		obj->action[i].mask = sa->sa_mask.sig[0];
 	}
-	spin_unlock_irq(&leader->sighand->siglock);
+	spin_unlock_irq(&sighand->siglock);
 	tern_image_put(image, TERN_OBJ_SIGACTIONS, obj, sizeof(*obj), NULL, 0);
 	kfree(obj);
 	return 0;
@@ -273,7 +274,7 @@ int tern_obj_task_save(struct tern_migration *m, struct task_struct *leader,
 	int err;
 
 	/* a killed migrant may be on its way out: it gives these up last */
-	if (!leader->fs || !leader->sighand)
+	if (!leader->fs || !rcu_access_pointer(leader->sighand))
 		return -ESRCH;
 	err = save_task(m, leader, image);
 	if (err)
@@ -358,7 +359,7 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 		 */
 		if (tern_thread_stands(thread) != TERN_STAND_HERE)
 			continue;
-		sighand = task->sighand;
+		sighand = rcu_dereference_raw(task->sighand);
 		spin_lock_irqsave(&sighand->siglock, irq);
 		if (first)
 			save_pending(&task->signal->shared_pending, 0,

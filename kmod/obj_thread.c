@@ -16,6 +16,18 @@
 #include "park.h"
 #include "restart.h"
 
+/* Each thread has credentials of its own in Linux; nearly always they are equal. */
+static bool same_creds(const struct cred *a, const struct cred *b)
+{
+	const struct group_info *ga = a->group_info, *gb = b->group_info;
+	size_t len = offsetofend(struct cred, cap_ambient) - offsetof(struct cred, uid);
+
+	return a == b ||
+	       (a->user_ns == b->user_ns && !memcmp(&a->uid, &b->uid, len) &&
+		ga->ngroups == gb->ngroups &&
+		!memcmp(ga->gid, gb->gid, ga->ngroups * sizeof(ga->gid[0])));
+}
+
 /** tern_obj_thread_check() - what of one thread cannot move; under rcu_read_lock() */
 void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
 			   struct tern_reasons *reasons)
@@ -32,9 +44,8 @@ void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
 		tern_reasons_add(reasons, "thread %d has child processes", tid);
 	if (task->files != leader->files || task->fs != leader->fs)
 		tern_reasons_add(reasons, "thread %d has descriptors of its own", tid);
-	if (rcu_access_pointer(task->real_cred) != rcu_access_pointer(leader->real_cred) &&
-	    memcmp(&task->real_cred->uid, &leader->real_cred->uid,
-		   offsetof(struct cred, jit_keyring) - offsetof(struct cred, uid)))
+	if (!same_creds(rcu_dereference(task->real_cred),
+			rcu_dereference(leader->real_cred)))
 		tern_reasons_add(reasons, "thread %d has credentials of its own", tid);
 	if (task->policy != SCHED_NORMAL)
 		tern_reasons_add(reasons, "thread %d has scheduling policy %u", tid, task->policy);
@@ -56,7 +67,7 @@ void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
 static void save_rseq(struct tern_obj_thread *obj)
 {
 #ifdef CONFIG_RSEQ
-	obj->rseq = (u64)current->rseq;
+	obj->rseq = (__force u64)current->rseq;
 	obj->rseq_len = current->rseq ? compat_rseq_len(current) : 0;
 	obj->rseq_sig = current->rseq_sig;
 #endif
@@ -95,8 +106,8 @@ int tern_obj_thread_save(struct tern_thread *thread)
 	obj->altstack_sp = current->sas_ss_sp;
 	obj->altstack_size = current->sas_ss_size;
 	obj->altstack_flags = current->sas_ss_flags;
-	obj->robust_list = (u64)current->robust_list;
-	obj->clear_child_tid = (u64)current->clear_child_tid;
+	obj->robust_list = (__force u64)current->robust_list;
+	obj->clear_child_tid = (__force u64)current->clear_child_tid;
 	obj->timer_slack_ns = current->timer_slack_ns;
 	save_rseq(obj);
 	get_task_comm(obj->comm, current);

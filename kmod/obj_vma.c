@@ -75,8 +75,8 @@ static const char *objection(struct vm_area_struct *vma)
 /** tern_obj_vma_check() - name every mapping that cannot move */
 void tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons)
 {
-	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
 
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
@@ -169,8 +169,8 @@ static int save_one(struct vm_area_struct *vma, struct tern_image *image,
 /** tern_obj_vma_save() - every mapping of a parked migrant, in order */
 int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image)
 {
-	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
 	char *page;
 	int err = 0;
 

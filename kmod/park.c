@@ -98,9 +98,10 @@ static void forget_user_memory(void)
  */
 static void vanish(void)
 {
+	struct sighand_struct *sighand = rcu_dereference_raw(current->sighand);
 	struct signal_struct *signal = current->signal;
 
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&sighand->siglock);
 	if (!(signal->flags & SIGNAL_GROUP_EXIT)) {
 		signal->flags = SIGNAL_GROUP_EXIT;
 		signal->group_exit_code = TERN_EXIT_MOVED << 8;
@@ -108,7 +109,7 @@ static void vanish(void)
 	}
 	sigaddset(&current->pending.signal, SIGKILL);
 	set_thread_flag(TIF_SIGPENDING);
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&sighand->siglock);
 }
 
 static bool decided(struct tern_thread *thread)

@@ -191,12 +191,12 @@ int tern_restart_save(struct tern_obj_thread *obj)
 	case TERN_RESTART_NANOSLEEP:
 		obj->restart_clock = block->nanosleep.clockid;
 		arg[0] = block->nanosleep.type;
-		arg[1] = (u64)block->nanosleep.rmtp;
+		arg[1] = (__force u64)block->nanosleep.rmtp;
 		arg[2] = block->nanosleep.expires + clock_offset(obj->restart_clock);
 		return 0;
 	case TERN_RESTART_POLL:
 		obj->restart_clock = CLOCK_MONOTONIC;
-		arg[0] = (u64)block->poll.ufds;
+		arg[0] = (__force u64)block->poll.ufds;
 		arg[1] = block->poll.nfds;
 		arg[2] = block->poll.has_timeout;
 		arg[3] = block->poll.tv_sec * NSEC_PER_SEC + block->poll.tv_nsec +
@@ -204,7 +204,7 @@ int tern_restart_save(struct tern_obj_thread *obj)
 		return 0;
 	case TERN_RESTART_FUTEX:
 		obj->restart_clock = futex_clock(tern_arch_call_arg(1));
-		arg[0] = (u64)block->futex.uaddr;
+		arg[0] = (__force u64)block->futex.uaddr;
 		arg[1] = block->futex.val;
 		arg[2] = block->futex.flags;
 		arg[3] = block->futex.bitset;

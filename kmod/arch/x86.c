@@ -209,11 +209,11 @@ void tern_arch_set_timeout(const struct tern_obj_thread *obj, u64 left_ns)
 	/* if it cannot be written the call itself will say so */
 	case TERN_TIMEOUT_TIMESPEC:
 		if (put_timespec64(&ts, where))
-			pr_debug("tern: no time-out at %px\n", where);
+			pr_debug("tern: no time-out can be set\n");
 		break;
 	case TERN_TIMEOUT_TIMEVAL:
 		if (copy_to_user(where, &tv, sizeof(tv)))
-			pr_debug("tern: no time-out at %px\n", where);
+			pr_debug("tern: no time-out can be set\n");
 		break;
 	}
 }
