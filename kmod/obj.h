@@ -11,6 +11,7 @@
 #include "reasons.h"
 
 struct mm_struct;
+struct path;
 struct task_struct;
 struct tern_migration;
 struct tern_thread;
@@ -27,6 +28,7 @@ void tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons);
 int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image);
 
 /* obj_file.c: DESC, FD, PIPE */
+bool tern_path_has_name(const struct path *path);
 int tern_obj_file_check(struct task_struct *leader, u32 flags,
 			struct tern_reasons *reasons);
 int tern_obj_file_save(struct task_struct *leader, u32 flags,

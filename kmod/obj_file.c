@@ -146,6 +146,20 @@ static bool pipe_is_ours(const struct table *table, struct inode *inode,
 	return READ_ONCE(pipe->files) == files;
 }
 
+/**
+ * tern_path_has_name() - could another host find it by its path?
+ * @path: of a file or directory
+ *
+ * Not when it has been deleted, nor if it never had a link (memfd, O_TMPFILE,
+ * System V segments). NFS gives a file that is deleted while open another name
+ * until it is closed.
+ */
+bool tern_path_has_name(const struct path *path)
+{
+	return d_inode(path->dentry)->i_nlink && !d_unlinked(path->dentry) &&
+	       !(path->dentry->d_flags & DCACHE_NFSFS_RENAMED);
+}
+
 static bool is_locked(struct inode *inode)
 {
 	/* pairs with the cmpxchg() in locks_get_lock_context() */
@@ -225,7 +239,7 @@ static u32 file_kind(struct file *file, const char **what)
 	struct inode *inode = file_inode(file);
 	unsigned long magic = inode->i_sb->s_magic;
 
-	if (d_unlinked(file->f_path.dentry) || !inode->i_nlink)
+	if (!tern_path_has_name(&file->f_path))
 		*what = "a file without a name (deleted, O_TMPFILE or memfd)";
 	else if (magic == PROC_SUPER_MAGIC || magic == SYSFS_MAGIC ||
 		 magic == DEBUGFS_MAGIC || magic == TRACEFS_MAGIC ||
@@ -301,6 +315,20 @@ static u32 kind_of(const struct table *table, const struct entry *entry,
 	return kind;
 }
 
+static void object(struct tern_reasons *reasons, const struct table *table,
+		   const struct entry *entry, const char *what)
+{
+	const char *hint = is_stdio(table, entry->file) ?
+		" (redirect it, or move with --stdio=null)" : "";
+
+	/* what has no path has a name for its kind at most, and we said that */
+	if (d_is_reg(entry->file->f_path.dentry) || d_is_dir(entry->file->f_path.dentry))
+		tern_reasons_add(reasons, "fd %d is %s: %pD2%s", entry->fd, what,
+				 entry->file, hint);
+	else
+		tern_reasons_add(reasons, "fd %d is %s%s", entry->fd, what, hint);
+}
+
 /**
  * tern_obj_file_check() - name every descriptor that cannot move
  * @leader: the process
@@ -323,9 +351,7 @@ int tern_obj_file_check(struct task_struct *leader, u32 flags,
 
 		if (kind_of(&table, entry, flags, threads, &what))
 			continue;
-		tern_reasons_add(reasons, "fd %d is %s: %pD2%s", entry->fd, what,
-				 entry->file, is_stdio(&table, entry->file) ?
-				 " (redirect it, or move with --stdio=null)" : "");
+		object(reasons, &table, entry, what);
 	}
 	table_free(&table);
 	return 0;

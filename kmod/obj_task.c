@@ -74,7 +74,7 @@ static void check_fs(struct task_struct *leader, struct tern_reasons *reasons)
 	task_unlock(leader);
 	if (theirs.dentry && !path_equal(&theirs, &ours))
 		tern_reasons_add(reasons, "its root directory is not this host's (chroot)");
-	if (pwd.dentry && d_unlinked(pwd.dentry))
+	if (pwd.dentry && !tern_path_has_name(&pwd))
 		tern_reasons_add(reasons, "its working directory has been deleted");
 	path_put(&pwd);
 	path_put(&theirs);

@@ -38,9 +38,8 @@ static bool has_path(struct vm_area_struct *vma)
 {
 	struct file *file = vma->vm_file;
 
-	/* memfd and System V segments look like files, but have no link */
 	return file && S_ISREG(file_inode(file)->i_mode) &&
-	       file_inode(file)->i_nlink && !d_unlinked(file->f_path.dentry);
+	       tern_path_has_name(&file->f_path);
 }
 
 /* What would have to be said against @vma, or NULL. */
