@@ -16,6 +16,7 @@
 #include "tern.h"
 
 #define ASK_MS	500
+#define ORPHANED_NS	(10 * 1000000000ULL)
 #define BAR	32
 
 static volatile sig_atomic_t interrupted;
@@ -33,6 +34,7 @@ static volatile sig_atomic_t interrupted;
  * @moved: pages at the last drawing
  * @when: of the last drawing, ns
  * @rate: pages per second, smoothed
+ * @orphaned: since when no daemon serves this host, ns; 0: one does
  */
 struct follow {
 	struct tern_client *client;
@@ -46,6 +48,7 @@ struct follow {
 	__u64 moved;
 	__u64 when;
 	double rate;
+	__u64 orphaned;
 };
 
 static void on_signal(int signo)
@@ -161,6 +164,38 @@ static void tell_doubt(struct follow *f, const struct tern_info_migration *m)
 		f->host);
 }
 
+static int count_host(void *arg, const struct tern_info_host *host)
+{
+	(void)host;
+	++*(unsigned int *)arg;
+	return 0;
+}
+
+/*
+ * Without a daemon nothing moves on. One that is merely restarted is back
+ * soon, and takes up what is in doubt or committed.
+ */
+static bool is_orphaned(struct follow *f)
+{
+	unsigned int hosts = 0;
+
+	if (tern_client_hosts(f->client, count_host, &hosts) || hosts) {
+		f->orphaned = 0;
+		return false;
+	}
+	if (!f->orphaned)
+		f->orphaned = now_ns();
+	return now_ns() - f->orphaned > ORPHANED_NS;
+}
+
+static int leave_orphan(struct follow *f, unsigned int state)
+{
+	end_line(f);
+	fprintf(stderr, "tern: the daemon of this host has gone (%s): start ternd again, then: tern status " ID_FMT "\n",
+		tern_state_name(state), (unsigned long long)f->id);
+	return EXIT_DOUBT;
+}
+
 static int follow(struct follow *f)
 {
 	struct tern_info_migration m = { .state = TERN_REQUESTED };
@@ -172,6 +207,8 @@ static int follow(struct follow *f)
 			rc = tern_client_get(f->client, f->id, &m);
 			if (!rc)
 				tell_doubt(f, &m);
+			if (!rc && !tern_state_is_final(m.state) && is_orphaned(f))
+				return leave_orphan(f, m.state);
 		}
 		if (interrupted)
 			return leave(f, m.state);
@@ -284,7 +321,8 @@ const struct command cmd_migrate = {
 		"Interrupting this command does not stop the migration; \"tern abort\" does.\n"
 		"\n"
 		"Exit status: 0 moved (with --no-wait: asked for), 1 not moved, the process runs\n"
-		"on here, 2 usage, or nothing could be asked, 3 in doubt, interrupted or lost.\n"
+		"on here, 2 usage, or nothing could be asked, 3 in doubt, interrupted, without a\n"
+		"daemon, or lost.\n"
 		"\n"
 		"Example:\n"
 		"  tern migrate $(pidof xz) b --stdio=null\n",
