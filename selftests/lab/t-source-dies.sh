@@ -30,8 +30,8 @@ migrate_begin "$PID" a b
 wait_state a "$PID" "in doubt" committed
 daemon_kill a
 lab netem a off
-migrate_end
 daemon_start a
+migrate_end
 wait_state a "$PID" independent failed
 home=$(where "$PID")
 note "in doubt, and then on $home"
