@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# One process, ten hops a to b to a …; whatever was lost or doubled on the way
+# would show in the computation that it does.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+plan 12
+must "a process starts" start a hop hop 4
+from=a to=b
+for ((i = 1; i <= 10; i++)); do
+	hop()
+	{
+		migrate "$PID" $from $to && lives_on hop $to
+	}
+	must "hop $i, $from to $to" hop
+	t=$from from=$to to=$t
+done
+must "its result is right" finish hop 10
+done_testing

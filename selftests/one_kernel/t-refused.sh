@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What cannot move is refused with the reason, runs on, and can move once the
+# reason is gone.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# refused FROM TO SENTENCE: exit code 1, with a reason that matches
+refused()
+{
+	local result
+
+	tern "$1" migrate "$PID" "$2" >"$WORK/said" 2>&1
+	result=$?
+	cat "$WORK/said"
+	((result == 1)) || {
+		echo "exit code $result and not 1"
+		return 1
+	}
+	grep -qE "$3" "$WORK/said"
+}
+
+take_pid()
+{
+	on b "setsid $HERE/../tools/take_pid $PID 1000 </dev/null >/dev/null 2>&1 &"
+	wait_until "$LONG" there b "$PID"
+}
+
+give_pid()
+{
+	on b "kill $PID"
+	gone()
+	{
+		! there b "$PID"
+	}
+	wait_until "$LONG" gone
+}
+
+plan 12
+must "a process starts" start a free refused nothing
+must "its pid is taken on b" take_pid
+must "it is refused for that" refused a b "pid $PID is taken on b, by \"take_pid\""
+must "it runs on" beating free
+must "its pid is free again" give_pid
+must "it moves" migrate "$PID" a b
+must "it lives on b" lives_on free b
+must "it is well" finish free 1
+
+must "a process with a child starts" start a parent refused child
+must "it is refused for that" refused a b "child"
+must "it runs on" lives_on parent a
+must "it is well" finish parent 0
+done_testing
