@@ -182,13 +182,14 @@ tern()
 	in_host "$1" "$TERN" "${@:2}"
 }
 
-# slow HOST RATE, slow HOST off: what the host sends
+# slow HOST RATE, slow HOST off: what the host sends; the queue is short, so that
+# a page that is asked for comes soon
 slow()
 {
 	if [[ $2 == off ]]; then
 		in_host "$1" tc qdisc del dev data root
 	else
-		in_host "$1" tc qdisc replace dev data root netem rate "$2"
+		in_host "$1" tc qdisc replace dev data root tbf rate "$2" burst 64kb latency 100ms
 	fi
 }
 
