@@ -126,7 +126,7 @@ static int lead(struct tern_handle *handle, const struct tern_become *become,
 	err = shed_shell(handle, become);
 	mutex_lock(&m->lock);
 	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
-		tern_thread_decide(thread, TERN_VERDICT_GO);
+		tern_thread_decide(thread, err ? TERN_VERDICT_DIE : TERN_VERDICT_GO);
 		list_del_init(&thread->node);
 		tern_thread_put(thread);
 	}
@@ -216,7 +216,7 @@ int tern_become(struct tern_handle *handle, const struct tern_become *become)
 	if (!err)
 		err = go(thread);
 	/* half a migrant must not run */
-	if (err && thread->verdict == TERN_VERDICT_GO)
+	if (err && READ_ONCE(m->state) == TERN_PAGING)
 		send_sig(SIGKILL, current, 1);
 	tern_thread_put(thread);
 	return err;

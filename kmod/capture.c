@@ -125,6 +125,28 @@ int tern_check_task(struct task_struct *leader, u32 flags, struct tern_why *why)
 	return -EOPNOTSUPP;
 }
 
+/**
+ * tern_check_standing() - what may have changed until the last thread stood
+ * @leader: parked
+ * @why: receives the first reason
+ *
+ * Mappings and descriptors are checked when they are saved.
+ */
+int tern_check_standing(struct task_struct *leader, struct tern_why *why)
+{
+	struct tern_reasons reasons = {
+		.buf = why->text,
+		.size = sizeof(why->text),
+	};
+
+	tern_obj_task_check(leader, &reasons);
+	check_threads(leader, &reasons);
+	if (!reasons.nr)
+		return 0;
+	strreplace(why->text, '\n', '\0');
+	return -EOPNOTSUPP;
+}
+
 /* The time namespace of @pid, or of the caller: how far are its clocks ahead? */
 static int clocks(struct tern_info *info)
 {

@@ -134,7 +134,7 @@ static int reserve_log(struct tern_migration *m, u32 more)
 	}
 	if (max == m->max_log)
 		return 0;
-	log = kvmalloc_array(max, sizeof(*log), GFP_KERNEL);
+	log = kvmalloc_array(max, sizeof(*log), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!log)
 		return -ENOMEM;
 	memcpy(log, m->log, m->nr_log * sizeof(*log));
@@ -188,6 +188,10 @@ static int note(struct tern_migration *m, u32 space, struct uffd_msg *msg)
 	default:
 		return 0;
 	}
+	/* a program that gives the same memory back again and again */
+	if (!err && m->nr_log && msg->event == UFFD_EVENT_REMOVE &&
+	    !memcmp(event, event - 1, sizeof(*event)))
+		return 0;
 	if (!err) {
 		m->nr_log++;
 		trace_tern_layout(m->id, space, msg->event, event->arg[0],
@@ -196,35 +200,46 @@ static int note(struct tern_migration *m, u32 space, struct uffd_msg *msg)
 	return err;
 }
 
+/*
+ * One event: all that can fail is done before it is taken out of the
+ * userfaultfd, from which nothing can be put back.
+ */
+static int read_one(struct tern_migration *m, struct file *file, u32 space,
+		    struct uffd_msg __user *to)
+{
+	struct uffd_msg msg;
+	ssize_t got;
+	int err;
+
+	err = reserve_log(m, 1);
+	if (!err)
+		err = xa_reserve(&m->kept, TERN_KEEP_UFFD + m->nr_spaces, GFP_KERNEL);
+	if (err)
+		return err;
+	got = compat_file_read(file, (char __user *)to, sizeof(msg));
+	if (got <= 0)
+		return got == -EAGAIN ? 0 : got;
+	if (got != sizeof(msg) || copy_from_user(&msg, to, sizeof(msg)))
+		return -EFAULT;
+	err = note(m, space, &msg);
+	if (!err && copy_to_user(to, &msg, sizeof(msg)))
+		err = -EFAULT;
+	return err ?: 1;
+}
+
 static int read_locked(struct tern_migration *m, struct file *file,
 		       struct tern_uffd_read *arg)
 {
 	struct uffd_msg __user *to = u64_to_user_ptr(arg->buf);
-	size_t len = min_t(u64, arg->len, READ_MAX * sizeof(*to));
-	struct uffd_msg msg;
-	ssize_t got;
-	int i, err;
+	unsigned int i, max = min_t(u64, arg->len / sizeof(*to), READ_MAX);
+	int ret = 1;
 
-	err = reserve_log(m, READ_MAX);
-	if (err)
-		return err;
-	got = compat_file_read(file, (char __user *)to, len);
-	if (got == -EAGAIN)
-		got = 0;
-	if (got < 0)
-		return got;
-	arg->len = got;
-	for (i = 0; i < got / sizeof(msg); i++) {
-		if (copy_from_user(&msg, &to[i], sizeof(msg)))
-			return -EFAULT;
-		err = note(m, arg->space, &msg);
-		if (!err && copy_to_user(&to[i], &msg, sizeof(msg)))
-			err = -EFAULT;
-		if (err)
-			return err;
-	}
+	for (i = 0; i < max && ret > 0; i += ret > 0)
+		ret = read_one(m, file, arg->space, &to[i]);
+	arg->len = i * sizeof(*to);
 	arg->logged = m->nr_log;
-	return 0;
+	/* what was read must be seen; an error will come again */
+	return i ? 0 : min(ret, 0);
 }
 
 /** tern_keep_uffd_read() - TERN_IOC_UFFD_READ */

@@ -5,6 +5,7 @@
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/tern.h>
 #include <linux/uaccess.h>
@@ -20,36 +21,45 @@
  * FOLL_FORCE: read what the program itself may not. As a core dump does.
  */
 static long get_pages(struct mm_struct *mm, unsigned long addr, long nr,
-		      struct page **pages)
+		      unsigned int flags, struct page **pages)
 {
 	long got;
 
 	mmap_read_lock(mm);
-	got = compat_get_user_pages_remote(mm, addr, nr, FOLL_FORCE | FOLL_DUMP,
-					   pages);
+	got = compat_get_user_pages_remote(mm, addr, nr, FOLL_FORCE | flags, pages);
 	mmap_read_unlock(mm);
 	return got;
 }
 
 /*
  * Nothing there: a page that was never touched, the end of a file, no mapping
- * at all; these read as zeros. A page of a file that could not be read is none
- * of these, and must never be taken for one.
+ * at all; these read as zeros. A page that could not be read, from a file or
+ * from swap, is none of these, and must never be taken for one: a page that
+ * was never touched can be read when asked for in earnest.
  */
 static bool is_hole(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma;
-	bool hole = true;
+	bool anon = false, hole = true;
+	struct page *page;
 	loff_t pos;
 
 	mmap_read_lock(mm);
 	vma = find_vma(mm, addr);
-	if (vma && vma->vm_start <= addr && vma->vm_file && !vma_is_anonymous(vma)) {
+	if (vma && vma->vm_start <= addr) {
+		anon = vma_is_anonymous(vma);
 		pos = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) + (addr - vma->vm_start);
-		hole = pos >= i_size_read(file_inode(vma->vm_file));
+		if (!anon)
+			hole = !vma->vm_file ||
+			       pos >= i_size_read(file_inode(vma->vm_file));
 	}
 	mmap_read_unlock(mm);
-	return hole;
+	if (!anon)
+		return hole;
+	if (get_pages(mm, addr, 1, 0, &page) != 1)
+		return false;
+	put_page(page);
+	return true;
 }
 
 static int copy_page_out(struct page *page, void __user *to)
@@ -73,8 +83,14 @@ static int read_pages(struct mm_struct *mm, struct tern_read_pages *arg)
 	arg->present = 0;
 	while (i < arg->nr) {
 		addr = arg->addr + i * PAGE_SIZE;
-		got = get_pages(mm, addr, min_t(long, arg->nr - i,
-						ARRAY_SIZE(pages)), pages);
+		got = get_pages(mm, addr, min_t(long, arg->nr - i, ARRAY_SIZE(pages)),
+				FOLL_DUMP, pages);
+		/* reaped for want of memory: what is gone would read as zeros */
+		if (test_bit(MMF_UNSTABLE, &mm->flags)) {
+			while (got > 0)
+				put_page(pages[--got]);
+			return -EIO;
+		}
 		if (got == -EFAULT || !got) {
 			if (!is_hole(mm, addr))
 				return -EIO;

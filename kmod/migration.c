@@ -263,7 +263,7 @@ static int ask_migrate(struct tern_host *host, struct tern_ask *ask,
 				"host '%s' is not in the daemon's configuration",
 				ask->host);
 	pid = find_get_pid(ask->pid);
-	if (!pid || !pid_task(pid, PIDTYPE_TGID)) {
+	if (!pid || !pid_has_task(pid, PIDTYPE_TGID)) {
 		put_pid(pid);
 		return tern_why(why, -ESRCH, "no process %d", ask->pid);
 	}
@@ -394,10 +394,7 @@ int tern_migration_fail(struct tern_migration *m, u32 flags, int err,
 	 */
 	if (to == TERN_FAILED)
 		tern_keep_drop(m);
-	if (m->mm) {
-		mmput(m->mm);
-		m->mm = NULL;
-	}
+	tern_park_put_mm(m);
 	ret = tern_migration_set(m, to);
 out:
 	mutex_unlock(&m->lock);

@@ -24,7 +24,10 @@ static const struct genl_multicast_group groups[] = {
 	[EVENTS_GROUP] = { .name = TERN_GENL_MCGRP_EVENTS },
 };
 
-/* m->lock is held, or the migration cannot change. */
+/*
+ * A snapshot for eyes, taken without m->lock, which parking may hold for long:
+ * figures may be of different moments.
+ */
 static int put_migration(struct sk_buff *skb, struct tern_migration *m, int pid)
 {
 	u64 age = ktime_to_ns(ktime_sub(ktime_get_boottime(), m->born));
@@ -62,7 +65,7 @@ static int fill_migration(struct sk_buff *skb, struct tern_migration *m,
 
 /**
  * tern_netlink_event() - tell whoever listens how a migration stands
- * @m: with its lock held
+ * @m: the migration
  *
  * The pid is given as the initial namespace sees it. Losing an event for want
  * of memory harms nobody: the state can be asked for.
@@ -102,10 +105,8 @@ static int migration_get_doit(struct sk_buff *skb, struct genl_info *info)
 	reply = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
 	if (!reply)
 		goto out;
-	mutex_lock(&m->lock);
 	err = fill_migration(reply, m, info->snd_portid, info->snd_seq, 0,
 			     TERN_CMD_MIGRATION_GET, pid_vnr(m->pid));
-	mutex_unlock(&m->lock);
 	if (err)
 		nlmsg_free(reply);
 	else
@@ -127,11 +128,9 @@ static int migration_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb
 
 		if (n++ < skip)
 			continue;
-		mutex_lock(&m->lock);
 		err = fill_migration(skb, m, NETLINK_CB(cb->skb).portid,
 				     cb->nlh->nlmsg_seq, NLM_F_MULTI,
 				     TERN_CMD_MIGRATION_GET, pid_vnr(m->pid));
-		mutex_unlock(&m->lock);
 		if (err)
 			break;
 		cb->args[0] = n;
@@ -275,6 +274,7 @@ static struct genl_family tern_family __ro_after_init = {
 	.name = TERN_GENL_NAME,
 	.version = TERN_GENL_VERSION,
 	.netnsok = true,
+	.parallel_ops = true,
 	.module = THIS_MODULE,
 	.ops = ops,
 	.n_ops = ARRAY_SIZE(ops),

@@ -14,6 +14,7 @@
 #include <linux/pipe_fs_i.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/tern.h>
 #include <linux/xarray.h>
 #include <net/inet_sock.h>
@@ -23,6 +24,8 @@
 #include "compat.h"
 #include "obj.h"
 
+#define MQUEUE_MAGIC	0x19800202	/* private to ipc/mqueue.c */
+
 /**
  * struct entry - one descriptor
  * @file: referenced
@@ -30,6 +33,7 @@
  * @cloexec: closed on exec
  * @desc: id of the description, once known
  * @pipe: for a pipe its number, once known
+ * @is_ours: a pipe that nobody outside the table has open
  */
 struct entry {
 	struct file *file;
@@ -37,6 +41,7 @@ struct entry {
 	bool cloexec;
 	u32 desc;
 	u32 pipe;
+	bool is_ours;
 };
 
 /**
@@ -109,41 +114,60 @@ static int table_copy(struct task_struct *task, struct table *table)
 
 /* ---- what is it? ------------------------------------------------------------ */
 
-/*
- * How often @file is in @table. Nobody else has it open when it is referenced
- * no more often than that; each entry holds two references, its own and ours.
- * While the process runs, each of its threads may hold another one for a call.
- */
-static unsigned int uses(const struct table *table, const struct file *file)
+static int by_inode_and_file(const void *a, const void *b)
 {
-	unsigned int i, nr = 0;
+	const struct entry *x = *(const struct entry **)a;
+	const struct entry *y = *(const struct entry **)b;
 
-	for (i = 0; i < table->nr; i++)
-		nr += table->entries[i].file == file;
-	return nr;
+	if (file_inode(x->file) != file_inode(y->file))
+		return file_inode(x->file) < file_inode(y->file) ? -1 : 1;
+	return x->file < y->file ? -1 : x->file > y->file;
 }
 
-static bool pipe_is_ours(const struct table *table, struct inode *inode,
-			 unsigned int threads)
+/*
+ * Mark the pipes that nobody else has open, of @nr entries sorted by inode and
+ * file. Nobody has a description open when it is referenced no more often than
+ * the table says; each entry holds two references, its own and ours. While the
+ * process runs, each of its threads may hold another one for a call. And no
+ * description but those in the table may be of the pipe.
+ */
+static void mark_ours(struct entry **order, unsigned int nr, unsigned int threads)
 {
-	struct pipe_inode_info *pipe = inode->i_pipe;
-	unsigned int i, files = 0;
+	unsigned int i, j, k;
 
-	for (i = 0; i < table->nr; i++) {
-		struct file *file = table->entries[i].file;
-		unsigned int n;
+	for (i = 0; i < nr; i = j) {
+		struct inode *inode = file_inode(order[i]->file);
+		unsigned int files = 0;
+		bool ours = true;
 
-		if (file_inode(file) != inode)
-			continue;
-		n = uses(table, file);
-		if (file_count(file) > 2 * n + threads)
-			return false;
-		/* count a description once, at its first descriptor */
-		for (n = 0; table->entries[n].file != file; n++)
-			;
-		files += n == i;
+		for (j = i; j < nr && file_inode(order[j]->file) == inode; j = k) {
+			for (k = j; k < nr && order[k]->file == order[j]->file; k++)
+				;
+			ours &= file_count(order[j]->file) <= 2 * (k - j) + threads;
+			files++;
+		}
+		ours = ours && S_ISFIFO(inode->i_mode) && inode->i_pipe &&
+		       READ_ONCE(inode->i_pipe->files) == files;
+		for (k = i; k < j; k++)
+			order[k]->is_ours = ours;
+		cond_resched();
 	}
-	return READ_ONCE(pipe->files) == files;
+}
+
+static int find_ours(struct table *table, unsigned int threads)
+{
+	struct entry **order;
+	unsigned int i;
+
+	order = kvmalloc_array(table->nr + 1, sizeof(*order), GFP_KERNEL);
+	if (!order)
+		return -ENOMEM;
+	for (i = 0; i < table->nr; i++)
+		order[i] = &table->entries[i];
+	sort(order, table->nr, sizeof(*order), by_inode_and_file, NULL);
+	mark_ours(order, table->nr, threads);
+	kvfree(order);
+	return 0;
 }
 
 /**
@@ -243,7 +267,10 @@ static u32 file_kind(struct file *file, const char **what)
 		*what = "a file without a name (deleted, O_TMPFILE or memfd)";
 	else if (magic == PROC_SUPER_MAGIC || magic == SYSFS_MAGIC ||
 		 magic == DEBUGFS_MAGIC || magic == TRACEFS_MAGIC ||
-		 magic == CGROUP2_SUPER_MAGIC || magic == HUGETLBFS_MAGIC)
+		 magic == CGROUP_SUPER_MAGIC || magic == CGROUP2_SUPER_MAGIC ||
+		 magic == SECURITYFS_MAGIC || magic == BPF_FS_MAGIC ||
+		 magic == NSFS_MAGIC || magic == MQUEUE_MAGIC ||
+		 magic == HUGETLBFS_MAGIC || inode->i_sb->s_flags & SB_NOUSER)
 		*what = "a file of the kernel";
 	else if (is_locked(inode))
 		*what = "a locked file (flock or fcntl)";
@@ -255,8 +282,7 @@ static u32 file_kind(struct file *file, const char **what)
 }
 
 /* enum tern_desc_kind of @entry, or 0 and what it is instead. */
-static u32 classify(const struct table *table, const struct entry *entry,
-		    unsigned int threads, const char **what)
+static u32 classify(const struct entry *entry, const char **what)
 {
 	struct file *file = entry->file;
 	struct inode *inode = file_inode(file);
@@ -278,7 +304,9 @@ static u32 classify(const struct table *table, const struct entry *entry,
 	case S_IFIFO:
 		if (inode->i_sb->s_magic != PIPEFS_MAGIC)
 			*what = "a named pipe";
-		else if (!pipe_is_ours(table, inode, threads))
+		else if ((file->f_mode & FMODE_READ) && (file->f_mode & FMODE_WRITE))
+			*what = "a pipe that is open for both reading and writing";
+		else if (!entry->is_ours)
 			*what = "a pipe to another process";
 		else
 			return TERN_DESC_PIPE;
@@ -306,9 +334,9 @@ static bool is_stdio(const struct table *table, const struct file *file)
 }
 
 static u32 kind_of(const struct table *table, const struct entry *entry,
-		   u32 flags, unsigned int threads, const char **what)
+		   u32 flags, const char **what)
 {
-	u32 kind = classify(table, entry, threads, what);
+	u32 kind = classify(entry, what);
 
 	if (!kind && flags & TERN_STDIO_NULL && is_stdio(table, entry->file))
 		kind = TERN_DESC_NULL;
@@ -346,15 +374,17 @@ int tern_obj_file_check(struct task_struct *leader, u32 flags,
 	err = table_copy(leader, &table);
 	if (err)
 		return err;
-	for (i = 0; i < table.nr; i++) {
+	err = find_ours(&table, threads);
+	for (i = 0; !err && i < table.nr; i++) {
 		struct entry *entry = &table.entries[i];
 
-		if (kind_of(&table, entry, flags, threads, &what))
+		if (kind_of(&table, entry, flags, &what))
 			continue;
 		object(reasons, &table, entry, what);
+		cond_resched();
 	}
 	table_free(&table);
-	return 0;
+	return err;
 }
 
 /* ---- save -------------------------------------------------------------------- */
@@ -433,7 +463,8 @@ static int save_pipe(struct entry *entry, struct tern_image *image)
 	for (at = pipe->tail; !err && at != pipe->head; at++) {
 		struct pipe_buffer *buf = &pipe->bufs[at & mask];
 
-		err = pipe_buf_confirm(pipe, buf);
+		err = buf->flags & PIPE_BUF_FLAG_PACKET ? -EOPNOTSUPP :
+		      pipe_buf_confirm(pipe, buf);
 		if (err)
 			break;
 		memcpy_from_page(data + obj.data, buf->page, buf->offset, buf->len);
@@ -476,7 +507,7 @@ static int save_entry(const struct table *table, struct entry *entry, u32 flags,
 	if (new < 0)
 		return new;
 	if (new) {
-		kind = kind_of(table, entry, flags, 0, &what);
+		kind = kind_of(table, entry, flags, &what);
 		if (!kind)
 			return tern_why(why, -EOPNOTSUPP, "fd %d is %s",
 					entry->fd, what);
@@ -520,6 +551,7 @@ int tern_obj_file_save(struct task_struct *leader, u32 flags,
 	err = table_copy(leader, &table);
 	if (err)
 		goto out;
+	err = find_ours(&table, 0);
 	for (i = 0; !err && i < table.nr; i++)
 		err = save_entry(&table, &table.entries[i], flags, &descs,
 				 &pipes, last, image, page, why);

@@ -81,12 +81,58 @@ static void check_fs(struct task_struct *leader, struct tern_reasons *reasons)
 	path_put(&ours);
 }
 
+static bool is_init(struct task_struct *leader)
+{
+	struct pid *pid;
+	bool init;
+
+	rcu_read_lock();
+	pid = task_tgid(leader);
+	init = is_global_init(leader) || (pid && is_child_reaper(pid));
+	rcu_read_unlock();
+	return init;
+}
+
+/* clone(2) with CLONE_VM and without CLONE_THREAD: two would go on with one memory. */
+static bool is_mm_shared(struct task_struct *leader, struct mm_struct *mm)
+{
+	struct task_struct *other;
+	bool shared = false;
+
+	rcu_read_lock();
+	for_each_process(other)
+		shared |= !same_thread_group(other, leader) &&
+			  !(other->flags & PF_KTHREAD) && READ_ONCE(other->mm) == mm;
+	rcu_read_unlock();
+	return shared;
+}
+
+static void check_mm(struct mm_struct *mm, struct tern_reasons *reasons)
+{
+	if (mm->def_flags & VM_LOCKED)
+		tern_reasons_add(reasons, "future mappings are locked (mlockall)");
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	if (mm->context.ldt)
+		tern_reasons_add(reasons, "it has a local descriptor table (modify_ldt)");
+#endif
+#ifdef CONFIG_MEMBARRIER
+	if (atomic_read(&mm->membarrier_state))
+		tern_reasons_add(reasons, "it is registered for membarrier");
+#endif
+	if (test_bit(MMF_DISABLE_THP, &mm->flags))
+		tern_reasons_add(reasons, "it has huge pages turned off (PR_SET_THP_DISABLE)");
+#ifdef MMF_HAS_MDWE
+	if (test_bit(MMF_HAS_MDWE, &mm->flags))
+		tern_reasons_add(reasons, "it may not make memory executable (PR_SET_MDWE)");
+#endif
+}
+
 /** tern_obj_task_check() - what of the process as a whole cannot move */
 void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reasons)
 {
-	struct mm_struct *mm = leader->mm;
+	struct mm_struct *mm;
 
-	if (is_global_init(leader) || is_child_reaper(task_tgid(leader)))
+	if (is_init(leader))
 		tern_reasons_add(reasons, "process %d is the init of its namespace",
 				 task_pid_vnr(leader));
 	if (leader->flags & PF_EXITING)
@@ -95,13 +141,11 @@ void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reason
 		tern_reasons_add(reasons, "it has more than %d threads", TERN_THREADS_MAX);
 	task_lock(leader);
 	mm = leader->mm;
-	if (mm && mm->def_flags & VM_LOCKED)
-		tern_reasons_add(reasons, "future mappings are locked (mlockall)");
-#ifdef CONFIG_MODIFY_LDT_SYSCALL
-	if (mm && mm->context.ldt)
-		tern_reasons_add(reasons, "it has a local descriptor table (modify_ldt)");
-#endif
+	if (mm)
+		check_mm(mm, reasons);
 	task_unlock(leader);
+	if (mm && is_mm_shared(leader, mm))
+		tern_reasons_add(reasons, "another process shares its memory (CLONE_VM)");
 	check_namespaces(leader, reasons);
 	check_timers(leader, reasons);
 	check_fs(leader, reasons);
@@ -227,36 +271,52 @@ static int save_creds(struct task_struct *leader, struct tern_image *image)
 	return groups ? 0 : -ENOMEM;
 }
 
+static void save_sigaction(const struct sigaction *sa,
+			   struct tern_obj_sigactions *obj, int i)
+{
+	obj->action[i].handler = (__force u64)sa->sa_handler;
+	obj->action[i].flags = sa->sa_flags;
+	obj->action[i].restorer = (__force u64)sa->sa_restorer;
+	obj->action[i].mask = sa->sa_mask.sig[0];
+}
+
 static int save_sigactions(struct task_struct *leader, struct tern_image *image)
 {
 	struct tern_obj_sigactions *obj = kzalloc(sizeof(*obj), GFP_KERNEL);
-	struct sighand_struct *sighand = rcu_dereference_raw(leader->sighand);
-	struct sigaction *sa;
+	struct sighand_struct *sighand;
+	unsigned long irq;
 	int i;
 
 	if (!obj)
 		return -ENOMEM;
-	spin_lock_irq(&sighand->siglock);
-	for (i = 0; i < _NSIG; i++) {
-		sa = &sighand->action[i].sa;
-		obj->action[i].handler = (__force u64)sa->sa_handler;
-		obj->action[i].flags = sa->sa_flags;
-		obj->action[i].restorer = (__force u64)sa->sa_restorer;
-		obj->action[i].mask = sa->sa_mask.sig[0];
+	/* a killed migrant loses its sighand; the memory stays one under RCU */
+	rcu_read_lock();
+	sighand = rcu_dereference(leader->sighand);
+	if (sighand) {
+		spin_lock_irqsave(&sighand->siglock, irq);
+		for (i = 0; i < _NSIG; i++)
+			save_sigaction(&sighand->action[i].sa, obj, i);
+		spin_unlock_irqrestore(&sighand->siglock, irq);
 	}
-	spin_unlock_irq(&sighand->siglock);
-	tern_image_put(image, TERN_OBJ_SIGACTIONS, obj, sizeof(*obj), NULL, 0);
+	rcu_read_unlock();
+	if (sighand)
+		tern_image_put(image, TERN_OBJ_SIGACTIONS, obj, sizeof(*obj), NULL, 0);
 	kfree(obj);
-	return 0;
+	return sighand ? 0 : -ESRCH;
 }
 
 static int save_fs(struct task_struct *leader, struct tern_image *image)
 {
 	struct tern_obj_fs obj = {};
-	struct path pwd;
+	struct path pwd = {};
 	int err;
 
-	get_fs_pwd(leader->fs, &pwd);
+	task_lock(leader);
+	if (leader->fs)
+		get_fs_pwd(leader->fs, &pwd);
+	task_unlock(leader);
+	if (!pwd.dentry)
+		return -ESRCH;
 	err = put_path(image, TERN_OBJ_FS, &obj, sizeof(obj), &obj.cwd, &pwd);
 	path_put(&pwd);
 	return err;
@@ -273,9 +333,6 @@ int tern_obj_task_save(struct tern_migration *m, struct task_struct *leader,
 {
 	int err;
 
-	/* a killed migrant may be on its way out: it gives these up last */
-	if (!leader->fs || !rcu_access_pointer(leader->sighand))
-		return -ESRCH;
 	err = save_task(m, leader, image);
 	if (err)
 		return err;
@@ -312,26 +369,36 @@ static void put_signal(struct tern_image *image, int tid, int signo,
 	tern_image_put(image, TERN_OBJ_SIGNAL, &obj, sizeof(obj), NULL, 0);
 }
 
+/* A SIGSTOP would stop the shell, which cannot block it: it comes late. */
+static bool travels(int signo, bool late)
+{
+	return signo > 0 && signo <= _NSIG && signo != SIGKILL &&
+	       (late || signo != SIGSTOP);
+}
+
 static void save_pending(struct sigpending *pending, int tid, u32 *seen,
-			 const u32 *skip, struct tern_image *image)
+			 bool late, struct tern_image *image)
 {
 	u32 nr[_NSIG] = {};
 	struct sigqueue *q;
 	int i, signo;
 
+	if (!late)
+		memset(seen, 0, sizeof(nr));
+
 	list_for_each_entry(q, &pending->list, list) {
 		signo = q->info.si_signo;
-		if (signo < 1 || signo > _NSIG || signo == SIGKILL)
-			continue;
-		if (nr[signo - 1]++ >= skip[signo - 1])
+		if (travels(signo, late) && nr[signo - 1]++ >= seen[signo - 1])
 			put_signal(image, tid, signo, &q->info);
 	}
 	for (i = 0; i < _NSIG; i++) {
 		/* sent without a queue entry, for want of memory or need */
-		if (!nr[i] && i + 1 != SIGKILL &&
-		    sigismember(&pending->signal, i + 1) && nr[i]++ >= skip[i])
+		if (!nr[i] && travels(i + 1, late) &&
+		    sigismember(&pending->signal, i + 1) && nr[i]++ >= seen[i])
 			put_signal(image, tid, i + 1, NULL);
-		seen[i] = nr[i];
+		/* a late call may have to be made again, with more room */
+		if (!late)
+			seen[i] = nr[i];
 	}
 }
 
@@ -339,35 +406,38 @@ static void save_pending(struct sigpending *pending, int tid, u32 *seen,
  * tern_obj_signals_save() - signals that wait for the process or one of its threads
  * @m: parked or in doubt
  * @image: where to
- * @late: only those that came after the last call with @late == false
+ * @late: only those that came after the last call with @late == false; if the
+ *	migrant was killed meanwhile, that is one of them
  */
 void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 			   bool late)
 {
-	static const u32 none[_NSIG];
 	struct sighand_struct *sighand;
 	struct tern_thread *thread;
+	bool first = true, killed = false;
 	unsigned long irq;
-	bool first = true;
 
+	rcu_read_lock();
 	list_for_each_entry(thread, &m->threads, node) {
 		struct task_struct *task = thread->task;
-		u32 *seen = thread->nr_signals;
 
-		/* exported nowhere, but this is all lock_task_sighand() is for us:
-		 * a thread that stands cannot lose its sighand
-		 */
-		if (tern_thread_stands(thread) != TERN_STAND_HERE)
+		killed |= tern_thread_stands(thread) == TERN_STAND_GONE;
+		/* none left when it has been killed; the memory stays one under RCU */
+		sighand = rcu_dereference(task->sighand);
+		if (!sighand)
 			continue;
-		sighand = rcu_dereference_raw(task->sighand);
 		spin_lock_irqsave(&sighand->siglock, irq);
-		if (first)
-			save_pending(&task->signal->shared_pending, 0,
-				     m->nr_signals, late ? m->nr_signals : none,
-				     image);
-		save_pending(&task->pending, task_pid_vnr(task), seen,
-			     late ? seen : none, image);
+		if (sighand == rcu_access_pointer(task->sighand)) {
+			if (first)
+				save_pending(&task->signal->shared_pending, 0,
+					     m->nr_signals, late, image);
+			save_pending(&task->pending, task_pid_vnr(task),
+				     thread->nr_signals, late, image);
+			first = false;
+		}
 		spin_unlock_irqrestore(&sighand->siglock, irq);
-		first = false;
 	}
+	rcu_read_unlock();
+	if (late && killed)
+		put_signal(image, 0, SIGKILL, NULL);
 }

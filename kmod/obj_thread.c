@@ -59,6 +59,12 @@ void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
 		tern_reasons_add(reasons, "thread %d has a seccomp filter", tid);
 	if (task->io_uring)
 		tern_reasons_add(reasons, "thread %d uses io_uring", tid);
+#ifdef CONFIG_SYSVIPC
+	if (task->sysvsem.undo_list)
+		tern_reasons_add(reasons, "thread %d has System V semaphores to undo", tid);
+#endif
+	if (test_task_syscall_work(task, SYSCALL_USER_DISPATCH))
+		tern_reasons_add(reasons, "thread %d has its system calls dispatched (prctl)", tid);
 	if (task->pdeath_signal)
 		tern_reasons_add(reasons, "thread %d asks for a signal when its parent ends", tid);
 	tern_arch_check(task, reasons);
@@ -95,6 +101,8 @@ int tern_obj_thread_save(struct tern_thread *thread)
 	struct tern_obj_thread *obj = &thread->obj;
 	int err;
 
+	if (!tern_arch_is_native())
+		return -EOPNOTSUPP;
 	tern_arch_resume_call(obj, thread->slept_ns);
 	err = tern_restart_save(obj);
 	if (err)

@@ -57,6 +57,10 @@ static const char *objection(struct vm_area_struct *vma)
 		return "memory watched by a userfaultfd";
 	if (flags & VM_LOCKED)
 		return "locked memory (mlock)";
+#ifdef VM_SEALED
+	if (flags & VM_SEALED)
+		return "sealed memory (mseal)";
+#endif
 	if (vma_pkey(vma))
 		return "memory with a protection key";
 	if (!(flags & VM_MAYSHARE))

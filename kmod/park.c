@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/clock.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -141,6 +142,7 @@ static void wait_here(struct tern_thread *thread)
 	if (thread->err) {
 		stand(thread, TERN_STAND_GONE);
 		wait_event_killable(thread->migration->wait, decided(thread));
+		tern_restart_timeout(&thread->obj);
 		sigprocmask(SIG_SETMASK, &thread->blocked, NULL);
 		return;
 	}
@@ -237,14 +239,19 @@ static int ask_new(struct tern_migration *m, struct task_struct *leader,
 	struct task_struct **tasks, *task;
 	int asked = 0, ret = 0;
 
-	if (max > TERN_THREADS_MAX)
-		return -E2BIG;
+	if (get_nr_threads(leader) > TERN_THREADS_MAX)
+		return tern_why(why, -E2BIG, "it has more than %d threads",
+				TERN_THREADS_MAX);
 	tasks = kvmalloc_array(max, sizeof(*tasks), GFP_KERNEL);
 	if (!tasks)
 		return -ENOMEM;
+	/*
+	 * Also those that exit: their task work runs when they have written to
+	 * user memory for the last time (mm_release()), and not before.
+	 */
 	rcu_read_lock();
 	for_each_thread(leader, task)
-		if (nr < max && !(task->flags & PF_EXITING))
+		if (nr < max)
 			tasks[nr++] = get_task_struct(task);
 	rcu_read_unlock();
 	for (i = 0; i < nr; i++) {
@@ -331,12 +338,20 @@ void tern_park_end(struct tern_migration *m, enum tern_verdict verdict)
 	}
 }
 
+/** tern_park_put_mm() - give the address space back to a migrant that runs on */
+void tern_park_put_mm(struct tern_migration *m)
+{
+	if (!m->mm)
+		return;
+	clear_bit(MMF_OOM_SKIP, &m->mm->flags);
+	mmput(m->mm);
+	m->mm = NULL;
+}
+
 static void unpark(struct tern_migration *m)
 {
 	tern_park_end(m, TERN_VERDICT_THAW);
-	if (m->mm)
-		mmput(m->mm);
-	m->mm = NULL;
+	tern_park_put_mm(m);
 	WARN_ON(tern_migration_set(m, TERN_REQUESTED));
 }
 
@@ -361,11 +376,16 @@ static int park_locked(struct tern_migration *m, struct tern_park *park,
 		goto undo;
 	err = -ESRCH;
 	m->mm = get_task_mm(leader);
-	if (!m->mm)
+	if (!m->mm || test_bit(MMF_UNSTABLE, &m->mm->flags))
 		goto undo;
+	/* were it reaped for want of memory, its pages would read as zeros */
+	set_bit(MMF_OOM_SKIP, &m->mm->flags);
 	err = stop_all(m, leader, msecs_to_jiffies(ms), why);
 	if (!err && leader->mm != m->mm)
 		err = tern_why(why, -EAGAIN, "the process has called exec meanwhile");
+	/* what it may have done until its last thread stood */
+	if (!err)
+		err = tern_check_standing(leader, why);
 	if (!err)
 		err = tern_migration_set(m, TERN_PARKED);
 undo:

@@ -107,6 +107,7 @@ int tern_park_thaw(struct tern_migration *m);
 int tern_park_sent(struct tern_migration *m);
 int tern_park_commit(struct tern_migration *m, struct tern_image_io *io,
 		     struct tern_why *why);
+void tern_park_put_mm(struct tern_migration *m);
 void tern_park_end(struct tern_migration *m, enum tern_verdict verdict);
 
 #endif /* TERN_PARK_H */

@@ -13,6 +13,7 @@
  */
 #include <linux/module.h>
 #include <linux/nsproxy.h>
+#include <linux/overflow.h>
 #include <linux/pid_namespace.h>
 #include <linux/restart_block.h>
 #include <linux/sched/signal.h>
@@ -154,6 +155,20 @@ static s64 clock_offset(u32 clock)
 	}
 }
 
+/**
+ * tern_time_shift() - a time @by ns later, as another clock counts it
+ * @time: ns; as good as never if it is centuries away, and stays so
+ * @by: ns, of either sign
+ */
+u64 tern_time_shift(u64 time, s64 by)
+{
+	s64 shifted;
+
+	if (time >= KTIME_MAX / 2 || check_add_overflow((s64)time, by, &shifted))
+		return KTIME_MAX;
+	return max_t(s64, shifted, 0);
+}
+
 /* futex(2): a wait with FUTEX_CLOCK_REALTIME counts on that clock. */
 static u32 futex_clock(u64 op)
 {
@@ -183,7 +198,7 @@ int tern_restart_save(struct tern_obj_thread *obj)
 	u64 *arg = obj->restart_arg;
 
 	if (obj->restart == TERN_RESTART_TIMEOUT)
-		arg[2] += clock_offset(obj->restart_clock);
+		arg[2] = tern_time_shift(arg[2], clock_offset(obj->restart_clock));
 	if (!tern_arch_call_restarts())
 		return 0;
 	obj->restart = kind_of_block(block);
@@ -192,15 +207,16 @@ int tern_restart_save(struct tern_obj_thread *obj)
 		obj->restart_clock = block->nanosleep.clockid;
 		arg[0] = block->nanosleep.type;
 		arg[1] = (__force u64)block->nanosleep.rmtp;
-		arg[2] = block->nanosleep.expires + clock_offset(obj->restart_clock);
+		arg[2] = tern_time_shift(block->nanosleep.expires,
+					 clock_offset(obj->restart_clock));
 		return 0;
 	case TERN_RESTART_POLL:
 		obj->restart_clock = CLOCK_MONOTONIC;
 		arg[0] = (__force u64)block->poll.ufds;
 		arg[1] = block->poll.nfds;
 		arg[2] = block->poll.has_timeout;
-		arg[3] = block->poll.tv_sec * NSEC_PER_SEC + block->poll.tv_nsec +
-			 clock_offset(CLOCK_MONOTONIC);
+		arg[3] = ktime_set(block->poll.tv_sec, block->poll.tv_nsec);
+		arg[3] = tern_time_shift(arg[3], clock_offset(CLOCK_MONOTONIC));
 		return 0;
 	case TERN_RESTART_FUTEX:
 		obj->restart_clock = futex_clock(tern_arch_call_arg(1));
@@ -208,7 +224,8 @@ int tern_restart_save(struct tern_obj_thread *obj)
 		arg[1] = block->futex.val;
 		arg[2] = block->futex.flags;
 		arg[3] = block->futex.bitset;
-		arg[4] = block->futex.time + clock_offset(obj->restart_clock);
+		arg[4] = tern_time_shift(block->futex.time,
+					 clock_offset(obj->restart_clock));
 		return 0;
 	default:
 		return -EOPNOTSUPP;
@@ -246,9 +263,7 @@ bool tern_restart_valid(const struct tern_obj_thread *obj)
 /* A time of current's clock as the host counts it; never before its start. */
 static u64 host_time(const struct tern_obj_thread *obj, u64 time)
 {
-	s64 t = time - clock_offset(obj->restart_clock);
-
-	return max_t(s64, t, 0);
+	return tern_time_shift(time, -clock_offset(obj->restart_clock));
 }
 
 /**
@@ -297,5 +312,6 @@ void tern_restart_load(const struct tern_obj_thread *obj)
 		block->futex.time = host_time(obj, arg[4]);
 		break;
 	}
+	block->arch_data = 0;
 	block->fn = known[obj->restart];
 }

@@ -8,6 +8,7 @@ struct tern_obj_thread;
 
 u32 tern_restart_learned(void);
 int tern_restart_learn(pid_t tid);
+u64 tern_time_shift(u64 time, s64 by);
 int tern_restart_save(struct tern_obj_thread *obj);
 bool tern_restart_valid(const struct tern_obj_thread *obj);
 void tern_restart_timeout(const struct tern_obj_thread *obj);

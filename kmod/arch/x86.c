@@ -20,6 +20,7 @@
 #include "../compat.h"
 #include "../park.h"
 #include "../reasons.h"
+#include "../restart.h"
 #include "arch.h"
 
 #define RED_ZONE	128	/* System V ABI, AMD64 supplement, 3.2.2 */
@@ -62,13 +63,18 @@ void tern_arch_check(struct task_struct *task, struct tern_reasons *reasons)
 {
 	int tid = task_pid_vnr(task);
 
-	if (test_tsk_thread_flag(task, TIF_ADDR32) ||
-	    task_pt_regs(task)->cs == __USER32_CS)
+	if (test_tsk_thread_flag(task, TIF_ADDR32))
 		tern_reasons_add(reasons, "thread %d runs 32-bit code", tid);
 	if (task->thread.fsindex || task->thread.gsindex)
 		tern_reasons_add(reasons, "thread %d uses segment selectors", tid);
-	if (task->thread.io_bitmap)
+	if (task->thread.io_bitmap || task->thread.iopl_emul)
 		tern_reasons_add(reasons, "thread %d has access to I/O ports", tid);
+	if (test_tsk_thread_flag(task, TIF_NOTSC) || test_tsk_thread_flag(task, TIF_NOCPUID))
+		tern_reasons_add(reasons, "thread %d may not use RDTSC or CPUID", tid);
+#ifdef CONFIG_X86_USER_SHADOW_STACK
+	if (task->thread.features)
+		tern_reasons_add(reasons, "thread %d has a shadow stack", tid);
+#endif
 	if (!tern_arch_xstate_size())
 		tern_reasons_add(reasons, "this processor has no XSAVE");
 }
@@ -101,7 +107,7 @@ static void has_timeout(struct tern_obj_thread *obj, enum tern_timeout where,
 	obj->restart_clock = CLOCK_MONOTONIC;
 	obj->restart_arg[0] = where;
 	obj->restart_arg[1] = addr;
-	obj->restart_arg[2] = ktime_get_ns() + left_ns;
+	obj->restart_arg[2] = tern_time_shift(ktime_get_ns(), min_t(u64, left_ns, S64_MAX));
 }
 
 /*
@@ -169,8 +175,9 @@ static void made_anew(struct tern_obj_thread *obj, struct pt_regs *regs, u64 sle
 	default:
 		return;
 	}
+	/* after a handler it is EINTR all the same, for such calls do not restart */
 	if (ok)
-		regs->ax = -ERESTARTNOINTR;
+		regs->ax = -ERESTARTNOHAND;
 }
 
 void tern_arch_resume_call(struct tern_obj_thread *obj, u64 slept_ns)
@@ -191,8 +198,7 @@ void tern_arch_resume_call(struct tern_obj_thread *obj, u64 slept_ns)
 			break;
 		}
 	}
-	/* EINTR for the sake of a real signal is the program's business */
-	if ((long)regs->ax == -EINTR && !task_sigpending(current))
+	if ((long)regs->ax == -EINTR)
 		made_anew(obj, regs, slept_ns);
 }
 
@@ -219,6 +225,11 @@ void tern_arch_set_timeout(const struct tern_obj_thread *obj, u64 left_ns)
 }
 
 /* ---- registers ----------------------------------------------------------- */
+
+bool tern_arch_is_native(void)
+{
+	return user_64bit_mode(current_pt_regs()) && !in_ia32_syscall();
+}
 
 int tern_arch_save(struct tern_thread *thread)
 {
@@ -263,6 +274,12 @@ int tern_arch_save(struct tern_thread *thread)
 
 bool tern_arch_valid(const struct tern_obj_thread *obj)
 {
+	bool by_block = (int)obj->regs[ORIG_AX] >= 0 &&
+			(long)obj->regs[AX] == -ERESTART_RESTARTBLOCK;
+
+	/* what is in the shell's own restart block must not be run */
+	if (by_block && (!obj->restart || obj->restart == TERN_RESTART_TIMEOUT))
+		return false;
 	return obj->regs[IP] < TASK_SIZE_MAX && obj->regs[SP] < TASK_SIZE_MAX &&
 	       obj->fs_base < TASK_SIZE_MAX && obj->gs_base < TASK_SIZE_MAX &&
 	       obj->regs[CS] == __USER_CS && obj->regs[SS] == __USER_DS &&
