@@ -12,6 +12,11 @@
 # scripts/deploy puts them, or from this source tree.
 set -uo pipefail
 
+# The runner's pipes and logs would be a migrant's, too, and cannot move.
+for fd in {3..9}; do
+	exec {fd}>&-
+done
+
 HERE=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")")
 # seconds for what should take one, on a busy emulated machine
 LONG=${TERN_TEST_LONG:-120}
