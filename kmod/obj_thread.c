@@ -59,10 +59,6 @@ void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
 		tern_reasons_add(reasons, "thread %d has a seccomp filter", tid);
 	if (task->io_uring)
 		tern_reasons_add(reasons, "thread %d uses io_uring", tid);
-#ifdef CONFIG_SYSVIPC
-	if (task->sysvsem.undo_list)
-		tern_reasons_add(reasons, "thread %d has System V semaphores to undo", tid);
-#endif
 	if (test_task_syscall_work(task, SYSCALL_USER_DISPATCH))
 		tern_reasons_add(reasons, "thread %d has its system calls dispatched (prctl)", tid);
 	if (task->pdeath_signal)
