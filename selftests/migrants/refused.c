@@ -98,7 +98,6 @@ static void make_traced(void)
 			_exit(0);
 		made(ptrace(PTRACE_SEIZE, self, 0, 0));
 		check(write(ready[1], "x", 1) == 1, "write");
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			if (waitpid(self, &status, __WALL) < 0 || WIFEXITED(status))
 				_exit(0);
