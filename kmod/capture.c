@@ -179,33 +179,61 @@ int tern_capture_info(struct tern_info *info)
 	return clocks(info);
 }
 
-static int save_all(struct tern_migration *m, struct task_struct *leader,
-		    struct tern_image *image, struct tern_why *why)
+static unsigned int count_threads(struct tern_migration *m)
 {
-	struct tern_obj_end end = {};
 	struct tern_thread *thread;
-	int err;
+	unsigned int nr = 0;
 
-	err = tern_obj_task_save(m, leader, image);
-	if (!err)
-		err = tern_obj_vma_save(m->mm, image);
-	if (!err)
-		err = tern_obj_file_save(leader, m->flags, image, why);
-	if (err)
-		return err;
+	list_for_each_entry(thread, &m->threads, node)
+		nr++;
+	return nr;
+}
+
+static int save_threads(struct tern_migration *m, struct tern_image *image,
+			struct tern_why *why)
+{
+	struct tern_thread *thread;
+
 	list_for_each_entry(thread, &m->threads, node) {
 		if (tern_thread_stands(thread) != TERN_STAND_HERE)
 			return tern_why(why, -ESRCH, "the process was killed meanwhile");
 		tern_obj_thread_put(thread, image);
 	}
-	tern_obj_signals_save(m, image, false);
+	return 0;
+}
+
+/* Of a migrant that is parked, its m->mm is held; of one that runs it is a draft. */
+static int save_all(struct tern_migration *m, struct task_struct *leader,
+		    struct mm_struct *mm, struct tern_image *image,
+		    struct tern_why *why)
+{
+	bool draft = mm != m->mm;
+	unsigned int nr_threads = draft ? tern_obj_thread_draft(leader, NULL) :
+				  count_threads(m);
+	struct tern_obj_end end = {};
+	int err;
+
+	err = tern_obj_task_save(leader, mm, nr_threads, image);
+	if (!err)
+		err = tern_obj_vma_save(mm, image);
+	if (!err)
+		err = tern_obj_file_save(leader, m->flags, draft, image, why);
+	if (!err && draft && tern_obj_thread_draft(leader, image) != nr_threads)
+		err = tern_why(why, -EAGAIN, "the process has started or ended a thread");
+	if (!err && !draft)
+		err = save_threads(m, image, why);
+	if (err)
+		return err;
+	if (!draft)
+		tern_obj_signals_save(m, image, false);
 	end.objects = image->objects + 1;
 	tern_image_put(image, TERN_OBJ_END, &end, sizeof(end), NULL, 0);
 	return 0;
 }
 
-static int capture_locked(struct tern_migration *m, struct task_struct *leader,
-			  struct tern_image_io *io, struct tern_why *why)
+static int capture_mm(struct tern_migration *m, struct task_struct *leader,
+		      struct mm_struct *mm, struct tern_image_io *io,
+		      struct tern_why *why)
 {
 	size_t size = min_t(u64, io->len, IMAGE_USUAL);
 	struct tern_image image;
@@ -216,7 +244,7 @@ static int capture_locked(struct tern_migration *m, struct task_struct *leader,
 		err = tern_image_alloc(&image, size);
 		if (err)
 			return err;
-		err = save_all(m, leader, &image, why);
+		err = save_all(m, leader, mm, &image, why);
 		if (err || image.len <= image.size || image.len > io->len)
 			break;
 		size = image.len;
@@ -228,9 +256,25 @@ static int capture_locked(struct tern_migration *m, struct task_struct *leader,
 	return err;
 }
 
+static int capture_locked(struct tern_migration *m, struct task_struct *leader,
+			  struct tern_image_io *io, struct tern_why *why)
+{
+	struct mm_struct *mm;
+	int err;
+
+	if (!(io->flags & TERN_CAPTURE_DRAFT))
+		return capture_mm(m, leader, m->mm, io, why);
+	mm = get_task_mm(leader);
+	if (!mm)
+		return tern_why(why, -ESRCH, "the process has ended");
+	err = capture_mm(m, leader, mm, io, why);
+	mmput(mm);
+	return err;
+}
+
 /**
  * tern_capture() - the whole state of a parked migrant (TERN_IOC_CAPTURE)
- * @m: in TERN_PARKED
+ * @m: in TERN_PARKED; for a draft in TERN_REQUESTED
  * @io: where to
  * @why: sentence
  *
@@ -239,12 +283,15 @@ static int capture_locked(struct tern_migration *m, struct task_struct *leader,
 int tern_capture(struct tern_migration *m, struct tern_image_io *io,
 		 struct tern_why *why)
 {
+	bool draft = io->flags & TERN_CAPTURE_DRAFT;
 	struct task_struct *leader;
 	int err;
 
+	if (io->flags & ~TERN_CAPTURE_DRAFT)
+		return -EINVAL;
 	mutex_lock(&m->lock);
 	leader = get_pid_task(m->pid, PIDTYPE_TGID);
-	if (m->side != TERN_SOURCE || m->state != TERN_PARKED)
+	if (m->side != TERN_SOURCE || m->state != (draft ? TERN_REQUESTED : TERN_PARKED))
 		err = -EBADFD;
 	else if (tern_fault(TERN_FAULT_CAPTURE))
 		err = tern_why(why, -EIO, "the state could not be captured");

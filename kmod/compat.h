@@ -15,6 +15,18 @@
 #include <linux/filelock.h>
 #endif
 
+/* 6.7 looks at the pointer itself, again and again. Under rcu_read_lock(). */
+static inline struct file *compat_get_file_rcu(struct file __rcu **slot)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	return get_file_rcu(slot);
+#else
+	struct file *file = rcu_dereference(*slot);
+
+	return file && get_file_rcu(file) ? file : NULL;
+#endif
+}
+
 /* 6.10 takes the table of descriptors and not its innermost part. */
 static inline bool compat_close_on_exec(unsigned int fd,
 					struct files_struct *files)

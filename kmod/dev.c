@@ -277,7 +277,7 @@ static long image_call(struct tern_migration *m, void __user *uarg, image_fn fn)
 
 	if (err)
 		return err;
-	if (arg.flags || arg.reserved)
+	if (arg.reserved || (arg.flags && fn != tern_capture))
 		return -EINVAL;
 	err = fn(m, &arg, &why);
 	if (err)

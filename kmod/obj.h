@@ -18,8 +18,8 @@ struct tern_thread;
 
 /* obj_task.c: TASK, MM, CREDS, SIGACTIONS, SIGNAL, FS */
 void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reasons);
-int tern_obj_task_save(struct tern_migration *m, struct task_struct *leader,
-		       struct tern_image *image);
+int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
+		       unsigned int nr_threads, struct tern_image *image);
 void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 			   bool late);
 
@@ -31,12 +31,14 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image);
 bool tern_path_has_name(const struct path *path);
 int tern_obj_file_check(struct task_struct *leader, u32 flags,
 			struct tern_reasons *reasons);
-int tern_obj_file_save(struct task_struct *leader, u32 flags,
+int tern_obj_file_save(struct task_struct *leader, u32 flags, bool draft,
 		       struct tern_image *image, struct tern_why *why);
 
 /* obj_thread.c: THREAD */
 void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
 			   struct tern_reasons *reasons);
+unsigned int tern_obj_thread_draft(struct task_struct *leader,
+				   struct tern_image *image);
 int tern_obj_thread_save(struct tern_thread *thread);
 void tern_obj_thread_put(struct tern_thread *thread, struct tern_image *image);
 void tern_obj_thread_load(struct tern_thread *thread);

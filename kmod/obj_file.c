@@ -405,8 +405,8 @@ static int write_back(struct file *file)
 	return vfs_fsync(file, 1);
 }
 
-static int save_desc(const struct entry *entry, u32 kind, struct tern_image *image,
-		     char *page)
+static int save_desc(const struct entry *entry, u32 kind, bool draft,
+		     struct tern_image *image, char *page)
 {
 	struct file *file = entry->file;
 	struct inode *inode = file_inode(file);
@@ -426,7 +426,7 @@ static int save_desc(const struct entry *entry, u32 kind, struct tern_image *ima
 	char *path = NULL;
 
 	if (kind == TERN_DESC_FILE || kind == TERN_DESC_DEVICE) {
-		int err = write_back(file);
+		int err = draft ? 0 : write_back(file);
 
 		if (err)
 			return err;
@@ -495,7 +495,7 @@ static int number(struct xarray *ids, const void *key, u32 *last, u32 *id)
 }
 
 static int save_entry(const struct table *table, struct entry *entry, u32 flags,
-		      struct xarray *descs, struct xarray *pipes, u32 *last,
+		      bool draft, struct xarray *descs, struct xarray *pipes, u32 *last,
 		      struct tern_image *image, char *page, struct tern_why *why)
 {
 	struct tern_obj_fd obj = { .fd = entry->fd, .cloexec = entry->cloexec };
@@ -518,7 +518,7 @@ static int save_entry(const struct table *table, struct entry *entry, u32 flags,
 				err = save_pipe(entry, image);
 		}
 		if (!err)
-			err = save_desc(entry, kind, image, page);
+			err = save_desc(entry, kind, draft, image, page);
 		if (err)
 			return tern_why(why, err, "fd %d cannot be saved (error %d)",
 					entry->fd, err);
@@ -529,13 +529,14 @@ static int save_entry(const struct table *table, struct entry *entry, u32 flags,
 }
 
 /**
- * tern_obj_file_save() - DESC, PIPE and FD objects of a parked migrant
- * @leader: its process
+ * tern_obj_file_save() - DESC, PIPE and FD objects
+ * @leader: the process
  * @flags: TERN_STDIO_NULL
+ * @draft: it runs, and what it writes to files is of no interest yet
  * @image: where to
  * @why: sentence
  */
-int tern_obj_file_save(struct task_struct *leader, u32 flags,
+int tern_obj_file_save(struct task_struct *leader, u32 flags, bool draft,
 		       struct tern_image *image, struct tern_why *why)
 {
 	char *page = kmalloc(TERN_PATH_MAX, GFP_KERNEL);
@@ -551,9 +552,9 @@ int tern_obj_file_save(struct task_struct *leader, u32 flags,
 	err = table_copy(leader, &table);
 	if (err)
 		goto out;
-	err = find_ours(&table, 0);
+	err = find_ours(&table, draft ? get_nr_threads(leader) + 1 : 0);
 	for (i = 0; !err && i < table.nr; i++)
-		err = save_entry(&table, &table.entries[i], flags, &descs,
+		err = save_entry(&table, &table.entries[i], flags, draft, &descs,
 				 &pipes, last, image, page, why);
 	table_free(&table);
 out:

@@ -5,6 +5,7 @@
  * space that are not mappings.
  */
 #include <linux/cred.h>
+#include <linux/file.h>
 #include <linux/fs_struct.h>
 #include <linux/hrtimer.h>
 #include <linux/ipc_namespace.h>
@@ -170,42 +171,39 @@ static int put_path(struct tern_image *image, enum tern_obj_type type,
 	return PTR_ERR_OR_ZERO(name);
 }
 
-static int save_task(struct tern_migration *m, struct task_struct *leader,
-		     struct tern_image *image)
+static int save_task(struct task_struct *leader, struct mm_struct *mm,
+		     unsigned int nr_threads, struct tern_image *image)
 {
 	struct tern_obj_task obj = {
 		.pid = task_tgid_vnr(leader),
+		.nr_threads = nr_threads,
 		.personality = leader->personality,
 		.no_new_privs = task_no_new_privs(leader),
 		.is_session_leader = leader->signal->leader,
-		.is_group_leader = task_pgrp(leader) == task_tgid(leader),
 		.exit_signal = SIGCHLD,
 		.child_subreaper = leader->signal->is_child_subreaper,
 	};
-	struct tern_thread *thread;
 	struct file *exe;
 	int i, err;
 
-	list_for_each_entry(thread, &m->threads, node)
-		obj.nr_threads++;
+	rcu_read_lock();
+	obj.is_group_leader = task_pgrp(leader) == task_tgid(leader);
+	exe = compat_get_file_rcu(&mm->exe_file);
+	rcu_read_unlock();
+	if (!exe)
+		return -ENOENT;
 	get_task_comm(obj.comm, leader);
 	task_lock(leader);
 	obj.umask = leader->fs ? leader->fs->umask : 0;
-	obj.dumpable = get_dumpable(m->mm);
+	obj.dumpable = get_dumpable(mm);
 	for (i = 0; i < RLIM_NLIMITS; i++) {
 		obj.rlim_cur[i] = leader->signal->rlim[i].rlim_cur;
 		obj.rlim_max[i] = leader->signal->rlim[i].rlim_max;
 	}
 	task_unlock(leader);
-
-	/* only the migrant itself could replace it, and it stands */
-	exe = rcu_access_pointer(m->mm->exe_file);
-	if (!exe)
-		return -ENOENT;
-	path_get(&exe->f_path);
 	err = put_path(image, TERN_OBJ_TASK, &obj, sizeof(obj), &obj.exe,
 		       &exe->f_path);
-	path_put(&exe->f_path);
+	fput(exe);
 	return err;
 }
 
@@ -324,19 +322,20 @@ static int save_fs(struct task_struct *leader, struct tern_image *image)
 
 /**
  * tern_obj_task_save() - TASK, MM, CREDS, SIGACTIONS, FS
- * @m: parked
- * @leader: its process
+ * @leader: the process, parked or, for a draft, running
+ * @mm: its address space, referenced
+ * @nr_threads: THREAD objects that the image will have
  * @image: where to
  */
-int tern_obj_task_save(struct tern_migration *m, struct task_struct *leader,
-		       struct tern_image *image)
+int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
+		       unsigned int nr_threads, struct tern_image *image)
 {
 	int err;
 
-	err = save_task(m, leader, image);
+	err = save_task(leader, mm, nr_threads, image);
 	if (err)
 		return err;
-	save_mm(m->mm, image);
+	save_mm(mm, image);
 	err = save_creds(leader, image);
 	if (!err)
 		err = save_sigactions(leader, image);

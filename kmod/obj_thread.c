@@ -89,6 +89,37 @@ static void load_rseq(const struct tern_obj_thread *obj)
 }
 
 /**
+ * tern_obj_thread_draft() - what can be seen of running threads from outside
+ * @leader: the process
+ * @image: where to; NULL: only count
+ *
+ * Return: how many threads there were.
+ */
+unsigned int tern_obj_thread_draft(struct task_struct *leader,
+				   struct tern_image *image)
+{
+	struct tern_obj_thread obj = {};
+	struct task_struct *task;
+	unsigned int nr = 0;
+
+	rcu_read_lock();
+	for_each_thread(leader, task) {
+		if (task->flags & PF_EXITING)
+			continue;
+		nr++;
+		if (!image)
+			continue;
+		obj.tid = task_pid_vnr(task);
+		obj.nice = task_nice(task);
+		obj.timer_slack_ns = task->timer_slack_ns;
+		get_task_comm(obj.comm, task);
+		tern_image_put(image, TERN_OBJ_THREAD, &obj, sizeof(obj), NULL, 0);
+	}
+	rcu_read_unlock();
+	return nr;
+}
+
+/**
  * tern_obj_thread_save() - current saves itself; its mask is blocked already
  * @thread: current's
  */

@@ -120,6 +120,7 @@ static bool decided(struct tern_thread *thread)
 
 static void stand(struct tern_thread *thread, enum tern_stand where)
 {
+	thread->stood = ktime_get();
 	/* the state that it saved comes first */
 	smp_store_release(&thread->stand, where);
 	wake_up_all(&thread->migration->news);
@@ -355,14 +356,26 @@ static void unpark(struct tern_migration *m)
 	WARN_ON(tern_migration_set(m, TERN_REQUESTED));
 }
 
+static unsigned int count_standing(struct tern_migration *m, ktime_t *last)
+{
+	struct tern_thread *thread;
+	unsigned int nr = 0;
+
+	*last = 0;
+	list_for_each_entry(thread, &m->threads, node) {
+		*last = max(*last, thread->stood);
+		nr++;
+	}
+	return nr;
+}
+
 static int park_locked(struct tern_migration *m, struct tern_park *park,
 		       struct tern_why *why)
 {
 	unsigned int ms = clamp_t(unsigned int, park->timeout_ms ?: PARK_TIMEOUT_MS,
 				  1, PARK_TIMEOUT_MAX_MS);
-	ktime_t start = ktime_get();
 	struct task_struct *leader;
-	struct tern_thread *thread;
+	ktime_t start, stood;
 	int err;
 
 	leader = get_pid_task(m->pid, PIDTYPE_TGID);
@@ -380,12 +393,14 @@ static int park_locked(struct tern_migration *m, struct tern_park *park,
 		goto undo;
 	/* were it reaped for want of memory, its pages would read as zeros */
 	set_bit(MMF_OOM_SKIP, &m->mm->flags);
+	start = ktime_get();
 	err = stop_all(m, leader, msecs_to_jiffies(ms), why);
 	if (!err && leader->mm != m->mm)
 		err = tern_why(why, -EAGAIN, "the process has called exec meanwhile");
 	/* what it may have done until its last thread stood */
 	if (!err)
 		err = tern_check_standing(leader, why);
+	park->nr_threads = count_standing(m, &stood);
 	if (!err)
 		err = tern_migration_set(m, TERN_PARKED);
 undo:
@@ -393,10 +408,8 @@ undo:
 		unpark(m);
 		goto out;
 	}
-	park->ns = ktime_to_ns(ktime_sub(ktime_get(), start));
-	park->nr_threads = 0;
-	list_for_each_entry(thread, &m->threads, node)
-		park->nr_threads++;
+	park->ns = ktime_to_ns(ktime_sub(stood, start));
+	park->stood_ns = ktime_to_ns(ktime_sub(ktime_get(), stood));
 out:
 	put_task_struct(leader);
 	return err;

@@ -50,6 +50,7 @@ enum tern_stand {
  * @node: in m->threads, under m->lock
  * @migration: referenced
  * @task: referenced
+ * @stood: when it came to stand
  * @slept_ns: how long it had been asleep when it was asked to stop
  * @verdict: written once by whoever decides, read by the thread
  * @stand: written by the thread alone
@@ -65,6 +66,7 @@ struct tern_thread {
 	struct list_head node;
 	struct tern_migration *migration;
 	struct task_struct *task;
+	ktime_t stood;
 	u64 slept_ns;
 	enum tern_verdict verdict;
 	enum tern_stand stand;

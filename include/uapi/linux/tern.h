@@ -275,6 +275,7 @@ struct tern_attach {
  * @why: sentence buffer
  * @why_len: its size
  * @reserved2: 0
+ * @stood_ns: out: time from the moment when the last thread stood until now
  *
  * Does the check again first. On any error every thread runs on and the
  * migration is back in TERN_REQUESTED.
@@ -290,13 +291,14 @@ struct tern_park {
 	__u64 why;
 	__u32 why_len;
 	__u32 reserved2;
+	__u64 stood_ns;
 };
 
 /**
  * struct tern_image_io - image out of, or threads into the kernel
  *	(TERN_IOC_CAPTURE, TERN_IOC_LOAD, TERN_IOC_COMMIT)
  * @size: sizeof(struct tern_image_io)
- * @flags: 0
+ * @flags: CAPTURE: TERN_CAPTURE_DRAFT; else 0
  * @buf: objects as in include/tern/image.h
  * @len: size of @buf; on return of CAPTURE and COMMIT the bytes used
  * @why: sentence buffer
@@ -304,7 +306,10 @@ struct tern_park {
  * @reserved: 0
  *
  * CAPTURE copies the whole state of a parked migrant but its pages. ENOSPC:
- * call again with a larger buffer.
+ * call again with a larger buffer. With TERN_CAPTURE_DRAFT (in TERN_REQUESTED)
+ * the migrant runs on undisturbed and the image is a draft: what was found at
+ * one moment or another, without signals that wait, and of threads only what
+ * can be seen from outside.
  *
  * COMMIT ends the parked tasks (from TERN_DOUBT) and returns as TERN_OBJ_SIGNAL
  * the signals that came after CAPTURE. The memory stays until RELEASE.
@@ -325,6 +330,7 @@ struct tern_image_io {
 };
 
 #define TERN_IMAGE_MAX		(64UL << 20)
+#define TERN_CAPTURE_DRAFT	(1U << 0)
 
 /**
  * struct tern_fail - end a migration before it happened (TERN_IOC_FAIL)
