@@ -8,19 +8,14 @@
  * nothing can go back afterwards.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "source.h"
 
 #define ATTEMPTS	10
-#define IMAGE_FIRST	(512UL << 10)	/* room for an image without its mappings */
-#define PER_MAPPING	256
-#define PER_THREAD	12288
+#define ATTEMPTS_DRAFT	6	/* then without a draft: there is less to change in between */
 
 /* ---- before the migrant stands ---- */
 
@@ -39,29 +34,30 @@ static int connect_peer(struct tern_source *s)
 	return rc;
 }
 
-/* Memory that is not there yet would be made page by page while everybody waits. */
-static int make_room(struct tern_image *image, size_t size)
+static bool is_cold(const struct tern_source *s, unsigned int attempt)
 {
-	if (image->size >= size)
-		return 0;
-	tern_image_free(image);
-	image->data = malloc(size);
-	if (!image->data)
-		return -ENOMEM;
-	memset(image->data, 0, size);
-	image->size = size;
-	return 0;
+	return s->job->flags & TERN_COLD || attempt >= ATTEMPTS_DRAFT;
 }
 
-static int prepare(struct tern_source *s)
+/* All that costs time and can be had before anybody waits. */
+static int make_room(struct tern_source *s)
+{
+	int rc;
+
+	rc = tern_source_room(s, &s->image);
+	if (!rc)
+		rc = tern_source_room(s, &s->wire);
+	if (!rc)
+		rc = tern_source_keep_open(s);
+	return rc;
+}
+
+static int prepare(struct tern_source *s, bool cold)
 {
 	struct tern_prepared *p = &s->prepared;
 	int rc;
 
 	rc = tern_prepare(p, s->job->pid, s->job->flags, &s->why);
-	if (!rc)
-		rc = make_room(&s->image, IMAGE_FIRST + p->nr_maps * PER_MAPPING +
-			       p->nr_tids * PER_THREAD);
 	if (!rc)
 		rc = tern_prepared_send(p, &s->lanes.lane[0], s->dev, s->lanes.oneway_ns);
 	/* while the destination makes its shell */
@@ -69,73 +65,12 @@ static int prepare(struct tern_source *s)
 		rc = tern_prepared_write_back(p, &s->why);
 	if (!rc)
 		rc = tern_prepared_ready(p, &s->lanes.lane[0], &s->why);
-	return rc;
+	if (!rc && !cold)
+		rc = tern_source_draft(s);
+	return rc ? rc : make_room(s);
 }
 
 /* ---- the migrant stands ---- */
-
-static int capture(struct tern_source *s)
-{
-	int rc;
-
-	for (;;) {
-		size_t len = s->image.size;
-
-		rc = tern_dev_capture(s->dev, s->image.data, &len, &s->why);
-		s->image.len = len;
-		if (rc != -ENOSPC)
-			break;
-		if (s->image.size >= TERN_IMAGE_MAX)
-			return tern_why_set(&s->why, -E2BIG, "the process's state is larger than %lu MiB",
-					    TERN_IMAGE_MAX >> 20);
-		s->why.text[0] = '\0';
-		rc = make_room(&s->image, s->image.size * 2 < TERN_IMAGE_MAX ?
-			       s->image.size * 2 : TERN_IMAGE_MAX);
-		if (rc)
-			return rc;
-	}
-	if (rc)
-		return rc;
-	rc = tern_epoll_add(&s->image, s->job->pid, &s->why);
-	if (rc)
-		return rc;
-	tern_prepared_apply(&s->prepared, &s->image);
-	return tern_prepared_covers(&s->prepared, &s->image, &s->why);
-}
-
-/*
- * For ourselves and our heirs: a file mapping that the destination cannot map
- * by itself is memory like any other, all of which exists.
- */
-static void mark_backed(struct tern_source *s)
-{
-	const struct tern_obj *obj = NULL;
-	size_t len;
-
-	while ((obj = tern_image_find(&s->image, TERN_OBJ_VMA, obj))) {
-		struct tern_obj_vma *vma = (void *)tern_obj_payload(obj);
-
-		if (vma->kind != TERN_VMA_FILE ||
-		    tern_prepared_same(&s->prepared, tern_obj_tail(obj, &len)))
-			continue;
-		vma->kind = TERN_VMA_ANON;
-		vma->flags |= TERN_VMA_BACKED;
-		vma->flags &= ~TERN_VMA_SHARED;
-	}
-}
-
-static int keep(struct tern_source *s)
-{
-	char name[64];
-
-	if (s->pagemap >= 0)
-		close(s->pagemap);
-	snprintf(name, sizeof(name), "/proc/%d/pagemap", s->job->pid);
-	s->pagemap = open(name, O_RDONLY | O_CLOEXEC);
-	if (s->pagemap < 0)
-		return tern_why_set(&s->why, -errno, "%s: %s", name, strerror(errno));
-	return tern_source_keep(s);
-}
 
 /**
  * struct write_back - the rest of the files' dirty data, on its way to their
@@ -182,15 +117,11 @@ static int write_back_join(struct write_back *w, struct tern_why *why)
 
 static int send_image(struct tern_source *s)
 {
-	struct tern_link *link = &s->lanes.lane[0];
 	int rc;
 
-	rc = tern_link_send(link, TERN_MSG_IMAGE, s->image.data, s->image.len);
-	if (rc)
-		return rc;
-	/* the destination has its copy: from here on it is our own */
-	mark_backed(s);
-	return keep(s);
+	rc = tern_changes_write(&s->draft, &s->image, &s->wire, NULL);
+	return rc ? rc : tern_link_send(&s->lanes.lane[0], TERN_MSG_IMAGE, s->wire.data,
+					s->wire.len);
 }
 
 static int send_first(struct tern_source *s, struct tern_first *first)
@@ -243,7 +174,7 @@ static int blast(struct tern_source *s, struct tern_first *first)
 	struct write_back w;
 	int rc, err;
 
-	rc = capture(s);
+	rc = tern_source_capture(s, 0, &s->image);
 	captured = tern_source_now();
 	s->report.phase_ns[TERN_PHASE_CAPTURE] = captured - s->stood;
 	if (rc)
@@ -252,6 +183,9 @@ static int blast(struct tern_source *s, struct tern_first *first)
 	rc = send_image(s);
 	if (!rc)
 		rc = send_first(s, first);
+	/* what an heir must know, while the network and the destination work */
+	if (!rc)
+		rc = tern_source_keep(s);
 	err = write_back_join(&w, &s->why);
 	if (rc || err)
 		return rc ? rc : err;
@@ -266,28 +200,28 @@ static int park(struct tern_source *s)
 	if (tern_source_cancelled(s, NULL))
 		return -ECANCELED;
 	rc = tern_dev_park(s->dev, 0, &park, &s->why);
-	s->stood = tern_source_now();
+	s->stood = tern_source_now() - park.stood_ns;
 	s->report.phase_ns[TERN_PHASE_PARK] = park.ns;
 	return rc;
 }
 
 /* One attempt. -EAGAIN: the migrant runs again and has changed, try once more. */
-static int attempt(struct tern_source *s, struct tern_first *first)
+static int attempt(struct tern_source *s, struct tern_first *first, bool cold)
 {
-	int rc;
+	int rc, err;
 
 	rc = connect_peer(s);
 	if (!rc)
-		rc = prepare(s);
+		rc = prepare(s, cold);
 	if (!rc)
 		rc = park(s);
 	if (rc)
-		return rc == -EAGAIN ? -EBUSY : rc;
+		return rc;
 	rc = blast(s, first);
 	if (rc != -EAGAIN)
 		return rc;
-	rc = tern_dev_thaw(s->dev);
-	return rc ? rc : -EAGAIN;
+	err = tern_dev_thaw(s->dev);
+	return err ? err : rc;
 }
 
 /**
@@ -308,11 +242,12 @@ int tern_source_move(struct tern_source *s)
 	if (rc)
 		return rc;
 	for (i = 0; i < ATTEMPTS; i++) {
-		rc = attempt(s, first);
+		rc = attempt(s, first, is_cold(s, i));
 		if (rc != -EAGAIN)
 			break;
 		tern_log(LOG_INFO, "migration %016" PRIx64 ": %s", (uint64_t)s->job->id, s->why.text);
 		tern_lanes_close(&s->lanes);
+		tern_draft_fini(&s->draft);
 		tern_prepared_fini(&s->prepared);
 		if (i + 1 < ATTEMPTS)
 			s->why.text[0] = '\0';

@@ -265,6 +265,7 @@ static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "stdio", required_argument, NULL, 's' },
+		{ "no-prepare", no_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "no-wait", no_argument, NULL, 'n' },
 		{ },
@@ -279,6 +280,9 @@ static int run(int argc, char **argv)
 		switch (opt) {
 		case 's':
 			rc = parse_stdio(optarg, &flags);
+			break;
+		case 'c':
+			flags |= TERN_COLD;
 			break;
 		case 'j':
 			f.json = true;
@@ -309,12 +313,14 @@ static int run(int argc, char **argv)
 
 const struct command cmd_migrate = {
 	.name = "migrate",
-	.args = "PID HOST [--stdio=null] [--json] [--no-wait]",
+	.args = "PID HOST [--stdio=null] [--no-prepare] [--json] [--no-wait]",
 	.help = "move a process to another host",
 	.text = "Moves the process, shows how its pages follow, and ends when nothing of it is\n"
 		"left on this host: from then on this host may be switched off.\n"
 		"\n"
 		"  --stdio=null   standard descriptors that cannot move become /dev/null\n"
+		"  --no-prepare   do not have the other host lay out the process beforehand: it\n"
+		"                 stands still for longer, but is moved a moment sooner\n"
 		"  --json         print one JSON object at the end, and nothing else\n"
 		"  --no-wait      print the migration's id and end at once\n"
 		"\n"

@@ -205,6 +205,8 @@ static int on_message(struct tern_dest *d, const struct tern_wire *head)
 		return on_query(d);
 	case TERN_MSG_PREPARE:
 		return tern_dest_prepare(d, head->len);
+	case TERN_MSG_DRAFT:
+		return tern_dest_draft(d, head->len);
 	case TERN_MSG_IMAGE:
 		return tern_dest_image(d, head->len);
 	case TERN_MSG_PAGES:

@@ -4,11 +4,13 @@
  *
  * dest.c		messages, states, the end of it
  * dest_prepare.c	PREPARE: files, shell
- * dest_build.c		IMAGE, PAGES, RESUME: the migrant
+ * dest_dress.c		DRAFT, IMAGE: the shell is made to look like the migrant
+ * dest_build.c		PAGES, RESUME: the migrant
  */
 #ifndef TERN_DEST_H
 #define TERN_DEST_H
 
+#include "changes.h"
 #include "host.h"
 #include "link.h"
 #include "memo.h"
@@ -37,9 +39,14 @@ struct tern_dest_pages {
  * @tids: of the migrant, its pid first
  * @known: its files
  * @shell: the shell, once there is one
- * @dress: how it is to look
+ * @base: what is known of it
+ * @draft: the last draft
+ * @worn: how the shell looks by it, if @dressed
+ * @dressed: a draft has been put on
  * @image: the image
- * @dressing: the shell is at the second script
+ * @dress: how the shell is to look in the end
+ * @dressing: the shell is at its last script
+ * @settled: and that one changes no mappings
  * @memo: for whoever comes after us
  * @pages: PAGES that wait
  * @pages_last: where to append
@@ -58,9 +65,14 @@ struct tern_dest {
 	const __s32 *tids;
 	struct tern_known *known;
 	struct tern_shell_proc shell;
-	struct tern_dress dress;
+	struct tern_dress base;
+	struct tern_draft draft;
+	struct tern_dress worn;
+	bool dressed;
 	struct tern_image image;
+	struct tern_dress dress;
 	bool dressing;
+	bool settled;
 	struct tern_memo *memo;
 	struct tern_dest_pages *pages;
 	struct tern_dest_pages **pages_last;
@@ -76,7 +88,10 @@ __u64 tern_dest_now(clockid_t clock);
 int tern_dest_prepare(struct tern_dest *d, size_t len);
 void tern_dest_prepare_fini(struct tern_dest *d);
 
+int tern_dest_draft(struct tern_dest *d, size_t len);
 int tern_dest_image(struct tern_dest *d, size_t len);
+void tern_dest_dress_fini(struct tern_dest *d);
+
 int tern_dest_pages(struct tern_dest *d, size_t len);
 int tern_dest_resume(struct tern_dest *d);
 void tern_dest_build_fini(struct tern_dest *d);

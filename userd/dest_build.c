@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The latency period, as the destination has it: the image becomes a script and
- * the shell runs it, while first pages still arrive; then these are put in
- * place, the kernel loads the threads, and the migrant runs.
+ * The latency period, as the destination has it, behind the image: first pages
+ * are put in place while the shell still works, the kernel loads the threads,
+ * and the migrant runs.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,96 +18,7 @@
 #define PAGES_MAX	(64UL << 20)
 #define TRIES		1000
 
-/* ---- the image --------------------------------------------------------------------- */
-
-static int fits(struct tern_dest *d)
-{
-	const struct tern_obj_task *task =
-		tern_obj_payload(tern_image_find(&d->image, TERN_OBJ_TASK, NULL));
-
-	if (task->pid == d->prepare->pid)
-		return 0;
-	return tern_why_set(&d->why, -EPROTO, "the image is of process %d, prepared was %d",
-			    task->pid, d->prepare->pid);
-}
-
-static int receive_image(struct tern_dest *d, size_t len)
-{
-	int err;
-
-	if (!d->prepare || d->image.data || !len || len > TERN_IMAGE_MAX)
-		return tern_why_set(&d->why, -EPROTO, "an image where none belongs");
-	d->image.data = malloc(len);
-	if (!d->image.data)
-		return -ENOMEM;
-	d->image.len = len;
-	d->image.size = len;
-	err = tern_link_recv_body(&d->link, d->image.data, len, BODY_MS);
-	if (!err)
-		err = tern_image_check(&d->image, &d->why);
-	return err ? err : fits(d);
-}
-
-/**
- * tern_dest_image() - receive IMAGE and set the shell to work
- * @d: the attempt
- * @len: bytes of the message
- *
- * What else is needed is made while the shell works.
- */
-int tern_dest_image(struct tern_dest *d, size_t len)
-{
-	struct shell_run run;
-	int err;
-
-	d->first_ns = tern_dest_now(CLOCK_MONOTONIC);
-	d->pages_last = &d->pages;
-	err = receive_image(d, len);
-	if (err)
-		return err;
-	d->dress.image = &d->image;
-	d->dress.known = d->known;
-	d->dress.nr_known = d->prepare->nr_files;
-	d->dress.become = true;
-	d->dress_ns = tern_dest_now(CLOCK_MONOTONIC);
-	err = tern_script_dress(&d->shell.script, &d->dress, &run, &d->why);
-	if (!err)
-		err = tern_shell_run(&d->shell, &run);
-	if (err)
-		return err;
-	d->dressing = true;
-	d->memo = tern_memo_create(d->dev, &d->dress.seeds, &err);
-	if (d->memo) {
-		err = tern_pager_init(&d->pager, d->job, d->dev, d->memo);
-		d->paging = !err;
-	}
-	return err ? tern_why_set(&d->why, err, "no pager can be made on %s: %s",
-				  d->job->host->name, strerror(-err)) : 0;
-}
-
 /* ---- first pages --------------------------------------------------------------------- */
-
-/**
- * tern_dest_pages() - receive PAGES, and keep them until the shell is dressed
- * @d: the attempt
- * @len: bytes of the message
- */
-int tern_dest_pages(struct tern_dest *d, size_t len)
-{
-	struct tern_dest_pages *pages;
-
-	if (!d->paging || d->pages_len + len > PAGES_MAX)
-		return tern_why_set(&d->why, -EPROTO, "pages where none belong, or too many");
-	pages = malloc(sizeof(*pages) + len);
-	if (!pages)
-		return -ENOMEM;
-	pages->next = NULL;
-	pages->len = len;
-	*d->pages_last = pages;
-	d->pages_last = &pages->next;
-	d->pages_len += len;
-	return tern_link_recv_body(&d->link, pages->data, len, BODY_MS);
-}
 
 static int place_message(struct tern_dest *d, const struct tern_dest_pages *pages)
 {
@@ -139,6 +50,38 @@ static int place_all(struct tern_dest *d)
 	for (pages = d->pages; pages && !err; pages = pages->next)
 		err = place_message(d, pages);
 	d->memo->report.pages_first = d->memo->report.pages_moved;
+	return err;
+}
+
+/**
+ * tern_dest_pages() - receive PAGES
+ * @d: the attempt
+ * @len: bytes of the message
+ *
+ * A shell that is dressed and does not change its mappings any more takes them
+ * at once, for others they are kept.
+ */
+int tern_dest_pages(struct tern_dest *d, size_t len)
+{
+	struct tern_dest_pages *pages;
+	int err;
+
+	if (!d->dressing || d->pages_len + len > PAGES_MAX)
+		return tern_why_set(&d->why, -EPROTO, "pages where none belong, or too many");
+	pages = malloc(sizeof(*pages) + len);
+	if (!pages)
+		return -ENOMEM;
+	pages->next = NULL;
+	pages->len = len;
+	err = tern_link_recv_body(&d->link, pages->data, len, BODY_MS);
+	if (!err && d->settled) {
+		err = place_message(d, pages);
+		free(pages);
+		return err;
+	}
+	*d->pages_last = pages;
+	d->pages_last = &pages->next;
+	d->pages_len += len;
 	return err;
 }
 
@@ -237,7 +180,7 @@ int tern_dest_resume(struct tern_dest *d)
 	err = tern_link_recv_body(&d->link, &resume, sizeof(resume), BODY_MS);
 	if (err)
 		return err;
-	if (!d->paging)
+	if (!d->dressing)
 		return tern_why_set(&d->why, -EPROTO, "told to resume what has no image");
 	at[0] = tern_dest_now(CLOCK_MONOTONIC);
 	err = tern_shell_wait(&d->shell, DRESS_MS, &d->why);
@@ -262,12 +205,5 @@ void tern_dest_build_fini(struct tern_dest *d)
 		free(d->pages);
 		d->pages = next;
 	}
-	if (d->paging)
-		tern_pager_fini(&d->pager);
-	d->paging = false;
-	tern_memo_put(d->memo);
-	d->memo = NULL;
-	free(d->dress.seeds.seed);
-	memset(&d->dress, 0, sizeof(d->dress));
-	tern_image_free(&d->image);
+	tern_dest_dress_fini(d);
 }

@@ -234,7 +234,7 @@ int tern_dest_prepare(struct tern_dest *d, size_t len)
 	offsets(d, &birth, monotonic, boottime);
 	err = tern_shell_start(&d->shell, &birth, &d->why);
 	if (!err)
-		err = tern_shell_look(&d->shell, &d->dress, &d->why);
+		err = tern_shell_look(&d->shell, &d->base, &d->why);
 	if (!err)
 		err = send_ready(d);
 	return err;

@@ -109,12 +109,13 @@ int tern_dev_park(int dev, unsigned int timeout_ms, struct tern_park *park,
 	return err;
 }
 
-static int image_io(int dev, unsigned long nr, void *buf, size_t *len,
+static int image_io(int dev, unsigned long nr, unsigned int flags, void *buf, size_t *len,
 		    struct tern_why *why)
 {
 	char text[TERN_WHY_LEN] = "";
 	struct tern_image_io io = {
 		.size = sizeof(io),
+		.flags = flags,
 		.buf = (unsigned long)buf,
 		.len = *len,
 		.why = (unsigned long)text,
@@ -128,10 +129,11 @@ static int image_io(int dev, unsigned long nr, void *buf, size_t *len,
 	return err;
 }
 
-/** tern_dev_capture() - the parked migrant's image; -ENOSPC: larger buffer */
-int tern_dev_capture(int dev, void *buf, size_t *len, struct tern_why *why)
+/** tern_dev_capture() - the migrant's image; -ENOSPC: larger buffer; @flags: TERN_CAPTURE_* */
+int tern_dev_capture(int dev, unsigned int flags, void *buf, size_t *len,
+		     struct tern_why *why)
 {
-	return image_io(dev, TERN_IOC_CAPTURE, buf, len, why);
+	return image_io(dev, TERN_IOC_CAPTURE, flags, buf, len, why);
 }
 
 /** tern_dev_sent() - PARKED to DOUBT, just before the blast can leave */
@@ -149,13 +151,13 @@ int tern_dev_thaw(int dev)
 /** tern_dev_commit() - end the parked tasks; late signals come back in @buf */
 int tern_dev_commit(int dev, void *buf, size_t *len, struct tern_why *why)
 {
-	return image_io(dev, TERN_IOC_COMMIT, buf, len, why);
+	return image_io(dev, TERN_IOC_COMMIT, 0, buf, len, why);
 }
 
 /** tern_dev_load() - THREAD objects for the waiting shell */
 int tern_dev_load(int dev, const void *buf, size_t len, struct tern_why *why)
 {
-	return image_io(dev, TERN_IOC_LOAD, (void *)buf, &len, why);
+	return image_io(dev, TERN_IOC_LOAD, 0, (void *)buf, &len, why);
 }
 
 /** tern_dev_resume() - LOADED to PAGING: the migrant runs */

@@ -711,6 +711,34 @@ int tern_image_add(struct tern_image *image, unsigned int type,
 	return 0;
 }
 
+/** tern_image_append_bytes() - append whole objects as they stand, END or no END */
+int tern_image_append_bytes(struct tern_image *image, const void *bytes, size_t len)
+{
+	int err = reserve(image, len);
+
+	if (err)
+		return err;
+	memcpy((char *)image->data + image->len, bytes, len);
+	image->len += len;
+	return 0;
+}
+
+/** tern_image_append() - append a copy of @obj as it stands, with its padding */
+int tern_image_append(struct tern_image *image, const struct tern_obj *obj)
+{
+	return tern_image_append_bytes(image, obj, pad8(obj->len));
+}
+
+/** tern_image_reserve() - room for @more bytes, touched, so that none is made later */
+int tern_image_reserve(struct tern_image *image, size_t more)
+{
+	int err = reserve(image, more);
+
+	if (!err)
+		memset((char *)image->data + image->len, 0, more);
+	return err;
+}
+
 /** tern_image_free() - give the buffer back */
 void tern_image_free(struct tern_image *image)
 {

@@ -47,6 +47,9 @@ const void *tern_obj_tail(const struct tern_obj *obj, size_t *len);
 int tern_image_add(struct tern_image *image, unsigned int type,
 		   const void *payload, size_t payload_len,
 		   const void *tail, size_t tail_len);
+int tern_image_append_bytes(struct tern_image *image, const void *bytes, size_t len);
+int tern_image_append(struct tern_image *image, const struct tern_obj *obj);
+int tern_image_reserve(struct tern_image *image, size_t more);
 void tern_image_free(struct tern_image *image);
 
 #endif

@@ -18,38 +18,68 @@
 
 static int write_all(int fd, const void *buf, size_t len)
 {
-	const char *p = buf;
+	size_t done = 0;
 
-	while (len) {
-		ssize_t n = write(fd, p, len);
+	while (done < len) {
+		ssize_t n = pwrite(fd, (const char *)buf + done, len - done, done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return n ? -errno : -EIO;
-		p += n;
-		len -= n;
+		done += n;
 	}
-	return 0;
+	return ftruncate(fd, len) ? -errno : 0;
 }
 
-static int keep_bytes(int dev, unsigned int key, const void *buf, size_t len)
+/* A memfd of which @room bytes are there already. */
+static int open_one(struct tern_source *s, unsigned int n, unsigned int key, size_t room)
 {
-	int fd, rc;
-
-	fd = memfd_create("tern", MFD_CLOEXEC);
-	if (fd < 0)
+	if (s->kept[n] < 0)
+		s->kept[n] = memfd_create("tern", MFD_CLOEXEC);
+	if (s->kept[n] < 0 || fallocate(s->kept[n], 0, 0, room))
 		return -errno;
-	rc = write_all(fd, buf, len);
-	if (!rc)
-		rc = tern_dev_keep(dev, key, fd);
-	close(fd);
-	return rc;
+	return tern_dev_keep(s->dev, key, s->kept[n]);
+}
+
+/**
+ * tern_source_keep_open() - make what tern_source_keep() will write
+ * @s: prepared
+ */
+int tern_source_keep_open(struct tern_source *s)
+{
+	int rc = open_one(s, 0, TERN_KEEP_IMAGE, s->image.size);
+
+	return rc ? rc : open_one(s, 1, TERN_KEEP_MEMO, sizeof(struct tern_memo));
+}
+
+/** tern_source_keep_fini() - the kernel has its own references */
+void tern_source_keep_fini(struct tern_source *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		if (s->kept[i] >= 0)
+			close(s->kept[i]);
+	if (s->pagemap >= 0)
+		close(s->pagemap);
+}
+
+/* Only now, for it is of the program that runs when it is opened. */
+static int open_pagemap(struct tern_source *s)
+{
+	char name[64];
+
+	if (s->pagemap >= 0)
+		close(s->pagemap);
+	snprintf(name, sizeof(name), "/proc/%d/pagemap", s->job->pid);
+	s->pagemap = open(name, O_RDONLY | O_CLOEXEC);
+	return s->pagemap < 0 ? tern_why_set(&s->why, -errno, "%s: %s", name, strerror(errno)) : 0;
 }
 
 /**
  * tern_source_keep() - leave with the migration what an heir must know
- * @s: captured; the image as tern_map_init() wants it
+ * @s: captured, after tern_source_keep_open()
  */
 int tern_source_keep(struct tern_source *s)
 {
@@ -57,11 +87,13 @@ int tern_source_keep(struct tern_source *s)
 	int rc;
 
 	memcpy(memo.boot_id, s->lanes.boot_id, sizeof(memo.boot_id));
-	rc = keep_bytes(s->dev, TERN_KEEP_IMAGE, s->image.data, s->image.len);
+	rc = open_pagemap(s);
 	if (!rc)
 		rc = tern_dev_keep(s->dev, TERN_KEEP_PAGEMAP, s->pagemap);
 	if (!rc)
-		rc = keep_bytes(s->dev, TERN_KEEP_MEMO, &memo, sizeof(memo));
+		rc = write_all(s->kept[0], s->image.data, s->image.len);
+	if (!rc)
+		rc = write_all(s->kept[1], &memo, sizeof(memo));
 	return rc;
 }
 

@@ -39,6 +39,7 @@ static size_t most(unsigned int type)
 {
 	switch (type) {
 	case TERN_MSG_PREPARE:
+	case TERN_MSG_DRAFT:
 	case TERN_MSG_IMAGE:
 	case TERN_MSG_MAP:
 	case TERN_MSG_SIGNALS:

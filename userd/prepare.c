@@ -200,6 +200,8 @@ static int find_fds(struct tern_prepared *p, unsigned int flags, struct tern_why
 	rc = tern_proc_numbers(p->pid, "fd", &fds, &nr);
 	if (rc)
 		tern_why_set(why, rc, "/proc/%d/fd: %s", p->pid, strerror(-rc));
+	else
+		p->nr_fds = nr;
 	for (i = 0; i < nr && !rc; i++)
 		rc = see_fd(p, fds[i], flags, why);
 	free(fds);
@@ -499,12 +501,15 @@ static struct tern_prepared_file *find_file(const struct tern_prepared *p, const
  * tern_prepared_same() - does the destination have the same file?
  * @p: after READY
  * @path: absolute
+ * @vma: a mapping of it, of a file that may have been replaced since
  */
-bool tern_prepared_same(const struct tern_prepared *p, const char *path)
+bool tern_prepared_same(const struct tern_prepared *p, const char *path,
+			const struct tern_obj_vma *vma)
 {
 	const struct tern_prepared_file *f = find_file(p, path);
 
-	return f && f->same;
+	return f && f->same && f->wire.ino == vma->ino &&
+	       (f->wire.flags & TERN_WIRE_FILE_SHARED || f->wire.size == vma->size);
 }
 
 /**

@@ -36,6 +36,7 @@ struct tern_prepared_file {
  * @files: ascending by path, each once
  * @nr_files: how many
  * @nr_maps: mappings seen, for a guess at the image's size
+ * @nr_fds: descriptors seen, likewise
  * @dirty: descriptors of ours, of regular files that the migrant has open for writing
  * @nr_dirty: how many
  * @null_stdio: bit per standard descriptor that becomes /dev/null
@@ -50,6 +51,7 @@ struct tern_prepared {
 	struct tern_prepared_file *files;
 	unsigned int nr_files;
 	unsigned int nr_maps;
+	unsigned int nr_fds;
 	int *dirty;
 	unsigned int nr_dirty;
 	unsigned int null_stdio;
@@ -62,7 +64,8 @@ int tern_prepared_send(struct tern_prepared *p, struct tern_link *link, int dev,
 		       __u64 oneway_ns);
 int tern_prepared_ready(struct tern_prepared *p, struct tern_link *link,
 			struct tern_why *why);
-bool tern_prepared_same(const struct tern_prepared *p, const char *path);
+bool tern_prepared_same(const struct tern_prepared *p, const char *path,
+			const struct tern_obj_vma *vma);
 int tern_prepared_write_back(const struct tern_prepared *p, struct tern_why *why);
 int tern_prepared_covers(const struct tern_prepared *p, const struct tern_image *image,
 			 struct tern_why *why);

@@ -15,6 +15,7 @@
 #include "shell.h"
 
 #define SCRIPT_SPECIAL_MAX	8
+#define SCRIPT_GROUPS_MAX	64	/* of the daemon; with more nothing is compared */
 
 /**
  * struct tern_script - writer of the area
@@ -83,6 +84,34 @@ struct tern_seeds {
 };
 
 /**
+ * struct tern_area - a mapping to be made: one or several adjacent equal ones
+ * @start: page-aligned
+ * @end: not included
+ * @v: the first of them, in the image
+ * @path: of the local file, NULL: private memory
+ * @barrier: a special mapping stands before it
+ */
+struct tern_area {
+	__u64 start;
+	__u64 end;
+	const struct tern_obj_vma *v;
+	const char *path;
+	bool barrier;
+};
+
+/**
+ * struct tern_areas - all of them, ascending
+ * @area: array, from malloc
+ * @nr: entries
+ * @room: for how many there is room
+ */
+struct tern_areas {
+	struct tern_area *area;
+	unsigned int nr;
+	unsigned int room;
+};
+
+/**
  * struct tern_known - a file that PREPARE named
  * @path: NUL-terminated
  * @file: what the source says about it
@@ -101,12 +130,16 @@ struct tern_known {
  * @nr_known: how many
  * @special: the shell's own special mappings, ascending
  * @nr_special: how many
+ * @own: credentials of the shell
+ * @own_groups: its groups
  * @caps: capabilities that the shell has
  * @cap_last: last capability of this kernel
  * @nr_open: most descriptors that a process may have here
  * @nofile: most descriptors that the shell may have now
+ * @own_fds: out: the shell's own descriptors are at this number and the next ones
  * @become: false only in tests: leave out all that needs /dev/tern
  * @host: name of this host, for sentences
+ * @areas: out: mappings
  * @seeds: out: ranges to be paged
  * @task: filled by tern_script_dress(), as are the following
  * @mm: of the image
@@ -122,12 +155,16 @@ struct tern_dress {
 	unsigned int nr_known;
 	struct tern_special special[SCRIPT_SPECIAL_MAX];
 	unsigned int nr_special;
+	struct tern_obj_creds own;
+	__u32 own_groups[SCRIPT_GROUPS_MAX];
 	__u64 caps;
 	unsigned int cap_last;
 	unsigned int nr_open;
 	__u64 nofile;
+	unsigned int own_fds;
 	bool become;
 	const char *host;
+	struct tern_areas areas;
 	struct tern_seeds seeds;
 	const struct tern_obj_task *task;
 	const struct tern_obj *mm;
@@ -160,18 +197,35 @@ int tern_script_explain(const struct tern_script *s, const struct shell_reply *r
 int tern_script_join(struct tern_script *s, __u64 id, const __s32 *tids, bool join,
 		     struct shell_run *run, struct tern_why *why);
 
-/* the second script; script_dress.c calls the others in order */
-int tern_script_dress(struct tern_script *s, struct tern_dress *dress,
+/* the second script, whole or but a draft; script_dress.c calls the others in order */
+int tern_script_dress(struct tern_script *s, struct tern_dress *dress, bool draft,
 		      struct shell_run *run, struct tern_why *why);
+int tern_script_alter(struct tern_script *s, const struct tern_dress *worn,
+		      struct tern_dress *dress, bool draft, struct shell_run *run,
+		      struct tern_why *why);
+void tern_dress_fini(struct tern_dress *dress);
 int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
 void tern_script_register(struct tern_script *s, const struct tern_dress *dress);
 int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
 void tern_script_limits_open(struct tern_script *s, const struct tern_dress *dress,
 			     unsigned int fds);
-void tern_script_process(struct tern_script *s, const struct tern_dress *dress);
+void tern_script_process(struct tern_script *s, const struct tern_dress *worn,
+			 const struct tern_dress *dress);
+void tern_script_process_end(struct tern_script *s, const struct tern_dress *dress);
+void tern_script_names(struct tern_script *s, const struct tern_obj_thread *thread);
 int tern_script_identity(struct tern_script *s, const struct tern_dress *dress,
-			 const struct tern_obj_thread *thread, struct tern_why *why);
+			 struct tern_why *why);
+int tern_script_alter_files(struct tern_script *s, const struct tern_dress *worn,
+			    struct tern_dress *dress, struct tern_why *why);
 
+int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *worn,
+			     struct tern_dress *dress, struct tern_why *why);
+
+/* script_area.c: what is to be mapped */
+int tern_areas_find(const struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
+int tern_seeds_find(const struct tern_script *s, struct tern_dress *dress);
+bool tern_area_same(const struct tern_area *a, const struct tern_area *b);
+bool tern_vma_is_special(const struct tern_obj_vma *v);
 const struct tern_known *tern_known_find(const struct tern_dress *dress, const char *path);
 
 #endif

@@ -9,12 +9,21 @@
  *   threads    each its identity, credentials last, then BECOME
  *   leader     the same, when all others are done; then it says that all is
  *              well, closes what it had, and waits in BECOME
+ *
+ * From a draft of the image all of this is done but the leader's part, which
+ * then goes on from image to image by what differs, and keeps root's power to
+ * follow until the last one.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/prctl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "changes.h"
 #include "script.h"
 
 /* ---- an index, for images may be large ----------------------------------------- */
@@ -86,12 +95,20 @@ static int make_index(struct tern_dress *dress)
 	return 0;
 }
 
-static void drop_index(struct tern_dress *dress)
+/**
+ * tern_dress_fini() - free what the scripts' writers have made
+ * @dress: zeroed, or dressed
+ */
+void tern_dress_fini(struct tern_dress *dress)
 {
 	free(dress->thread);
 	free(dress->signal);
+	free(dress->areas.area);
+	free(dress->seeds.seed);
 	dress->thread = NULL;
 	dress->signal = NULL;
+	memset(&dress->areas, 0, sizeof(dress->areas));
+	memset(&dress->seeds, 0, sizeof(dress->seeds));
 }
 
 static const struct tern_obj_thread *find_thread(const struct tern_dress *dress, __s32 tid)
@@ -136,7 +153,8 @@ static int dress_thread(struct tern_script *s, const struct tern_dress *dress, u
 				    "thread %d ended while the migration was prepared; try again",
 				    thread->tid);
 	tern_script_begin(s);
-	err = tern_script_identity(s, dress, obj, why);
+	tern_script_names(s, obj);
+	err = tern_script_identity(s, dress, why);
 	if (err)
 		return err;
 	SCRIPT(s, NULL, SHELL_OP_ARRIVE, 0);
@@ -160,22 +178,21 @@ static void say_done(struct tern_script *s)
 	op->flags = SHELL_EXPECT;
 }
 
-static int lead(struct tern_script *s, const struct tern_dress *dress, struct tern_why *why)
+/* The leader's last steps, behind which there is nothing but the migrant. */
+static int finish(struct tern_script *s, const struct tern_dress *dress, struct tern_why *why)
 {
-	const struct tern_obj_task *task = dress->task;
 	int err;
 
-	SCRIPT(s, NULL, SHELL_OP_GO, 0);
-	SCRIPT(s, "a thread could not be dressed", SHELL_OP_GATHER, s->nr_threads - 1);
-	err = tern_script_identity(s, dress, find_thread(dress, task->pid), why);
+	tern_script_process_end(s, dress);
+	err = tern_script_identity(s, dress, why);
 	if (err)
 		return err;
 	/*
 	 * Behind all changes of credentials, which reset it. What set-uid
 	 * programs have (2) cannot be asked for, and 0 is as strict.
 	 */
-	SCRIPT(s, "dumpable could not be set", SYS_prctl, PR_SET_DUMPABLE, task->dumpable == 1,
-	       0, 0, 0);
+	SCRIPT(s, "dumpable could not be set", SYS_prctl, PR_SET_DUMPABLE,
+	       dress->task->dumpable == 1, 0, 0, 0);
 	if (!dress->become)
 		return 0;
 	say_done(s);
@@ -185,7 +202,7 @@ static int lead(struct tern_script *s, const struct tern_dress *dress, struct te
 	return 0;
 }
 
-static int write_all(struct tern_script *s, struct tern_dress *dress, struct shell_run *run,
+static int write_all(struct tern_script *s, struct tern_dress *dress, bool draft,
 		     struct tern_why *why)
 {
 	unsigned int i;
@@ -205,29 +222,120 @@ static int write_all(struct tern_script *s, struct tern_dress *dress, struct she
 		err = tern_script_files(s, dress, why);
 	if (err)
 		return err;
-	tern_script_process(s, dress);
+	tern_script_process(s, NULL, dress);
 	tern_script_register(s, dress);
-	err = lead(s, dress, why);
-	return err ? err : tern_script_end(s, run, why);
+	tern_script_names(s, find_thread(dress, dress->task->pid));
+	SCRIPT(s, NULL, SHELL_OP_GO, 0);
+	SCRIPT(s, "a thread could not be dressed", SHELL_OP_GATHER, s->nr_threads - 1);
+	return draft ? 0 : finish(s, dress, why);
 }
 
 /**
  * tern_script_dress() - the script that makes the shell look like the migrant
  * @s: the writer, after tern_script_join() has been run
- * @dress: image and all that is known; its seeds are filled in
+ * @dress: image and all that is known; the rest is filled in; to be put away by
+ *	tern_dress_fini() in any case
+ * @draft: the leader is to go on with tern_script_alter(), and not to become
  * @run: filled
  * @why: sentence
  *
  * Return: 0, -EAGAIN when the migrant has changed since PREPARE, or another
  * negative errno with a sentence.
  */
-int tern_script_dress(struct tern_script *s, struct tern_dress *dress,
+int tern_script_dress(struct tern_script *s, struct tern_dress *dress, bool draft,
 		      struct shell_run *run, struct tern_why *why)
 {
 	int err = make_index(dress);
 
 	if (!err)
-		err = write_all(s, dress, run, why);
-	drop_index(dress);
-	return err;
+		err = write_all(s, dress, draft, why);
+	return err ? err : tern_script_end(s, run, why);
+}
+
+/* ---- from one image to the next -------------------------------------------------- */
+
+/* Another thread's name can be written where it can be read. */
+static void rename_thread(struct tern_script *s, const struct tern_obj_thread *t)
+{
+	size_t len = strnlen(t->comm, sizeof(t->comm));
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/comm", t->tid);
+	SCRIPT(s, "a thread could not be named, by", SYS_openat, AT_FDCWD,
+	       tern_script_data(s, path, strlen(path) + 1), O_WRONLY | O_CLOEXEC)->out =
+		SHELL_SLOT_FREE;
+	SCRIPT(s, "a thread could not be named", SYS_write, SHELL_SLOT_FREE,
+	       tern_script_data(s, t->comm, len), len)->slots = 1 << 0;
+	SCRIPT(s, NULL, SYS_close, SHELL_SLOT_FREE)->slots = 1 << 0;
+}
+
+static void alter_thread(struct tern_script *s, const struct tern_obj_thread *old,
+			 const struct tern_obj_thread *new, bool leader)
+{
+	bool name = memcmp(old->comm, new->comm, sizeof(old->comm));
+
+	if (!name && old->nice == new->nice && old->timer_slack_ns == new->timer_slack_ns)
+		return;
+	if (leader) {
+		tern_script_names(s, new);
+		return;
+	}
+	if (old->nice != new->nice)
+		SCRIPT(s, "a thread's nice value could not be set", SYS_setpriority,
+		       PRIO_PROCESS, new->tid, (__u64)(__s64)new->nice);
+	if (name)
+		rename_thread(s, new);
+}
+
+static int alter_all(struct tern_script *s, const struct tern_dress *worn,
+		     struct tern_dress *dress, struct tern_why *why)
+{
+	unsigned int i;
+	int err, moved;
+
+	err = tern_image_follows(worn->image, dress->image, why);
+	if (err)
+		return err;
+	moved = tern_script_alter_memory(s, worn, dress, why);
+	if (moved < 0)
+		return moved;
+	err = tern_script_alter_files(s, worn, dress, why);
+	if (err)
+		return err;
+	tern_script_process(s, worn, dress);
+	for (i = 0; i < dress->nr_threads; i++)
+		alter_thread(s, worn->thread[i], dress->thread[i],
+			     dress->thread[i]->tid == dress->task->pid);
+	return moved;
+}
+
+/**
+ * tern_script_alter() - the script that changes a dressed shell where it must
+ * @s: the writer
+ * @worn: how it looks: what tern_script_dress() or the last call here was given
+ * @dress: how it is to look; as for tern_script_dress()
+ * @draft: the leader is not to become yet
+ * @run: filled; @run->nr may be 0: there is nothing to do
+ * @why: sentence
+ *
+ * Return: 1 when mappings change, and with them @dress->seeds; 0 when only
+ * other things do; -EAGAIN when the shell cannot follow any more, or another
+ * negative errno with a sentence.
+ */
+int tern_script_alter(struct tern_script *s, const struct tern_dress *worn,
+		      struct tern_dress *dress, bool draft, struct shell_run *run,
+		      struct tern_why *why)
+{
+	int err = make_index(dress), moved;
+
+	if (err)
+		return err;
+	tern_script_begin(s);
+	moved = alter_all(s, worn, dress, why);
+	if (moved < 0)
+		return moved;
+	err = draft ? 0 : finish(s, dress, why);
+	if (!err)
+		err = tern_script_end(s, run, why);
+	return err ? err : moved;
 }

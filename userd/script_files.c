@@ -130,10 +130,12 @@ static void set_flags(struct tern_script *s, unsigned int slot, __u32 flags)
 }
 
 /* The shell's own, to @fds->high and above. */
-static void move_own(struct tern_script *s, struct fds *fds, bool become)
+static void move_own(struct tern_script *s, struct fds *fds, struct tern_dress *dress)
 {
+	bool become = dress->become;
 	unsigned int slot;
 
+	dress->own_fds = fds->high;
 	for (slot = SHELL_SLOT_SOCKET; slot <= SHELL_SLOT_UFFD; slot++) {
 		__s32 old = tern_script_value(s, slot);
 
@@ -363,7 +365,7 @@ static void add_epoll(struct tern_script *s, const struct fds *fds,
 	       tern_script_data(s, &event, sizeof(event)));
 }
 
-static int build(struct tern_script *s, struct tern_dress *dress, struct fds *fds,
+static int build(struct tern_script *s, const struct tern_dress *dress, const struct fds *fds,
 		 struct tern_why *why)
 {
 	const struct tern_image *image = dress->image;
@@ -372,7 +374,6 @@ static int build(struct tern_script *s, struct tern_dress *dress, struct fds *fd
 	unsigned int nr = 0;
 	int err = 0;
 
-	move_own(s, fds, dress->become);
 	while (!err && (obj = tern_image_find(image, TERN_OBJ_DESC, obj)))
 		err = open_one(s, dress, fds, obj, why);
 	if (!err)
@@ -383,6 +384,21 @@ static int build(struct tern_script *s, struct tern_dress *dress, struct fds *fd
 		add_epoll(s, fds, tern_obj_payload(obj));
 	free(ends);
 	return err;
+}
+
+static void drop(struct fds *fds)
+{
+	free(fds->first);
+	free(fds->fd);
+}
+
+static int too_high(const struct fds *fds, const struct tern_dress *dress, struct tern_why *why)
+{
+	if (fds->high + OWN_ROOM <= dress->nr_open)
+		return 0;
+	return tern_why_set(why, -EMFILE,
+			    "the process has a descriptor %u, above what fs.nr_open of %s leaves room for",
+			    fds->high - 1, dress->host);
 }
 
 /**
@@ -397,15 +413,223 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
 	int err;
 
 	err = collect(&fds, dress->image);
-	if (!err && fds.high + OWN_ROOM > dress->nr_open)
-		err = tern_why_set(why, -EMFILE,
-				   "the process has a descriptor %u, above what fs.nr_open of %s leaves room for",
-				   fds.high - 1, dress->host);
+	if (!err)
+		err = too_high(&fds, dress, why);
 	if (!err) {
 		tern_script_limits_open(s, dress, fds.high + OWN_ROOM);
+		move_own(s, &fds, dress);
 		err = build(s, dress, &fds, why);
 	}
-	free(fds.first);
-	free(fds.fd);
+	drop(&fds);
+	return err;
+}
+
+/* ---- from one image to the next -------------------------------------------------- */
+
+/* Objects of one type in two images, in step. False: one has more of them. */
+static bool next_pair(const struct tern_image *a, const struct tern_image *b, unsigned int type,
+		      const struct tern_obj **x, const struct tern_obj **y)
+{
+	*x = tern_image_find(a, type, *x);
+	*y = tern_image_find(b, type, *y);
+	return !*x == !*y;
+}
+
+/* The same description, but for where it stands and what fcntl(2) can set? */
+static bool same_desc(const struct tern_obj *x, const struct tern_obj *y)
+{
+	struct tern_obj_desc a = *(const struct tern_obj_desc *)tern_obj_payload(x);
+	struct tern_obj_desc b = *(const struct tern_obj_desc *)tern_obj_payload(y);
+	size_t len, other;
+	const char *path = tern_obj_tail(x, &len), *name = tern_obj_tail(y, &other);
+
+	a.pos = b.pos;
+	a.size = b.size;
+	a.flags = (a.flags & ~SETFL_FLAGS) | (b.flags & SETFL_FLAGS);
+	return len == other && !memcmp(path, name, len) && !memcmp(&a, &b, sizeof(a));
+}
+
+static bool same_pipe(const struct tern_obj *x, const struct tern_obj *y)
+{
+	const struct tern_obj_pipe *a = tern_obj_payload(x), *b = tern_obj_payload(y);
+
+	return a->pipe == b->pipe && a->capacity == b->capacity;
+}
+
+/* Can every descriptor stay where it is? */
+static bool same_shape(const struct tern_image *a, const struct tern_image *b)
+{
+	const struct tern_obj *x = NULL, *y = NULL;
+
+	do {
+		if (!next_pair(a, b, TERN_OBJ_FD, &x, &y) ||
+		    (x && memcmp(tern_obj_payload(x), tern_obj_payload(y),
+				 sizeof(struct tern_obj_fd))))
+			return false;
+	} while (x);
+	do {
+		if (!next_pair(a, b, TERN_OBJ_DESC, &x, &y) || (x && !same_desc(x, y)))
+			return false;
+	} while (x);
+	do {
+		if (!next_pair(a, b, TERN_OBJ_PIPE, &x, &y) || (x && !same_pipe(x, y)))
+			return false;
+	} while (x);
+	return true;
+}
+
+static int fd_of(const struct fds *fds, const struct tern_obj_desc *d)
+{
+	return d && fds->first[d->id] < fds->first[d->id + 1] ? fds->fd[fds->first[d->id]]->fd : -1;
+}
+
+static void alter_desc(struct tern_script *s, const struct fds *fds,
+		       const struct tern_obj_desc *old, const struct tern_obj_desc *new)
+{
+	int fd = fd_of(fds, new);
+
+	if (fd < 0)
+		return;
+	if (new->kind == TERN_DESC_FILE && old->pos != new->pos)
+		SCRIPT(s, "the position in a file could not be set", SYS_lseek, fd, new->pos,
+		       SEEK_SET);
+	if ((old->flags ^ new->flags) & SETFL_FLAGS)
+		SCRIPT(s, "the flags of a descriptor could not be set", SYS_fcntl, fd, F_SETFL,
+		       new->flags & SETFL_FLAGS);
+}
+
+/* Empty the pipe and fill it again. False: not without the other end. */
+static bool alter_pipe(struct tern_script *s, const struct fds *fds, const struct tern_obj *old,
+		       const struct tern_obj *new, const struct pipe_end *ends, unsigned int nr)
+{
+	const struct tern_obj_pipe *p = tern_obj_payload(new);
+	int reader = fd_of(fds, find_end(ends, nr, p->pipe, false));
+	int writer = fd_of(fds, find_end(ends, nr, p->pipe, true));
+	const void *data, *was;
+	size_t len, before;
+	struct shell_op *op;
+
+	was = tern_obj_tail(old, &before);
+	data = tern_obj_tail(new, &len);
+	if (len == before && !memcmp(was, data, len))
+		return true;
+	if ((before && reader < 0) || (len && writer < 0))
+		return false;
+	if (before) {
+		op = SCRIPT(s, "a pipe could not be emptied", SYS_read, reader,
+			    tern_script_data(s, NULL, before), before, 0, 0, before);
+		op->flags = SHELL_EXPECT;
+	}
+	if (len) {
+		op = SCRIPT(s, "a pipe did not take its contents", SYS_write, writer,
+			    tern_script_data(s, data, len), len, 0, 0, len);
+		op->flags = SHELL_EXPECT;
+	}
+	return true;
+}
+
+static bool same_epolls(const struct tern_image *a, const struct tern_image *b)
+{
+	const struct tern_obj *x = NULL, *y = NULL;
+
+	do {
+		if (!next_pair(a, b, TERN_OBJ_EPOLL, &x, &y) ||
+		    (x && memcmp(tern_obj_payload(x), tern_obj_payload(y),
+				 sizeof(struct tern_obj_epoll))))
+			return false;
+	} while (x);
+	return true;
+}
+
+/* All anew: what changes often is an instance with a few registrations. */
+static void alter_epolls(struct tern_script *s, const struct fds *fds,
+			 const struct tern_image *old, const struct tern_image *new)
+{
+	const struct tern_obj *obj = NULL;
+
+	if (same_epolls(old, new))
+		return;
+	while ((obj = tern_image_find(old, TERN_OBJ_EPOLL, obj))) {
+		const struct tern_obj_epoll *e = tern_obj_payload(obj);
+		unsigned int first = fds->first[e->desc];
+
+		if (first < fds->first[e->desc + 1])
+			SCRIPT(s, "a registration with an epoll could not be removed",
+			       SYS_epoll_ctl, fds->fd[first]->fd, EPOLL_CTL_DEL, e->fd, 0);
+	}
+	while ((obj = tern_image_find(new, TERN_OBJ_EPOLL, obj)))
+		add_epoll(s, fds, tern_obj_payload(obj));
+}
+
+/* In place. 1: done; 0: it cannot be done like this, and what is written is harmless. */
+static int alter(struct tern_script *s, const struct tern_image *old,
+		 const struct tern_image *new, const struct fds *fds, struct tern_why *why)
+{
+	const struct tern_obj *x = NULL, *y = NULL;
+	struct pipe_end *ends = NULL;
+	unsigned int nr = 0;
+	int ret;
+
+	ret = collect_ends(new, &ends, &nr, why);
+	if (!ret)
+		ret = 1;
+	while (ret == 1 && next_pair(old, new, TERN_OBJ_PIPE, &x, &y) && x)
+		ret = alter_pipe(s, fds, x, y, ends, nr);
+	if (ret == 1) {
+		x = NULL;
+		y = NULL;
+		while (next_pair(old, new, TERN_OBJ_DESC, &x, &y) && x)
+			alter_desc(s, fds, tern_obj_payload(x), tern_obj_payload(y));
+		alter_epolls(s, fds, old, new);
+	}
+	free(ends);
+	return ret;
+}
+
+/* From nothing, above whatever the shell has had until now. */
+static int rebuild(struct tern_script *s, const struct tern_dress *worn,
+		   struct tern_dress *dress, struct fds *fds, struct tern_why *why)
+{
+	unsigned int own_end = worn->own_fds + SHELL_SLOT_FREE;
+	bool stay = fds->high <= worn->own_fds;
+	int err;
+
+	SCRIPT(s, "descriptors could not be closed", SYS_close_range, 0, worn->own_fds - 1, 0);
+	if (fds->high < own_end)
+		fds->high = own_end;
+	err = too_high(fds, dress, why);
+	if (err)
+		return err;
+	tern_script_limits_open(s, dress, fds->high + OWN_ROOM);
+	if (!stay)
+		move_own(s, fds, dress);
+	return build(s, dress, fds, why);
+}
+
+/**
+ * tern_script_alter_files() - from one image's descriptors to another's
+ * @s: the writer
+ * @worn: how the shell looks
+ * @dress: how it is to look
+ * @why: sentence
+ *
+ * What merely stands elsewhere is set in place; where descriptors have come or
+ * gone, all of them are made anew.
+ */
+int tern_script_alter_files(struct tern_script *s, const struct tern_dress *worn,
+			    struct tern_dress *dress, struct tern_why *why)
+{
+	struct fds fds = { 0 };
+	int err, done = 0;
+
+	dress->own_fds = worn->own_fds;
+	err = collect(&fds, dress->image);
+	if (!err && same_shape(worn->image, dress->image))
+		done = alter(s, worn->image, dress->image, &fds, why);
+	if (done < 0)
+		err = done;
+	if (!err && !done)
+		err = rebuild(s, worn, dress, &fds, why);
+	drop(&fds);
 	return err;
 }

@@ -3,17 +3,13 @@
  * Mappings: the shell's own go, the migrant's come. The kernel's special ones
  * are moved, through scratch room behind the area; private memory is mapped
  * empty, to be registered with userfaultfd before anything can touch it; files
- * that PREPARE found to be the same are mapped from this host.
- *
- * A FILE mapping is one whose pages the source will not send, because READY
- * said that the file is the same here. Where we do not remember the same, the
- * image is refused: a guess would be wrong data.
+ * that PREPARE found to be the same are mapped from this host. A shell that is
+ * dressed is altered where the next image differs, and nowhere else.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <linux/userfaultfd.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -29,39 +25,7 @@
 			 TERN_VMA_HUGEPAGE | TERN_VMA_NOHUGEPAGE | TERN_VMA_MERGEABLE | \
 			 TERN_VMA_SEQUENTIAL | TERN_VMA_RANDOM)
 
-/**
- * struct area - a mapping to be made: one or several adjacent equal ones
- * @start: page-aligned
- * @end: not included
- * @v: the first of them
- * @path: of the local file, NULL: private memory
- */
-struct area {
-	__u64 start;
-	__u64 end;
-	const struct tern_obj_vma *v;
-	const char *path;
-};
-
-static int compare_known(const void *key, const void *entry)
-{
-	return strcmp(key, ((const struct tern_known *)entry)->path);
-}
-
-/** tern_known_find() - what PREPARE said of @path, NULL: nothing */
-const struct tern_known *tern_known_find(const struct tern_dress *dress, const char *path)
-{
-	if (!dress->nr_known)
-		return NULL;
-	return bsearch(path, dress->known, dress->nr_known, sizeof(*dress->known), compare_known);
-}
-
 /* ---- special mappings ---------------------------------------------------- */
-
-static bool is_special(const struct tern_obj_vma *v)
-{
-	return v->kind == TERN_VMA_VDSO || v->kind == TERN_VMA_VVAR;
-}
 
 static int no_match(const struct tern_dress *dress, struct tern_why *why)
 {
@@ -80,7 +44,7 @@ static int match_special(const struct tern_dress *dress, struct tern_special *to
 	while ((obj = tern_image_find(dress->image, TERN_OBJ_VMA, obj))) {
 		const struct tern_obj_vma *v = tern_obj_payload(obj);
 
-		if (!is_special(v))
+		if (!tern_vma_is_special(v))
 			continue;
 		if (n == dress->nr_special || dress->special[n].kind != v->kind ||
 		    dress->special[n].end - dress->special[n].start != v->end - v->start)
@@ -136,50 +100,7 @@ static int replace_own(struct tern_script *s, struct tern_dress *dress, struct t
 
 /* ---- mappings -------------------------------------------------------------- */
 
-static int file_changed(const char *path, struct tern_why *why)
-{
-	return tern_why_set(why, -EAGAIN,
-			    "%s was replaced or mapped anew while the migration was prepared; try again",
-			    path);
-}
-
-/* Private memory (NULL in @path), or this host's file? */
-static int choose(const struct tern_dress *dress, const struct tern_obj *obj,
-		  const char **path, struct tern_why *why)
-{
-	const struct tern_obj_vma *v = tern_obj_payload(obj);
-	const struct tern_known *known;
-	const char *name;
-	size_t len;
-
-	*path = NULL;
-	if (v->kind != TERN_VMA_FILE)
-		return 0;
-	name = tern_obj_tail(obj, &len);
-	known = tern_known_find(dress, name);
-	if (!known || !known->same || known->file.ino != v->ino)
-		return file_changed(name, why);
-	if (!(known->file.flags & TERN_WIRE_FILE_SHARED) && known->file.size != v->size)
-		return file_changed(name, why);
-	*path = name;
-	return 0;
-}
-
-static bool joins(const struct area *a, const struct tern_obj_vma *v, const char *path)
-{
-	__u32 differ = (a->v->flags ^ v->flags) & ~TERN_VMA_BACKED;
-
-	if (a->end != v->start || a->v->prot != v->prot || differ || !a->path != !path)
-		return false;
-	/* a stack that may grow must stay the mapping that it is */
-	if (v->flags & TERN_VMA_GROWSDOWN)
-		return false;
-	if (!path)
-		return true;
-	return !strcmp(a->path, path) && v->pgoff == a->v->pgoff + (a->end - a->v->start) / PAGE;
-}
-
-static unsigned int map_flags(const struct area *a)
+static unsigned int map_flags(const struct tern_area *a)
 {
 	unsigned int flags = MAP_FIXED_NOREPLACE;
 
@@ -194,7 +115,7 @@ static unsigned int map_flags(const struct area *a)
 	return flags | (a->v->flags & TERN_VMA_SHARED ? MAP_SHARED : MAP_PRIVATE);
 }
 
-static void advise(struct tern_script *s, const struct area *a)
+static void advise(struct tern_script *s, const struct tern_area *a)
 {
 	static const struct {
 		__u32 flag;
@@ -222,21 +143,13 @@ static void advise(struct tern_script *s, const struct area *a)
 }
 
 /**
- * struct mapper - state of making all mappings
+ * struct mapper - state of making mappings
  * @s: the writer
- * @dress: the rest
  * @open: path of the file that is open in the shell, NULL: none
- * @seeds: room at @dress->seeds
- * @barrier: something that cannot be registered stands behind the last seed
- * @last: end of the last seed
  */
 struct mapper {
 	struct tern_script *s;
-	struct tern_dress *dress;
 	const char *open;
-	unsigned int seeds;
-	bool barrier;
-	__u64 last;
 };
 
 static void close_file(struct mapper *m)
@@ -257,39 +170,10 @@ static void open_file(struct mapper *m, const char *path)
 	m->open = path;
 }
 
-static int add_seed(struct mapper *m, const struct area *a)
-{
-	struct tern_seeds *seeds = &m->dress->seeds;
-	struct tern_seed *seed;
-
-	if (seeds->nr == m->seeds) {
-		unsigned int more = m->seeds ? m->seeds * 2 : 256;
-
-		seed = realloc(seeds->seed, more * sizeof(*seed));
-		if (!seed)
-			return -ENOMEM;
-		seeds->seed = seed;
-		m->seeds = more;
-	}
-	seed = &seeds->seed[seeds->nr++];
-	*seed = (struct tern_seed){ .start = a->start, .end = a->end };
-	if (a->v->flags & TERN_VMA_DONTFORK)
-		seed->flags |= TERN_SEED_DONTFORK;
-	if (a->v->flags & TERN_VMA_WIPEONFORK)
-		seed->flags |= TERN_SEED_WIPEONFORK;
-	if (!m->barrier && !(m->last <= m->s->base && m->s->base < a->start))
-		seed->flags |= TERN_SEED_SPAN;
-	m->barrier = false;
-	m->last = a->end;
-	return 0;
-}
-
-static int map_area(struct mapper *m, const struct area *a)
+static void map_area(struct mapper *m, const struct tern_area *a)
 {
 	struct shell_op *op;
 
-	if (!a->v)
-		return 0;
 	if (a->path)
 		open_file(m, a->path);
 	op = SCRIPT(m->s, "no room for mapping", SYS_mmap, a->start, a->end - a->start,
@@ -298,55 +182,6 @@ static int map_area(struct mapper *m, const struct area *a)
 	if (a->path)
 		op->slots = 1 << 4;
 	advise(m->s, a);
-	if (!a->path)
-		return add_seed(m, a);
-	m->barrier = true;
-	return 0;
-}
-
-static bool in_the_way(const struct tern_script *s, const struct tern_obj_vma *v)
-{
-	return v->start < s->base + s->size + SHELL_SCRATCH && v->end > s->base;
-}
-
-static int map_all(struct mapper *m, struct tern_why *why)
-{
-	const struct tern_obj *obj = NULL;
-	struct area area = { 0 };
-	int err;
-
-	while ((obj = tern_image_find(m->dress->image, TERN_OBJ_VMA, obj))) {
-		const struct tern_obj_vma *v = tern_obj_payload(obj);
-		const char *path;
-
-		if (in_the_way(m->s, v))
-			return tern_why_set(why, -EAGAIN,
-					    "the process has mapped %llx-%llx, which was free when the migration was prepared; try again",
-					    (unsigned long long)v->start,
-					    (unsigned long long)v->end);
-		if (is_special(v)) {
-			err = map_area(m, &area);
-			if (err)
-				return err;
-			area.v = NULL;
-			m->barrier = true;
-			continue;
-		}
-		err = choose(m->dress, obj, &path, why);
-		if (err)
-			return err;
-		if (area.v && joins(&area, v, path)) {
-			area.end = v->end;
-			continue;
-		}
-		err = map_area(m, &area);
-		if (err)
-			return err;
-		area = (struct area){ v->start, v->end, v, path };
-	}
-	err = map_area(m, &area);
-	close_file(m);
-	return err;
 }
 
 /* ---- the fields of mm -------------------------------------------------------- */
@@ -379,7 +214,7 @@ static bool open_exe(struct tern_script *s, const struct tern_dress *dress)
 	return true;
 }
 
-static void set_mm(struct tern_script *s, const struct tern_dress *dress)
+static void set_mm(struct tern_script *s, const struct tern_dress *dress, bool with_exe)
 {
 	const struct tern_obj_mm *mm = tern_obj_payload(dress->mm);
 	struct prctl_mm_map map = {
@@ -391,7 +226,7 @@ static void set_mm(struct tern_script *s, const struct tern_dress *dress)
 		.env_start = mm->env_start, .env_end = mm->env_end,
 		.exe_fd = -1,
 	};
-	bool exe = open_exe(s, dress);
+	bool exe = with_exe && open_exe(s, dress);
 	const void *auxv;
 	size_t len;
 	__u64 at;
@@ -418,15 +253,21 @@ static void set_mm(struct tern_script *s, const struct tern_dress *dress)
  */
 int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct tern_why *why)
 {
-	struct mapper m = { .s = s, .dress = dress };
+	struct mapper m = { .s = s };
+	unsigned int i;
 	int err;
 
 	err = replace_own(s, dress, why);
 	if (!err)
-		err = map_all(&m, why);
+		err = tern_areas_find(s, dress, why);
+	if (!err)
+		err = tern_seeds_find(s, dress);
 	if (err)
 		return err;
-	set_mm(s, dress);
+	for (i = 0; i < dress->areas.nr; i++)
+		map_area(&m, &dress->areas.area[i]);
+	close_file(&m);
+	set_mm(s, dress, true);
 	return 0;
 }
 
@@ -459,4 +300,93 @@ void tern_script_register(struct tern_script *s, const struct tern_dress *dress)
 		register_range(s, seed[first].start, seed[i - 1].end);
 		first = i;
 	}
+}
+
+/* ---- from one image to the next -------------------------------------------------- */
+
+/* Nobody has touched it, and without its registration it goes without an event. */
+static void unmap_area(struct tern_script *s, const struct tern_area *a)
+{
+	struct uffdio_range range = { .start = a->start, .len = a->end - a->start };
+
+	if (!a->path)
+		SCRIPT(s, "memory could not be unregistered from userfaultfd", SYS_ioctl,
+		       SHELL_SLOT_UFFD, UFFDIO_UNREGISTER,
+		       tern_script_data(s, &range, sizeof(range)))->slots = 1 << 0;
+	SCRIPT(s, "a mapping could not be removed", SYS_munmap, a->start, a->end - a->start);
+}
+
+/* Both are ascending: what stands in one alone goes, or comes. */
+static void alter_areas(struct tern_script *s, const struct tern_areas *old,
+			const struct tern_areas *new)
+{
+	unsigned int i = 0, j = 0, pass;
+	struct mapper m = { .s = s };
+
+	/* all that goes first: it may be in the way of what comes */
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0, j = 0; i < old->nr || j < new->nr;) {
+			const struct tern_area *o = i < old->nr ? &old->area[i] : NULL;
+			const struct tern_area *n = j < new->nr ? &new->area[j] : NULL;
+
+			if (o && n && tern_area_same(o, n)) {
+				i++;
+				j++;
+			} else if (o && (!n || o->start <= n->start)) {
+				if (!pass)
+					unmap_area(s, o);
+				i++;
+			} else {
+				if (pass) {
+					map_area(&m, n);
+					if (!n->path)
+						register_range(s, n->start, n->end);
+				}
+				j++;
+			}
+		}
+	}
+	close_file(&m);
+}
+
+static bool same_areas(const struct tern_areas *a, const struct tern_areas *b)
+{
+	unsigned int i;
+
+	if (a->nr != b->nr)
+		return false;
+	for (i = 0; i < a->nr; i++)
+		if (!tern_area_same(&a->area[i], &b->area[i]))
+			return false;
+	return true;
+}
+
+/**
+ * tern_script_alter_memory() - from one image's address space to another's
+ * @s: the writer
+ * @worn: how the shell looks, registration included
+ * @dress: how it is to look; areas and seeds are filled in
+ * @why: sentence
+ *
+ * Return: 1 when mappings change, 0 when they do not, or negative errno.
+ */
+int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *worn,
+			     struct tern_dress *dress, struct tern_why *why)
+{
+	bool same;
+	int err;
+
+	err = tern_areas_find(s, dress, why);
+	if (err)
+		return err;
+	same = same_areas(&worn->areas, &dress->areas);
+	if (!same) {
+		err = tern_seeds_find(s, dress);
+		if (err)
+			return err;
+		alter_areas(s, &worn->areas, &dress->areas);
+	}
+	if (worn->mm->len != dress->mm->len || memcmp(worn->mm, dress->mm, dress->mm->len))
+		set_mm(s, dress, false);
+	return !same;
 }

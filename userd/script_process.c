@@ -5,6 +5,7 @@
  * Linux and come last, for everything before them needs root.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>
@@ -45,14 +46,32 @@ void tern_script_limits_open(struct tern_script *s, const struct tern_dress *dre
 	set_limit(s, RLIMIT_NOFILE, fds, most);
 }
 
-static void limits(struct tern_script *s, const struct tern_dress *dress,
-		   const struct tern_obj_task *task)
+static bool hinders(unsigned int which)
 {
+	unsigned int i;
+
+	for (i = 0; i < sizeof(hindering) / sizeof(hindering[0]); i++)
+		if (hindering[i] == which)
+			return true;
+	return which == RLIMIT_NOFILE;
+}
+
+/*
+ * Those that hinder come last (@final); of the others only what is not as it
+ * was in @worn, NULL: all.
+ */
+static void limits(struct tern_script *s, const struct tern_dress *dress,
+		   const struct tern_obj_task *worn, bool final)
+{
+	const struct tern_obj_task *task = dress->task;
 	unsigned int i;
 
 	for (i = 0; i < 16; i++) {
 		__u64 cur = task->rlim_cur[i], max = task->rlim_max[i];
 
+		if (hinders(i) ? !final :
+		    worn && worn->rlim_cur[i] == cur && worn->rlim_max[i] == max)
+			continue;
 		/* hosts may differ in the most that they allow to anybody */
 		if (i == RLIMIT_NOFILE) {
 			cur = cur < dress->nr_open ? cur : dress->nr_open;
@@ -62,73 +81,96 @@ static void limits(struct tern_script *s, const struct tern_dress *dress,
 	}
 }
 
-static void actions(struct tern_script *s, const struct tern_obj_sigactions *all)
+/* Where they differ from @worn, which is all default in a new shell. */
+static void actions(struct tern_script *s, const struct tern_obj_sigactions *all,
+		    const struct tern_obj_sigactions *worn)
 {
+	static const struct tern_obj_sigactions none;
 	unsigned int i;
 
+	if (!worn)
+		worn = &none;
 	for (i = 0; i < 64; i++) {
 		const void *action = &all->action[i];
-		static const char none[sizeof(all->action[0])];
 
-		/* the shell's own are all default, and two can be nothing else */
-		if (i + 1 == 9 || i + 1 == 19 || !memcmp(action, none, sizeof(none)))
+		/* two can be nothing but default */
+		if (i + 1 == 9 || i + 1 == 19 ||
+		    !memcmp(action, &worn->action[i], sizeof(worn->action[i])))
 			continue;
 		SCRIPT(s, "a signal's action could not be set", SYS_rt_sigaction, i + 1,
-		       tern_script_data(s, action, sizeof(none)), 0, 8);
+		       tern_script_data(s, action, sizeof(worn->action[i])), 0, 8);
 	}
 }
 
-/* Waiting signals of thread @tid, 0: of the process. The sender must be it itself. */
-static void pending(struct tern_script *s, const struct tern_dress *dress, __s32 tid)
+/* Waiting signals. The sender must be the leader itself: others may not send these. */
+static void pending(struct tern_script *s, const struct tern_dress *dress)
 {
-	unsigned int low = 0, high = dress->nr_signals;
+	unsigned int i;
 
-	while (low < high) {
-		unsigned int mid = (low + high) / 2;
-
-		if (dress->signal[mid]->tid < tid)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	for (; low < dress->nr_signals && dress->signal[low]->tid == tid; low++) {
-		const struct tern_obj_signal *sig = dress->signal[low];
+	for (i = 0; i < dress->nr_signals; i++) {
+		const struct tern_obj_signal *sig = dress->signal[i];
 		__u64 info = tern_script_data(s, sig->info, sizeof(sig->info));
 
-		if (tid)
+		if (sig->tid)
 			SCRIPT(s, "a waiting signal could not be queued", SYS_rt_tgsigqueueinfo,
-			       dress->task->pid, tid, sig->signo, info);
+			       dress->task->pid, sig->tid, sig->signo, info);
 		else
 			SCRIPT(s, "a waiting signal could not be queued", SYS_rt_sigqueueinfo,
 			       dress->task->pid, sig->signo, info);
 	}
 }
 
-/**
- * tern_script_process() - what is not a thread's own
- * @s: the writer
- * @dress: the rest
- */
-void tern_script_process(struct tern_script *s, const struct tern_dress *dress)
+static const void *payload_of(const struct tern_image *image, unsigned int type)
 {
-	const struct tern_image *image = dress->image;
-	const struct tern_obj_task *task = dress->task;
-	const struct tern_obj *fs = tern_image_find(image, TERN_OBJ_FS, NULL);
+	return tern_obj_payload(tern_image_find(image, type, NULL));
+}
+
+static void directory(struct tern_script *s, const struct tern_dress *worn,
+		      const struct tern_dress *dress)
+{
+	const struct tern_obj *fs = tern_image_find(dress->image, TERN_OBJ_FS, NULL), *old;
 	const char *cwd;
 	size_t len;
 
+	old = worn ? tern_image_find(worn->image, TERN_OBJ_FS, NULL) : NULL;
+	if (old && old->len == fs->len && !memcmp(old, fs, fs->len))
+		return;
 	cwd = tern_obj_tail(fs, &len);
 	SCRIPT(s, "the working directory could not be entered:", SYS_chdir,
 	       tern_script_data(s, cwd, len));
-	SCRIPT(s, NULL, SYS_umask, task->umask);
-	if (task->child_subreaper)
+}
+
+/**
+ * tern_script_process() - what the process has as a whole
+ * @s: the writer
+ * @worn: how the shell looks already, NULL: a new one
+ * @dress: the rest
+ */
+void tern_script_process(struct tern_script *s, const struct tern_dress *worn,
+			 const struct tern_dress *dress)
+{
+	const struct tern_obj_task *task = dress->task, *old = worn ? worn->task : NULL;
+
+	directory(s, worn, dress);
+	if (!old || old->umask != task->umask)
+		SCRIPT(s, NULL, SYS_umask, task->umask);
+	if ((old ? old->child_subreaper : 0) != task->child_subreaper)
 		SCRIPT(s, "the process could not become a subreaper", SYS_prctl,
-		       PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	actions(s, tern_obj_payload(tern_image_find(image, TERN_OBJ_SIGACTIONS, NULL)));
-	pending(s, dress, 0);
-	/* after the mappings: it would change how they are made */
-	SCRIPT(s, "the personality could not be set", SYS_personality, task->personality);
-	limits(s, dress, task);
+		       PR_SET_CHILD_SUBREAPER, task->child_subreaper, 0, 0, 0);
+	actions(s, payload_of(dress->image, TERN_OBJ_SIGACTIONS),
+		worn ? payload_of(worn->image, TERN_OBJ_SIGACTIONS) : NULL);
+	limits(s, dress, old, false);
+}
+
+/**
+ * tern_script_process_end() - what would hinder the script, at its very end
+ * @s: the writer
+ * @dress: the rest
+ */
+void tern_script_process_end(struct tern_script *s, const struct tern_dress *dress)
+{
+	pending(s, dress);
+	limits(s, dress, dress->task, true);
 }
 
 /* ---- credentials ------------------------------------------------------------------ */
@@ -200,19 +242,24 @@ static int credentials(struct tern_script *s, const struct tern_dress *dress,
 	return 0;
 }
 
-/**
- * tern_script_identity() - what each thread does for itself
- * @s: the writer
- * @dress: the rest
- * @t: its THREAD object
- * @why: sentence
- */
-int tern_script_identity(struct tern_script *s, const struct tern_dress *dress,
-			 const struct tern_obj_thread *t, struct tern_why *why)
+/* Does the shell have these credentials already? Daemon and migrant are often root. */
+static bool is_ours(const struct tern_dress *dress)
 {
-	int err;
+	size_t len;
+	const struct tern_obj_creds *c = tern_obj_payload(dress->creds);
+	const __u32 *groups = tern_obj_tail(dress->creds, &len);
 
-	pending(s, dress, t->tid);
+	return !memcmp(c, &dress->own, sizeof(*c)) &&
+	       !memcmp(groups, dress->own_groups, c->nr_groups * sizeof(*groups));
+}
+
+/**
+ * tern_script_names() - what each thread sets for itself, and others may see
+ * @s: the writer
+ * @t: its THREAD object
+ */
+void tern_script_names(struct tern_script *s, const struct tern_obj_thread *t)
+{
 	SCRIPT(s, "a thread could not be named", SYS_prctl, PR_SET_NAME,
 	       tern_script_data(s, t->comm, sizeof(t->comm)), 0, 0, 0);
 	SCRIPT(s, "a thread's nice value could not be set", SYS_setpriority, PRIO_PROCESS, 0,
@@ -220,7 +267,24 @@ int tern_script_identity(struct tern_script *s, const struct tern_dress *dress,
 	if (t->timer_slack_ns)
 		SCRIPT(s, "a thread's timer slack could not be set", SYS_prctl,
 		       PR_SET_TIMERSLACK, t->timer_slack_ns, 0, 0, 0);
-	err = credentials(s, dress, why);
+}
+
+/**
+ * tern_script_identity() - who each thread is; nothing that needs root can follow
+ * @s: the writer
+ * @dress: the rest
+ * @why: sentence
+ */
+int tern_script_identity(struct tern_script *s, const struct tern_dress *dress,
+			 struct tern_why *why)
+{
+	int err = 0;
+
+	/* behind the mappings: it would change how they are made */
+	SCRIPT(s, "the personality could not be set", SYS_personality,
+	       dress->task->personality);
+	if (!is_ours(dress))
+		err = credentials(s, dress, why);
 	if (err)
 		return err;
 	if (dress->task->no_new_privs)

@@ -12,12 +12,14 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
+#include <linux/securebits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -466,6 +468,55 @@ static int look_number(const char *path, const char *key, int base, unsigned lon
 	return err;
 }
 
+static unsigned int read_numbers(const char *at, __u32 *to, unsigned int most)
+{
+	unsigned int n = 0;
+	char *end;
+
+	for (;; at = end) {
+		unsigned long value = strtoul(at, &end, 10);
+
+		if (end == at)
+			return n;
+		if (n < most)
+			to[n] = value;
+		n++;
+	}
+}
+
+/* As in struct tern_obj_creds; the securebits are those that we were started with. */
+static int look_creds(const char *path, struct tern_dress *dress)
+{
+	static const char *const caps[] = { "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:" };
+	struct tern_obj_creds *own = &dress->own;
+	char line[1024];
+	unsigned int i;
+	FILE *f;
+
+	memset(own, 0, sizeof(*own));
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "Uid:", 4))
+			read_numbers(line + 4, own->uid, 4);
+		else if (!strncmp(line, "Gid:", 4))
+			read_numbers(line + 4, own->gid, 4);
+		else if (!strncmp(line, "Groups:", 7))
+			own->nr_groups = read_numbers(line + 7, dress->own_groups,
+						      SCRIPT_GROUPS_MAX);
+		for (i = 0; i < 5; i++)
+			if (!strncmp(line, caps[i], 7))
+				own->cap[i] = strtoull(line + 7, NULL, 16);
+	}
+	fclose(f);
+	own->securebits = prctl(PR_GET_SECUREBITS) & ~SECBIT_KEEP_CAPS;
+	/* more than there is room for: equal to nobody's */
+	if (own->nr_groups > SCRIPT_GROUPS_MAX)
+		own->nr_groups = ~0U;
+	return 0;
+}
+
 /**
  * tern_shell_look() - what a script must know of the shell and of this kernel
  * @shell: has joined
@@ -484,6 +535,8 @@ int tern_shell_look(const struct tern_shell_proc *shell, struct tern_dress *dres
 	dress->host = shell->host;
 	snprintf(path, sizeof(path), "/proc/%d/status", shell->pid);
 	err = look_maps(shell, dress);
+	if (!err)
+		err = look_creds(path, dress);
 	if (!err)
 		err = look_number(path, "CapPrm:", 16, &caps);
 	if (!err)

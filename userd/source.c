@@ -370,16 +370,19 @@ void tern_source_run(struct tern_job *job)
 	}
 	s->job = job;
 	s->pagemap = -1;
+	s->kept[0] = -1;
+	s->kept[1] = -1;
 	s->dev = -1;
 	if (!tern_lanes_init(&s->lanes))
 		run(s);
 	tern_lanes_fini(&s->lanes);
 	tern_prepared_fini(&s->prepared);
 	tern_map_fini(&s->map);
+	tern_draft_fini(&s->draft);
 	tern_image_free(&s->image);
+	tern_image_free(&s->wire);
+	tern_source_keep_fini(s);
 	free(s->signals);
-	if (s->pagemap >= 0)
-		close(s->pagemap);
 	if (s->dev >= 0)
 		close(s->dev);
 	free(s);

@@ -3,6 +3,7 @@
 #ifndef TERN_SOURCE_H
 #define TERN_SOURCE_H
 
+#include "changes.h"
 #include "dev.h"
 #include "flush.h"
 #include "host.h"
@@ -37,7 +38,10 @@ struct tern_memo {
  * @dev: handle that stands for it
  * @lanes: to the destination
  * @prepared: what the destination was told
- * @image: the capture, as tern_map_init() wants it once the blast has left
+ * @draft: the last image that the destination has dressed its shell by
+ * @image: the capture, as tern_map_init() wants it
+ * @wire: of it what the destination does not have
+ * @kept: memfds that the kernel has, for @image and for the memo; -1: none
  * @pagemap: /proc/PID/pagemap of the parked migrant, -1: none
  * @map: its pages
  * @flush: pushes them
@@ -54,7 +58,10 @@ struct tern_source {
 	int dev;
 	struct tern_lanes lanes;
 	struct tern_prepared prepared;
+	struct tern_draft draft;
 	struct tern_image image;
+	struct tern_image wire;
+	int kept[2];
 	int pagemap;
 	struct tern_map map;
 	struct tern_flush flush;
@@ -75,7 +82,14 @@ int tern_source_pause(const struct tern_source *s, unsigned int ms);
 /* blast.c */
 int tern_source_move(struct tern_source *s);
 
+/* capture.c */
+int tern_source_room(const struct tern_source *s, struct tern_image *image);
+int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_image *image);
+int tern_source_draft(struct tern_source *s);
+
 /* keep.c */
+int tern_source_keep_open(struct tern_source *s);
+void tern_source_keep_fini(struct tern_source *s);
 int tern_source_keep(struct tern_source *s);
 int tern_source_kept(struct tern_source *s);
 

@@ -40,7 +40,8 @@
 	X(PIPE,		10, struct tern_obj_pipe,	65536) \
 	X(EPOLL,	11, struct tern_obj_epoll,	131072) \
 	X(THREAD,	12, struct tern_obj_thread,	4096) \
-	X(END,		13, struct tern_obj_end,	1)
+	X(END,		13, struct tern_obj_end,	1) \
+	X(SAME,		14, struct tern_obj_same,	0)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -401,6 +402,18 @@ struct tern_obj_thread {
 };
 
 /**
+ * struct tern_obj_same - stands for objects that the reader has already
+ * @first: index of the first one in the draft that it was sent before
+ * @nr: how many
+ *
+ * On the wire only; no image has it.
+ */
+struct tern_obj_same {
+	__u32 first;
+	__u32 nr;
+};
+
+/**
  * struct tern_obj_end - closes an image
  * @objects: how many there were, this one included
  */
@@ -423,5 +436,6 @@ TERN_ASSERT_SIZE(struct tern_obj_pipe, 16);
 TERN_ASSERT_SIZE(struct tern_obj_epoll, 24);
 TERN_ASSERT_SIZE(struct tern_obj_thread, 344);
 TERN_ASSERT_SIZE(struct tern_obj_end, 8);
+TERN_ASSERT_SIZE(struct tern_obj_same, 8);
 
 #endif /* _TERN_IMAGE_H */

@@ -13,8 +13,10 @@
  *                        ◄──────────────    CLOCK
  *       PREPARE          ──────────────►    shell is made, pid and tids reserved
  *                        ◄──────────────    READY or REFUSED
+ *       DRAFT            ──────────────►    shell is dressed; again when it has changed
+ *                        ◄──────────────    DRESSED or REFUSED
  *   ═══ parked: from here until the migrant runs, nothing travels back ═══
- *       IMAGE            ══════════════►    shell is dressed as it arrives
+ *       IMAGE            ══════════════►    what differs from the draft is mended
  *       PAGES            ══════════════►    first pages
  *       RESUME           ══════════════►    migrant runs
  *                        ◄──────────────    RESUMED or REFUSED
@@ -62,7 +64,9 @@
 	X(INDEPENDENT,	14, struct tern_wire_none) \
 	X(QUERY,	15, struct tern_wire_none) \
 	X(ANSWER,	16, struct tern_wire_answer) \
-	X(SIGNALS,	17, struct tern_wire_none)
+	X(SIGNALS,	17, struct tern_wire_none) \
+	X(DRAFT,	18, struct tern_wire_none) \
+	X(DRESSED,	19, struct tern_wire_none)
 
 enum tern_msg_type {
 #define X(name, id, type) TERN_MSG_##name = id,
@@ -296,7 +300,8 @@ struct tern_wire_answer {
  * MAP: payload is an array of struct tern_wire_range: pages that exist at the
  * source. Addresses outside have never been touched, they read as zeros.
  * SIGNALS: payload is TERN_OBJ_SIGNAL objects: arrived after the capture.
- * IMAGE: payload is a whole image, TERN_OBJ_END last.
+ * DRAFT, IMAGE: payload is an image, TERN_OBJ_END last, in which TERN_OBJ_SAME
+ * stands for objects of the last DRAFT.
  */
 
 TERN_ASSERT_SIZE(struct tern_wire, 8);

@@ -153,13 +153,15 @@ struct tern_check {
 
 /* standard descriptors that cannot move become /dev/null instead of a refusal */
 #define TERN_STDIO_NULL		(1U << 0)
-#define TERN_FLAGS_ALL		TERN_STDIO_NULL
+/* nothing is made ready at the destination but what must be: longer to stand still */
+#define TERN_COLD		(1U << 2)
+#define TERN_FLAGS_ALL		(TERN_STDIO_NULL | TERN_COLD)
 
 /**
  * struct tern_ask - ask for a migration, or for the end of one (TERN_IOC_ASK)
  * @size: sizeof(struct tern_ask)
  * @what: TERN_ASK_*
- * @flags: TERN_STDIO_NULL for TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
+ * @flags: TERN_STDIO_NULL, TERN_COLD for TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
  * @pid: the process to move, in the caller's pid namespace
  * @id: TERN_ASK_MIGRATE: out, the new migration; TERN_ASK_ABORT: in
  * @host: TERN_ASK_MIGRATE: the destination's name as the daemon knows it

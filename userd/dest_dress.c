@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From images to a shell that looks like the migrant. Drafts come while the
+ * migrant still runs at the source: the shell is dressed by the first one and
+ * altered by those that follow, and a pager is made. The image itself then
+ * costs no more than what it differs by. Without any draft it is the first one
+ * and the last.
+ *
+ * Owns drafts, dresses, memo and pager of the attempt. What comes is checked as
+ * a whole before any of it is used.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dest.h"
+
+#define BODY_MS		10000
+#define DRESS_MS	60000
+
+static int fits(struct tern_dest *d, const struct tern_image *image)
+{
+	const struct tern_obj_task *task =
+		tern_obj_payload(tern_image_find(image, TERN_OBJ_TASK, NULL));
+
+	if (task->pid == d->prepare->pid)
+		return 0;
+	return tern_why_set(&d->why, -EPROTO, "the image is of process %d, prepared was %d",
+			    task->pid, d->prepare->pid);
+}
+
+/* @len bytes that stand for a whole image, which is then sound. */
+static int receive(struct tern_dest *d, size_t len, struct tern_image *image)
+{
+	struct tern_image in = { .len = len, .size = len };
+	int err;
+
+	if (!d->prepare || d->dressing || !len || len > TERN_IMAGE_MAX)
+		return tern_why_set(&d->why, -EPROTO, "an image where none belongs");
+	in.data = malloc(len);
+	if (!in.data)
+		return -ENOMEM;
+	err = tern_link_recv_body(&d->link, in.data, len, BODY_MS);
+	if (!err)
+		err = tern_changes_read(&d->draft, &in, image, &d->why);
+	if (!err)
+		err = tern_image_check(image, &d->why);
+	tern_image_free(&in);
+	return err ? err : fits(d, image);
+}
+
+static void drop_pager(struct tern_dest *d)
+{
+	if (d->paging)
+		tern_pager_fini(&d->pager);
+	d->paging = false;
+	tern_memo_put(d->memo);
+	d->memo = NULL;
+}
+
+/* For memory laid out by @dress; the one that there was, if any, is of no more use. */
+static int make_pager(struct tern_dest *d, const struct tern_dress *dress)
+{
+	int err;
+
+	drop_pager(d);
+	d->memo = tern_memo_create(d->dev, &dress->seeds, &err);
+	if (d->memo) {
+		err = tern_pager_init(&d->pager, d->job, d->dev, d->memo);
+		d->paging = !err;
+	}
+	return err ? tern_why_set(&d->why, err, "no pager can be made on %s: %s",
+				  d->job->host->name, strerror(-err)) : 0;
+}
+
+/* Write the script. 1: mappings change by it. */
+static int write_script(struct tern_dest *d, struct tern_dress *dress,
+			const struct tern_image *image, bool draft, struct shell_run *run)
+{
+	int err;
+
+	*dress = d->base;
+	dress->image = image;
+	dress->known = d->known;
+	dress->nr_known = d->prepare->nr_files;
+	dress->become = true;
+	if (d->dressed)
+		return tern_script_alter(&d->shell.script, &d->worn, dress, draft, run, &d->why);
+	err = tern_script_dress(&d->shell.script, dress, draft, run, &d->why);
+	return err ? err : 1;
+}
+
+static int put_on(struct tern_dest *d, struct tern_image *image)
+{
+	struct tern_dress dress;
+	struct shell_run run;
+	int err, moved;
+
+	moved = write_script(d, &dress, image, true, &run);
+	err = moved < 0 ? moved : 0;
+	if (!err && run.nr)
+		err = tern_shell_run(&d->shell, &run);
+	if (!err && run.nr)
+		err = tern_shell_wait(&d->shell, DRESS_MS, &d->why);
+	if (!err && moved)
+		err = make_pager(d, &dress);
+	if (!err)
+		err = tern_draft_set(&d->draft, image);
+	if (err) {
+		tern_dress_fini(&dress);
+		return err;
+	}
+	/* the seeds of what has not moved are still those of before */
+	if (!moved) {
+		dress.seeds = d->worn.seeds;
+		memset(&d->worn.seeds, 0, sizeof(d->worn.seeds));
+	}
+	tern_dress_fini(&d->worn);
+	d->worn = dress;
+	d->worn.image = &d->draft.image;
+	d->dressed = true;
+	return 0;
+}
+
+/**
+ * tern_dest_draft() - receive DRAFT, dress the shell, answer DRESSED
+ * @d: the attempt
+ * @len: bytes of the message
+ */
+int tern_dest_draft(struct tern_dest *d, size_t len)
+{
+	struct tern_image image = { 0 };
+	int err;
+
+	err = receive(d, len, &image);
+	if (!err)
+		err = put_on(d, &image);
+	tern_image_free(&image);
+	return err ? err : tern_link_send(&d->link, TERN_MSG_DRESSED, NULL, 0);
+}
+
+/**
+ * tern_dest_image() - receive IMAGE and set the shell to its last work
+ * @d: the attempt
+ * @len: bytes of the message
+ *
+ * What else is needed is made while the shell works.
+ */
+int tern_dest_image(struct tern_dest *d, size_t len)
+{
+	struct shell_run run;
+	int err, moved;
+
+	d->first_ns = tern_dest_now(CLOCK_MONOTONIC);
+	d->pages_last = &d->pages;
+	err = receive(d, len, &d->image);
+	if (err)
+		return err;
+	d->dress_ns = tern_dest_now(CLOCK_MONOTONIC);
+	moved = write_script(d, &d->dress, &d->image, false, &run);
+	if (moved < 0)
+		return moved;
+	err = tern_shell_run(&d->shell, &run);
+	if (err)
+		return err;
+	d->dressing = true;
+	d->settled = !moved;
+	return moved ? make_pager(d, &d->dress) : 0;
+}
+
+/** tern_dest_dress_fini() - give all of it back */
+void tern_dest_dress_fini(struct tern_dest *d)
+{
+	drop_pager(d);
+	tern_dress_fini(&d->dress);
+	tern_dress_fini(&d->worn);
+	tern_draft_fini(&d->draft);
+	tern_image_free(&d->image);
+	d->dressed = false;
+	d->dressing = false;
+	d->settled = false;
+}
