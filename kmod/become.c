@@ -248,6 +248,14 @@ static bool thread_valid(const struct tern_obj *obj,
 	       tern_arch_valid(t) && tern_restart_valid(t);
 }
 
+static bool signal_valid(const struct tern_obj *obj,
+			 const struct tern_obj_signal *s)
+{
+	return obj->len == sizeof(*obj) + sizeof(*s) && s->tid > 0 &&
+	       s->signo > 0 && s->signo <= _NSIG && s->signo != SIGKILL &&
+	       s->signo != SIGSTOP;
+}
+
 /* What can be said of an image without looking at the shell. */
 static int check_image(struct tern_migration *m, const void *buf, size_t len,
 		       struct tern_why *why)
@@ -259,6 +267,11 @@ static int check_image(struct tern_migration *m, const void *buf, size_t len,
 	while ((obj = tern_image_next(buf, len, &at))) {
 		if (IS_ERR(obj))
 			return tern_why(why, PTR_ERR(obj), "object %u is malformed", nr);
+		if (obj->type == TERN_OBJ_SIGNAL) {
+			if (!signal_valid(obj, (const void *)(obj + 1)))
+				return tern_why(why, -EBADMSG, "a signal that cannot wait");
+			continue;
+		}
 		if (obj->type != TERN_OBJ_THREAD)
 			return tern_why(why, -EBADMSG, "object %u is no THREAD but %s",
 					nr, tern_obj_name(obj->type));
@@ -273,32 +286,56 @@ static int check_image(struct tern_migration *m, const void *buf, size_t len,
 			nr, m->nr_threads);
 }
 
+static int load_thread(struct tern_migration *m, const struct tern_obj_thread *t,
+		       struct tern_why *why)
+{
+	struct tern_thread *thread = find_tid(m, t->tid);
+	int err;
+
+	if (!thread || thread->stand == TERN_STAND_HERE)
+		return tern_why(why, -EBADMSG,
+				"the shell has no thread %d, or the image has it twice",
+				t->tid);
+	thread->stand = TERN_STAND_HERE;
+	thread->obj = *t;
+	err = tern_arch_load_xstate(thread->task, t + 1, t->xstate);
+	return err ? tern_why(why, err,
+			      "the extended state of thread %d is not valid here",
+			      t->tid) : 0;
+}
+
+/* Only a thread itself could queue it, and all of them wait, with it blocked. */
+static int load_signal(struct tern_migration *m, const struct tern_obj_signal *s,
+		       struct tern_why *why)
+{
+	struct tern_thread *thread = find_tid(m, s->tid);
+	struct kernel_siginfo info;
+	int err;
+
+	if (!thread)
+		return tern_why(why, -EBADMSG, "a signal for thread %d, which is none",
+				s->tid);
+	BUILD_BUG_ON(sizeof(info) > sizeof(s->info));
+	memcpy(&info, s->info, sizeof(info));
+	info.si_signo = s->signo;
+	err = send_sig_info(s->signo, &info, thread->task);
+	return err ? tern_why(why, err, "signal %u could not be queued for thread %d",
+			      s->signo, s->tid) : 0;
+}
+
 /* Give every thread of the shell, all of which wait, what check_image() accepted. */
 static int load_image(struct tern_migration *m, const void *buf, size_t len,
 		      struct tern_why *why)
 {
-	const struct tern_obj_thread *t;
-	struct tern_thread *thread;
 	const struct tern_obj *obj;
 	size_t at = 0;
-	int err;
+	int err = 0;
 
-	while ((obj = tern_image_next(buf, len, &at))) {
-		t = (const void *)(obj + 1);
-		thread = find_tid(m, t->tid);
-		if (!thread || thread->stand == TERN_STAND_HERE)
-			return tern_why(why, -EBADMSG,
-					"the shell has no thread %d, or the image has it twice",
-					t->tid);
-		thread->stand = TERN_STAND_HERE;
-		thread->obj = *t;
-		err = tern_arch_load_xstate(thread->task, t + 1, t->xstate);
-		if (err)
-			return tern_why(why, err,
-					"the extended state of thread %d is not valid here",
-					t->tid);
-	}
-	return 0;
+	while (!err && (obj = tern_image_next(buf, len, &at)))
+		err = obj->type == TERN_OBJ_SIGNAL ?
+		      load_signal(m, (const void *)(obj + 1), why) :
+		      load_thread(m, (const void *)(obj + 1), why);
+	return err;
 }
 
 static bool all_here(struct tern_migration *m)

@@ -87,6 +87,14 @@ int tern_dest_pages(struct tern_dest *d, size_t len)
 
 /* ---- threads --------------------------------------------------------------------------- */
 
+/* Threads, and signals that wait for one of them: only the kernel can queue those. */
+static bool is_loaded(const struct tern_obj *obj)
+{
+	const struct tern_obj_signal *signal = tern_obj_payload(obj);
+
+	return obj->type == TERN_OBJ_THREAD || (obj->type == TERN_OBJ_SIGNAL && signal->tid);
+}
+
 static int load(struct tern_dest *d)
 {
 	const struct tern_obj *obj = NULL;
@@ -96,9 +104,11 @@ static int load(struct tern_dest *d)
 
 	if (!buf)
 		return -ENOMEM;
-	while ((obj = tern_image_find(&d->image, TERN_OBJ_THREAD, obj))) {
+	while ((obj = tern_image_next(&d->image, obj))) {
 		size_t padded = (obj->len + 7) & ~(size_t)7;
 
+		if (!is_loaded(obj))
+			continue;
 		memcpy(buf + len, obj, padded);
 		len += padded;
 	}

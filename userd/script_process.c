@@ -102,22 +102,19 @@ static void actions(struct tern_script *s, const struct tern_obj_sigactions *all
 	}
 }
 
-/* Waiting signals. The sender must be the leader itself: others may not send these. */
+/*
+ * Signals that wait for the process. Those for one thread could be queued by
+ * nobody but itself, which is not there any more to do it: LOAD does.
+ */
 static void pending(struct tern_script *s, const struct tern_dress *dress)
 {
 	unsigned int i;
 
-	for (i = 0; i < dress->nr_signals; i++) {
-		const struct tern_obj_signal *sig = dress->signal[i];
-		__u64 info = tern_script_data(s, sig->info, sizeof(sig->info));
-
-		if (sig->tid)
-			SCRIPT(s, "a waiting signal could not be queued", SYS_rt_tgsigqueueinfo,
-			       dress->task->pid, sig->tid, sig->signo, info);
-		else
-			SCRIPT(s, "a waiting signal could not be queued", SYS_rt_sigqueueinfo,
-			       dress->task->pid, sig->signo, info);
-	}
+	for (i = 0; i < dress->nr_signals && !dress->signal[i]->tid; i++)
+		SCRIPT(s, "a waiting signal could not be queued", SYS_rt_sigqueueinfo,
+		       dress->task->pid, dress->signal[i]->signo,
+		       tern_script_data(s, dress->signal[i]->info,
+					sizeof(dress->signal[i]->info)));
 }
 
 static const void *payload_of(const struct tern_image *image, unsigned int type)

@@ -46,14 +46,14 @@ static void dress(const struct tern_image *image)
 
 	if (mem && task->nr_threads < 100) {
 		tern_script_init(&s, mem, 0x10000, AREA, task->nr_threads);
-		if (!tern_script_dress(&s, &d, &run, &why) &&
+		if (!tern_script_dress(&s, &d, false, &run, &why) &&
 		    !tern_layout_init(&layout, d.seeds.seed, d.seeds.nr)) {
 			if (!tern_space_init(&space, &layout))
 				tern_space_fini(&space);
 			tern_layout_fini(&layout);
 		}
 	}
-	free(d.seeds.seed);
+	tern_dress_fini(&d);
 	free(mem);
 }
 

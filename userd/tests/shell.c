@@ -42,6 +42,7 @@ static struct tern_image image;
 static char dir[] = "/tmp/tern-test-XXXXXX";
 static char file[64];
 static __s32 tids[3];
+static unsigned int draft;	/* 0: the image; else one that it differs from */
 
 /* ---- the image -------------------------------------------------------------------- */
 
@@ -68,8 +69,11 @@ static void add_vmas(void)
 	add_vma(0x555555554000, 0x555555556000, PROT_READ | PROT_EXEC, TERN_VMA_FILE, 0, file, 1);
 	/* equal neighbours, which become one */
 	add_vma(HEAP, HEAP + 8 * PAGE, PROT_READ | PROT_WRITE, TERN_VMA_ANON, 0, NULL, 0);
-	add_vma(HEAP + 8 * PAGE, HEAP + 16 * PAGE, PROT_READ | PROT_WRITE, TERN_VMA_ANON,
-		TERN_VMA_BACKED, NULL, 0);
+	if (!draft)
+		add_vma(HEAP + 8 * PAGE, HEAP + 16 * PAGE, PROT_READ | PROT_WRITE, TERN_VMA_ANON,
+			TERN_VMA_BACKED, NULL, 0);
+	if (draft == 2)
+		add_vma(0x6f0000000000, 0x6f0000003000, PROT_READ, TERN_VMA_FILE, 0, file, 0);
 	add_vma(ANON, ANON + 4 * PAGE, PROT_NONE, TERN_VMA_ANON, TERN_VMA_NORESERVE, NULL, 0);
 	add_vma(ANON + 4 * PAGE, ANON + 8 * PAGE, PROT_READ | PROT_WRITE, TERN_VMA_ANON,
 		TERN_VMA_DONTFORK | TERN_VMA_DONTDUMP, NULL, 0);
@@ -77,8 +81,10 @@ static void add_vmas(void)
 		TERN_VMA_WIPEONFORK, NULL, 0);
 	add_vma(ANON + 9 * PAGE, ANON + 11 * PAGE, PROT_READ, TERN_VMA_FILE, TERN_VMA_SHARED,
 		file, 0);
-	add_vma(ANON + 11 * PAGE, ANON + 12 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
-		TERN_VMA_ANON, 0, NULL, 0);
+	add_vma(ANON + 11 * PAGE, ANON + 12 * PAGE,
+		draft ? PROT_READ : PROT_READ | PROT_WRITE | PROT_EXEC, TERN_VMA_ANON, 0, NULL, 0);
+	if (draft == 1)
+		add_vma(ANON + 12 * PAGE, ANON + 20 * PAGE, PROT_READ, TERN_VMA_ANON, 0, NULL, 0);
 	for (i = 0; i < dress.nr_special; i++) {
 		const struct tern_special *s = &dress.special[i];
 		__u64 base = 0x7ffff7fc0000 + s->start - dress.special[0].start;
@@ -120,10 +126,17 @@ static void add_files(void)
 	struct tern_obj_pipe pipe2 = { .pipe = 8, .capacity = 65536 };
 	struct tern_obj_epoll epoll = { .desc = 5, .fd = 9, .events = EPOLLIN | EPOLLET,
 					.data = 0x1122334455667788 };
-	struct tern_obj_fs fs = { .cwd = strlen(dir) + 1 };
+	const char *cwd = draft == 1 ? "/tmp" : dir;
+	struct tern_obj_fs fs = { .cwd = strlen(cwd) + 1 };
+
+	if (draft) {
+		epoll.events = EPOLLIN;
+		pipe1.data = 3;
+	}
 
 	add_desc(1, TERN_DESC_NULL, O_RDWR, 0, 0, 0, NULL);
-	add_desc(2, TERN_DESC_FILE, O_RDONLY | O_NONBLOCK, S_IFREG, 123, 0, file);
+	add_desc(2, TERN_DESC_FILE, O_RDONLY | (draft ? 0 : O_NONBLOCK), S_IFREG, draft ? 7 : 123,
+		 0, file);
 	add_desc(3, TERN_DESC_PIPE, O_RDONLY | O_NONBLOCK, S_IFIFO, 0, 7, NULL);
 	add_desc(4, TERN_DESC_PIPE, O_WRONLY, S_IFIFO, 0, 7, NULL);
 	add_desc(5, TERN_DESC_EPOLL, O_RDWR, 0, 0, 0, NULL);
@@ -141,10 +154,14 @@ static void add_files(void)
 	add_fd(200, 5, 0);
 	add_fd(100, 7, 0);
 	add_fd(10, 8, 0);
-	tern_image_add(&image, TERN_OBJ_PIPE, &pipe1, sizeof(pipe1), "hello", 5);
+	/* other descriptors: all are made anew, higher up than the shell's own were */
+	if (draft == 1)
+		add_fd(300, 7, 0);
+	tern_image_add(&image, TERN_OBJ_PIPE, &pipe1, sizeof(pipe1), draft ? "bye" : "hello",
+		       pipe1.data);
 	tern_image_add(&image, TERN_OBJ_PIPE, &pipe2, sizeof(pipe2), NULL, 0);
 	tern_image_add(&image, TERN_OBJ_EPOLL, &epoll, sizeof(epoll), NULL, 0);
-	tern_image_add(&image, TERN_OBJ_FS, &fs, sizeof(fs), dir, fs.cwd);
+	tern_image_add(&image, TERN_OBJ_FS, &fs, sizeof(fs), cwd, fs.cwd);
 }
 
 static void add_signal(__s32 tid, int signo, int code, int value)
@@ -193,24 +210,31 @@ static void add_process(void)
 		task.rlim_cur[i] = own.rlim_cur;
 		task.rlim_max[i] = own.rlim_max;
 	}
+	if (draft) {
+		task.umask = 0;
+		mm.brk = HEAP + 8 * PAGE;
+	}
 	task.rlim_cur[7] = 256;
 	task.rlim_max[7] = 512;
 	actions.action[SIGUSR1 - 1].handler = 0x555555554100;
 	actions.action[SIGUSR1 - 1].flags = 0x14000000;
 	actions.action[SIGUSR1 - 1].restorer = 0x555555554200;
-	actions.action[SIGPIPE - 1].handler = 1;
+	actions.action[SIGPIPE - 1].handler = !draft;
+	actions.action[SIGHUP - 1].handler = !!draft;
 	tern_image_add(&image, TERN_OBJ_TASK, &task, sizeof(task), file, task.exe);
 	tern_image_add(&image, TERN_OBJ_MM, &mm, sizeof(mm), auxv, sizeof(auxv));
 	tern_image_add(&image, TERN_OBJ_CREDS, &creds, sizeof(creds), groups, sizeof(groups));
 	tern_image_add(&image, TERN_OBJ_SIGACTIONS, &actions, sizeof(actions), NULL, 0);
-	add_signal(0, SIGUSR1, SI_USER, 0);
-	add_signal(0, SIGRTMIN + 3, SI_QUEUE, 7);
-	add_signal(tids[2], SIGUSR2, SI_TKILL, 0);
+	if (!draft) {
+		add_signal(0, SIGUSR1, SI_USER, 0);
+		add_signal(0, SIGRTMIN + 3, SI_QUEUE, 7);
+		add_signal(tids[2], SIGUSR2, SI_TKILL, 0);
+	}
 	for (i = 0; i < 3; i++) {
-		struct tern_obj_thread t = { .tid = tids[i], .nice = i * 3 - 3,
+		struct tern_obj_thread t = { .tid = tids[i], .nice = draft ? 0 : i * 3 - 3,
 					     .timer_slack_ns = 70000 };
 
-		snprintf(t.comm, sizeof(t.comm), "made-up%u", i);
+		snprintf(t.comm, sizeof(t.comm), draft ? "draft%u" : "made-up%u", i);
 		tern_image_add(&image, TERN_OBJ_THREAD, &t, sizeof(t), NULL, 0);
 	}
 }
@@ -372,7 +396,6 @@ static void look_process(void)
 	}
 	CHECK(has("status", 0, "Umask:\t0027\n") && has("status", 0, "Threads:\t3\n"));
 	CHECK(has("status", 0, "ShdPnd:\t0000001000000200\n"));
-	CHECK(has("status", tids[2], "SigPnd:\t0000000000000800\n"));
 	CHECK(has("status", 0, "SigCgt:\t0000000000000200\n"));
 	CHECK(has("status", 0, "SigIgn:\t0000000000001000\n"));
 	CHECK(has("limits", 0, "Max open files            256                  512"));
@@ -490,25 +513,11 @@ static void count_objects(void)
 	end->objects = n;
 }
 
-static void dressed(void)
+static void make_image(void)
 {
-	static struct tern_known known[1];
-	struct tern_birth b = birth();
 	struct tern_why why = { "" };
-	struct shell_run cmd;
-	struct stat st;
-	int err;
 
-	tids[0] = 31234;
-	tids[1] = 31235;
-	tids[2] = 31240;
-	err = tern_shell_start(&shell, &b, &why);
-	CHECK(!err);
-	if (err) {
-		printf("# %s\n", why.text);
-		return;
-	}
-	CHECK(!tern_shell_look(&shell, &dress, &why) && dress.nr_special >= 2);
+	tern_image_free(&image);
 	add_process();
 	add_vmas();
 	add_files();
@@ -516,6 +525,28 @@ static void dressed(void)
 		       sizeof(struct tern_obj_end), NULL, 0);
 	count_objects();
 	CHECK(!tern_image_check(&image, &why));
+}
+
+/* A shell, and what a script must know of it. */
+static bool new_shell(__s32 first)
+{
+	static struct tern_known known[1];
+	struct tern_why why = { "" };
+	struct tern_birth b = birth();
+	struct stat st;
+	int err;
+
+	tids[0] = first;
+	tids[1] = first + 1;
+	tids[2] = first + 6;
+	err = tern_shell_start(&shell, &b, &why);
+	CHECK(!err);
+	if (err) {
+		printf("# %s\n", why.text);
+		return false;
+	}
+	memset(&dress, 0, sizeof(dress));
+	CHECK(!tern_shell_look(&shell, &dress, &why) && dress.nr_special >= 2);
 	stat(file, &st);
 	known[0].path = file;
 	known[0].same = true;
@@ -524,23 +555,85 @@ static void dressed(void)
 	dress.image = &image;
 	dress.known = known;
 	dress.nr_known = 1;
-	err = tern_script_dress(&shell.script, &dress, &cmd, &why);
-	CHECK(!err);
+	return true;
+}
+
+static void look(void)
+{
+	look_memory();
+	look_files();
+	look_process();
+	look_clock();
+	look_pages();
+}
+
+static void dressed(void)
+{
+	struct tern_why why = { "" };
+	struct shell_run cmd;
+	int err;
+
+	if (!new_shell(31234))
+		return;
+	draft = 0;
+	make_image();
+	err = tern_script_dress(&shell.script, &dress, false, &cmd, &why);
 	if (!err)
 		err = run(&cmd, &why);
 	CHECK(!err);
-	if (err) {
+	if (err)
 		printf("# %s\n", why.text);
-	} else {
-		look_memory();
-		look_files();
-		look_process();
-		look_clock();
-		look_pages();
-	}
+	else
+		look();
 	CHECK(gone());
 	tern_image_free(&image);
-	free(dress.seeds.seed);
+	tern_dress_fini(&dress);
+}
+
+/* By way of two drafts, to the same end. */
+static void altered(void)
+{
+	struct tern_image was = { 0 };
+	struct tern_dress worn = { 0 };
+	struct tern_why why = { "" };
+	struct shell_run cmd;
+	int err = 0;
+
+	if (!new_shell(32234))
+		return;
+	for (draft = 2; !err; draft--) {
+		struct tern_dress base = dress;
+
+		make_image();
+		if (draft == 2)
+			err = tern_script_dress(&shell.script, &dress, true, &cmd, &why);
+		else
+			err = tern_script_alter(&shell.script, &worn, &dress, draft, &cmd, &why);
+		/* each of them changes mappings */
+		CHECK(err == (draft < 2));
+		if (err >= 0)
+			err = run(&cmd, &why);
+		if (err || !draft)
+			break;
+		tern_dress_fini(&worn);
+		tern_image_free(&was);
+		was = image;
+		memset(&image, 0, sizeof(image));
+		worn = dress;
+		worn.image = &was;
+		dress = base;
+	}
+	CHECK(!err);
+	if (err)
+		printf("# %s\n", why.text);
+	else
+		look();
+	CHECK(gone());
+	tern_dress_fini(&worn);
+	tern_dress_fini(&dress);
+	tern_image_free(&image);
+	tern_image_free(&was);
+	draft = 0;
 }
 
 int main(void)
@@ -560,6 +653,7 @@ int main(void)
 	make_file();
 	taken();
 	dressed();
+	altered();
 	unlink(file);
 	rmdir(dir);
 	return done();

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "changes.h"
 #include "dev.h"
 #include "host.h"
 #include "image.h"
@@ -78,6 +79,7 @@ static struct kernel {
 	int keep[8];
 	struct tern_report report;
 	unsigned int parked;
+	unsigned int drafts;
 	unsigned int extra_tid;		/* captures that show a thread too many */
 	struct tern_image image;
 } kernel;
@@ -145,7 +147,7 @@ static void add_fds(struct tern_image *image)
 	tern_image_add(image, TERN_OBJ_FD, &fd, sizeof(fd), NULL, 0);
 }
 
-static void make_image(void)
+static void make_image(bool draft)
 {
 	struct tern_image *image = &kernel.image;
 	struct tern_obj_task task = { .pid = pid, .nr_threads = 1, .exe = 10 };
@@ -161,7 +163,7 @@ static void make_image(void)
 	tern_image_add(image, TERN_OBJ_FS, &fs, sizeof(fs), cwd, fs.cwd);
 	add_fds(image);
 	add_thread(image, pid);
-	if (kernel.extra_tid) {
+	if (kernel.extra_tid && !draft) {
 		kernel.extra_tid--;
 		add_thread(image, pid + 1);
 	}
@@ -170,12 +172,14 @@ static void make_image(void)
 static int do_capture(struct tern_image_io *io)
 {
 	struct tern_obj_end end = { 0 };
+	bool draft = io->flags & TERN_CAPTURE_DRAFT;
 	struct tern_obj *obj;
 	size_t len;
 
-	if (kernel.state != TERN_PARKED)
+	if (kernel.state != (draft ? TERN_REQUESTED : TERN_PARKED))
 		return -EBADFD;
-	make_image();
+	kernel.drafts += draft;
+	make_image(draft);
 	len = kernel.image.len + sizeof(*obj) + sizeof(end);
 	if (io->len < len)
 		return -ENOSPC;
@@ -346,7 +350,7 @@ int open(const char *path, int flags, ...)
 
 enum scenario {
 	GOOD, ODD_FILES, REFUSE, CHANGING, NOT_RESUMED, RESUMED_UNHEARD, REBOOTED,
-	CUT_WHILE_PAGING, DAEMON_DIED, ABORT_EARLY, FORCED,
+	CUT_WHILE_PAGING, DAEMON_DIED, ABORT_EARLY, FORCED, COLD, DRAFT_REFUSED,
 };
 
 static struct other {
@@ -360,6 +364,9 @@ static struct other {
 	unsigned int links;
 	unsigned int faults;
 	bool signals, epoll, flushed, independent;
+	struct tern_draft draft;
+	unsigned int drafts;
+	size_t image_len;		/* of the image, as it came */
 	struct tern_wire_range *map;
 	unsigned int nr_map;
 } other;
@@ -487,6 +494,7 @@ static int answer_prepare(void)
 	buf = malloc(head.len);
 	if (tern_link_recv_body(&other.lane[0], buf, head.len, 5000))
 		return -1;
+	tern_draft_fini(&other.draft);
 	p = (void *)buf;
 	if (p->pid != pid || p->nr_threads != 1 || !p->nr_holes || !p->nr_files || !p->monotonic)
 		other.wrong++;
@@ -501,22 +509,51 @@ static int answer_prepare(void)
 	return rc ? rc : other.scenario == REFUSE;
 }
 
+/* The image that was meant by what came. */
+static int take_image(const struct tern_wire *head, struct tern_image *image)
+{
+	struct tern_image in = { malloc(head->len), head->len, head->len };
+	int rc;
+
+	rc = tern_link_recv_body(&other.lane[0], in.data, head->len, 5000);
+	if (!rc)
+		rc = tern_changes_read(&other.draft, &in, image, NULL);
+	tern_image_free(&in);
+	return rc;
+}
+
+static int take_draft(const struct tern_wire *head)
+{
+	struct tern_image image = { 0 };
+	int rc = take_image(head, &image);
+
+	other.drafts++;
+	if (!rc)
+		rc = tern_draft_set(&other.draft, &image);
+	if (!rc && other.scenario == DRAFT_REFUSED)
+		rc = refuse("the memory is full") ?: 1;
+	return rc ? rc : tern_link_send(&other.lane[0], TERN_MSG_DRESSED, NULL, 0);
+}
+
 static int take_blast(void)
 {
 	struct tern_link *link = &other.lane[0];
+	struct tern_image image = { 0 };
 	struct tern_wire_resume resume;
 	struct tern_wire head;
-	char *buf;
 
 	while (!tern_link_recv_head(link, &head, 10000)) {
 		switch (head.type) {
-		case TERN_MSG_IMAGE:
-			buf = malloc(head.len);
-			if (tern_link_recv_body(link, buf, head.len, 5000))
+		case TERN_MSG_DRAFT:
+			if (take_draft(&head))
 				return -1;
-			other.epoll = tern_image_find(&(struct tern_image){ buf, head.len, head.len },
-						      TERN_OBJ_EPOLL, NULL);
-			free(buf);
+			break;
+		case TERN_MSG_IMAGE:
+			other.image_len = head.len;
+			if (take_image(&head, &image))
+				return -1;
+			other.epoll = tern_image_find(&image, TERN_OBJ_EPOLL, NULL);
+			tern_image_free(&image);
 			break;
 		case TERN_MSG_PAGES:
 			if (take_pages(link, &head))
@@ -659,10 +696,12 @@ static void *play(void *arg)
 		/* the next attempt is a good one */
 		/* fall through */
 	case GOOD:
+	case COLD:
 	case ODD_FILES:
 		rc = up_to_blast() || send_resumed() || page_in();
 		break;
 	case REFUSE:
+	case DRAFT_REFUSED:
 	case ABORT_EARLY:
 		up_to_blast();
 		break;
@@ -723,7 +762,9 @@ static void set_up(enum scenario scenario, unsigned int state)
 	}
 	kernel.state = state ? state : TERN_REQUESTED;
 	free(other.map);
+	tern_draft_fini(&other.draft);
 	tdestroy(other.pages, (void (*)(void *))(void *)by_addr);
+	tern_draft_fini(&other.draft);
 	memset(&other, 0, sizeof(other));
 	other.scenario = scenario;
 	other.lane[0].fd = -1;
@@ -750,7 +791,7 @@ static int run_case(unsigned int adopt, int cancel)
 {
 	struct tern_job job = {
 		.host = &host, .id = ID, .peer = &host.peers[0], .pid = pid, .state = adopt,
-		.cancel = cancel, .mail = -1, .lanes = { -1, -1 },
+		.flags = other.scenario == COLD ? TERN_COLD : 0, .cancel = cancel, .mail = -1, .lanes = { -1, -1 },
 	};
 	pthread_t thread;
 	void *rc;
@@ -800,6 +841,13 @@ static void moves(void)
 	CHECK(!run_scenario(CHANGING, 0));
 	all_arrived();
 	CHECK(kernel.parked == 2 && other.links == 2);
+	/* what was drafted does not travel again */
+	CHECK(!run_scenario(GOOD, 0));
+	CHECK(other.drafts == 1 && kernel.drafts == 2);
+	CHECK(other.image_len < other.draft.image.len / 2);
+	CHECK(!run_scenario(COLD, 0));
+	all_arrived();
+	CHECK(!kernel.drafts && !other.drafts && other.image_len > 1024);
 }
 
 static void stays(void)
@@ -807,6 +855,9 @@ static void stays(void)
 	CHECK(!run_scenario(REFUSE, 0));
 	CHECK(kernel.state == TERN_FAILED && !strcmp(kernel.fail.why, "the pid is taken"));
 	CHECK(!kernel.parked && kernel.fail.err == EBUSY);
+	run_scenario(DRAFT_REFUSED, 0);
+	CHECK(kernel.state == TERN_FAILED && !strcmp(kernel.fail.why, "the memory is full"));
+	CHECK(!kernel.parked && kernel.drafts == 1);
 
 	CHECK(!run_scenario(NOT_RESUMED, 0));
 	CHECK(kernel.state == TERN_FAILED && kernel.fail.flags == TERN_FAIL_NOT_THERE);

@@ -316,9 +316,10 @@ struct tern_park {
  * COMMIT ends the parked tasks (from TERN_DOUBT) and returns as TERN_OBJ_SIGNAL
  * the signals that came after CAPTURE. The memory stays until RELEASE.
  *
- * LOAD checks the TERN_OBJ_THREAD objects of an image, waits until every
- * thread of the shell is in BECOME and gives each its state. Objects of other
- * types are user space's work and are refused. EBADMSG: not an image, or not for
+ * LOAD checks the TERN_OBJ_THREAD objects of an image, and the TERN_OBJ_SIGNAL
+ * objects that are for one thread, waits until every thread of the shell is in
+ * BECOME and gives each its state. Objects of other types are user space's work
+ * and are refused. EBADMSG: not an image, or not for
  * this shell; after any error but EINTR the shell is fit for nothing but FAIL.
  */
 struct tern_image_io {

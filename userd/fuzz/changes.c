@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * libFuzzer target: a draft, and what comes after it as changes. What both
+ * checks let through must be safe to turn into the script that alters a shell.
+ * The input: a __u32, that many bytes of draft, and the rest.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "changes.h"
+#include "dev.h"
+#include "script.h"
+
+#define AREA	(1U << 20)
+
+static int dup_image(struct tern_image *image, const unsigned char *data, size_t size)
+{
+	image->data = malloc(size ? size : 1);
+	if (!image->data)
+		return -1;
+	memcpy(image->data, data, size);
+	image->len = image->size = size;
+	return 0;
+}
+
+static void alter(const struct tern_image *old, const struct tern_image *new)
+{
+	const struct tern_obj_task *task =
+		tern_obj_payload(tern_image_find(old, TERN_OBJ_TASK, NULL));
+	struct tern_dress base = { .host = "fuzz", .caps = ~0ULL, .cap_last = 40,
+				   .nr_open = 1 << 20, .become = true };
+	struct tern_dress worn = base, next = base;
+	struct tern_why why = { "" };
+	struct tern_script s;
+	struct shell_run run;
+	void *mem = calloc(1, AREA);
+
+	worn.image = old;
+	next.image = new;
+	if (mem && task->nr_threads < 100) {
+		tern_script_init(&s, mem, 0x10000, AREA, task->nr_threads);
+		if (!tern_script_dress(&s, &worn, true, &run, &why))
+			tern_script_alter(&s, &worn, &next, false, &run, &why);
+	}
+	tern_dress_fini(&worn);
+	tern_dress_fini(&next);
+	free(mem);
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	struct tern_image first = { 0 }, in = { 0 }, image = { 0 };
+	struct tern_draft draft = { 0 };
+	struct tern_why why = { "" };
+	__u32 len;
+
+	if (size < sizeof(len))
+		return 0;
+	memcpy(&len, data, sizeof(len));
+	data += sizeof(len);
+	size -= sizeof(len);
+	if (len > size || dup_image(&first, data, len) || dup_image(&in, data + len, size - len))
+		goto out;
+	if (tern_image_check(&first, &why) || tern_draft_set(&draft, &first))
+		goto out;
+	if (!tern_changes_read(&draft, &in, &image, &why) && !tern_image_check(&image, &why))
+		alter(&draft.image, &image);
+out:
+	tern_draft_fini(&draft);
+	tern_image_free(&first);
+	tern_image_free(&in);
+	tern_image_free(&image);
+	return 0;
+}
