@@ -23,7 +23,7 @@
 #include "park.h"
 #include "restart.h"
 
-#define IMAGE_USUAL	(128UL << 10)
+#define IMAGE_USUAL	(64UL << 10)
 
 static void check_threads(struct task_struct *leader,
 			  struct tern_reasons *reasons)
@@ -231,29 +231,49 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 	return 0;
 }
 
+/**
+ * tern_capture_room() - have memory for the next image
+ * @m: with its lock held
+ * @size: bytes; what there is already may be larger
+ *
+ * Kept from one capture to the next, so that the one that counts finds it: to
+ * make it costs more than to fill it.
+ */
+int tern_capture_room(struct tern_migration *m, size_t size)
+{
+	if (m->image_size >= size)
+		return 0;
+	if (size > TERN_IMAGE_MAX)
+		return -E2BIG;
+	kvfree(m->image);
+	m->image_size = 0;
+	m->image = kvmalloc(size, GFP_KERNEL);
+	if (!m->image)
+		return -ENOMEM;
+	m->image_size = size;
+	return 0;
+}
+
 static int capture_mm(struct tern_migration *m, struct task_struct *leader,
 		      struct mm_struct *mm, struct tern_image_io *io,
 		      struct tern_why *why)
 {
-	size_t size = min_t(u64, io->len, IMAGE_USUAL);
 	struct tern_image image;
+	size_t size = IMAGE_USUAL;
 	int err;
 
 	/* most images are small; only a large one is worth a second round */
 	for (;;) {
-		err = tern_image_alloc(&image, size);
+		err = tern_capture_room(m, size);
 		if (err)
 			return err;
+		image = (struct tern_image) { .buf = m->image, .size = m->image_size };
 		err = save_all(m, leader, mm, &image, why);
-		if (err || image.len <= image.size || image.len > io->len)
+		if (err || image.len <= image.size)
 			break;
-		size = image.len;
-		tern_image_free(&image);
+		size = image.len + image.len / 8;
 	}
-	if (!err)
-		err = tern_image_give(&image, io);
-	tern_image_free(&image);
-	return err;
+	return err ?: tern_image_give(&image, io);
 }
 
 static int capture_locked(struct tern_migration *m, struct task_struct *leader,

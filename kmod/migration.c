@@ -95,6 +95,9 @@ int tern_migration_set(struct tern_migration *m, enum tern_state to)
 			 tern_state_name(to));
 	WRITE_ONCE(m->state, to);
 	if (tern_state_final(to)) {
+		kvfree(m->image);
+		m->image = NULL;
+		m->image_size = 0;
 		m->ended = ktime_get_boottime();
 		put_net(m->host->net);
 		module_put(THIS_MODULE);
@@ -114,6 +117,7 @@ static void migration_free(struct kref *ref)
 		mmput(m->mm);
 	put_pid(m->pid);
 	kvfree(m->log);
+	kvfree(m->image);
 	xa_destroy(&m->kept);
 	mutex_destroy(&m->lock);
 	kfree(m);

@@ -38,6 +38,8 @@ struct tern_handle;
  * @wait: threads wait here for their verdict
  * @news: the daemon waits here for threads
  * @mm: source: the migrant's address space, from PARKING on (mm_users held)
+ * @image: source: memory for the capture, made before anybody stands
+ * @image_size: bytes of it
  * @nr_signals: source: signals that CAPTURE has seen, per signal number
  * @kept: files by key (struct tern_keep)
  * @nr_spaces: address spaces known: the migrant's and those it forked
@@ -74,6 +76,8 @@ struct tern_migration {
 	wait_queue_head_t wait;
 	wait_queue_head_t news;
 	struct mm_struct *mm;
+	void *image;
+	size_t image_size;
 	u32 nr_signals[64];
 	struct xarray kept;
 	u32 nr_spaces;

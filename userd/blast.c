@@ -124,8 +124,9 @@ static int send_image(struct tern_source *s)
 					s->wire.len);
 }
 
-static int send_first(struct tern_source *s, struct tern_first *first)
+static int send_first(struct tern_source *s)
 {
+	struct tern_first *first = s->first;
 	int rc;
 
 	rc = tern_first_collect(first, s->dev, &s->image);
@@ -168,7 +169,7 @@ static int send_resume(struct tern_source *s, __u64 captured, __u64 bytes_before
 	return 0;
 }
 
-static int blast(struct tern_source *s, struct tern_first *first)
+static int blast(struct tern_source *s)
 {
 	__u64 before = s->lanes.lane[0].bytes_out, captured;
 	struct write_back w;
@@ -182,7 +183,7 @@ static int blast(struct tern_source *s, struct tern_first *first)
 	write_back_start(&w, &s->prepared);
 	rc = send_image(s);
 	if (!rc)
-		rc = send_first(s, first);
+		rc = send_first(s);
 	/* what an heir must know, while the network and the destination work */
 	if (!rc)
 		rc = tern_source_keep(s);
@@ -206,7 +207,7 @@ static int park(struct tern_source *s)
 }
 
 /* One attempt. -EAGAIN: the migrant runs again and has changed, try once more. */
-static int attempt(struct tern_source *s, struct tern_first *first, bool cold)
+static int attempt(struct tern_source *s, bool cold)
 {
 	int rc, err;
 
@@ -217,7 +218,7 @@ static int attempt(struct tern_source *s, struct tern_first *first, bool cold)
 		rc = park(s);
 	if (rc)
 		return rc;
-	rc = blast(s, first);
+	rc = blast(s);
 	if (rc != -EAGAIN)
 		return rc;
 	err = tern_dev_thaw(s->dev);
@@ -234,15 +235,14 @@ static int attempt(struct tern_source *s, struct tern_first *first, bool cold)
  */
 int tern_source_move(struct tern_source *s)
 {
-	struct tern_first *first;
 	unsigned int i;
 	int rc;
 
-	rc = tern_first_create(&first);
+	rc = tern_first_create(&s->first);
 	if (rc)
 		return rc;
 	for (i = 0; i < ATTEMPTS; i++) {
-		rc = attempt(s, first, is_cold(s, i));
+		rc = attempt(s, is_cold(s, i));
 		if (rc != -EAGAIN)
 			break;
 		tern_log(LOG_INFO, "migration %016" PRIx64 ": %s", (uint64_t)s->job->id, s->why.text);
@@ -256,6 +256,5 @@ int tern_source_move(struct tern_source *s)
 			break;
 		rc = -EAGAIN;
 	}
-	tern_first_destroy(first);
 	return rc;
 }

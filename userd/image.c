@@ -47,6 +47,7 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * @vma_end: end of the last mapping
  * @descs: DESC objects by id - 1
  * @nr_descs: how many
+ * @room: for how many; ids go no further
  * @fds: bit per descriptor number
  * @tids: of the THREAD objects
  * @pipes: pipe numbers of the PIPE objects
@@ -59,6 +60,7 @@ struct check {
 	__u64 vma_end;
 	const struct tern_obj_desc **descs;
 	unsigned int nr_descs;
+	unsigned int room;
 	__u8 *fds;
 	__s32 *tids;
 	__u32 *pipes;
@@ -330,7 +332,7 @@ static int check_desc(struct check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
 
-	if (!d->id || d->id > kinds[TERN_OBJ_DESC].most || c->descs[d->id - 1])
+	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return bad(c, obj, "the same id twice, or an impossible one");
 	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_NULL)
 		return bad(c, obj, "unknown kind of description");
@@ -592,6 +594,38 @@ static int check_objects(struct check *c, const struct tern_image *image)
 	return ended ? 0 : bad(c, NULL, "cut off");
 }
 
+/*
+ * As much as the image can need: what is made for the most that there may be
+ * costs more than the check itself. Headers that do not fit end the count, and
+ * the check will say so.
+ */
+static int make_room(struct check *c, const struct tern_image *image)
+{
+	unsigned int nr[__TERN_OBJ_MAX] = { 0 };
+	size_t done = 0;
+	__u32 fds = 0;
+
+	while (image->len - done >= sizeof(struct tern_obj)) {
+		const struct tern_obj *obj = (const void *)((const char *)image->data + done);
+		const struct tern_obj_fd *fd = tern_obj_payload(obj);
+
+		if (obj->len < sizeof(*obj) || pad8(obj->len) > image->len - done)
+			break;
+		if (obj->type < __TERN_OBJ_MAX)
+			nr[obj->type]++;
+		if (obj->type == TERN_OBJ_FD && obj->len >= sizeof(*obj) + sizeof(*fd) &&
+		    fd->fd >= 0 && fd->fd < FD_MAX && (__u32)fd->fd >= fds)
+			fds = fd->fd + 1;
+		done += pad8(obj->len);
+	}
+	c->room = nr[TERN_OBJ_DESC];
+	c->descs = calloc(c->room + 1, sizeof(*c->descs));
+	c->fds = calloc(fds / 8 + 1, 1);
+	c->tids = calloc(nr[TERN_OBJ_THREAD] + 1, sizeof(*c->tids));
+	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
+	return c->descs && c->fds && c->tids && c->pipes ? 0 : -ENOMEM;
+}
+
 /**
  * tern_image_check() - is this a whole, sound image?
  * @image: data aligned to 8; everything behind it may come from a peer
@@ -608,12 +642,8 @@ int tern_image_check(const struct tern_image *image, struct tern_why *why)
 	    (unsigned long)image->data % 8)
 		return tern_why_set(why, -EBADMSG,
 				    "the image is malformed: its size is impossible");
-	c.descs = calloc(kinds[TERN_OBJ_DESC].most, sizeof(*c.descs));
-	c.fds = calloc(FD_MAX / 8, 1);
-	c.tids = calloc(kinds[TERN_OBJ_THREAD].most, sizeof(*c.tids));
-	c.pipes = calloc(kinds[TERN_OBJ_PIPE].most, sizeof(*c.pipes));
-	err = -ENOMEM;
-	if (!c.descs || !c.fds || !c.tids || !c.pipes)
+	err = make_room(&c, image);
+	if (err)
 		goto out;
 	err = check_objects(&c, image);
 	if (!err)

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "source.h"
@@ -29,7 +28,7 @@ static int write_all(int fd, const void *buf, size_t len)
 			return n ? -errno : -EIO;
 		done += n;
 	}
-	return ftruncate(fd, len) ? -errno : 0;
+	return 0;
 }
 
 /* A memfd of which @room bytes are there already. */
@@ -83,7 +82,9 @@ static int open_pagemap(struct tern_source *s)
  */
 int tern_source_keep(struct tern_source *s)
 {
-	struct tern_memo memo = { .magic = TERN_WIRE_MAGIC, .report = s->report };
+	struct tern_memo memo = {
+		.magic = TERN_WIRE_MAGIC, .report = s->report, .image = s->image.len,
+	};
 	int rc;
 
 	memcpy(memo.boot_id, s->lanes.boot_id, sizeof(memo.boot_id));
@@ -113,34 +114,33 @@ static int read_all(int fd, void *buf, size_t len)
 	return 0;
 }
 
-static int kept_image(struct tern_source *s)
+static int kept_image(struct tern_source *s, __u64 len)
 {
-	struct stat st;
 	int fd, rc;
 
 	fd = tern_dev_kept(s->dev, TERN_KEEP_IMAGE);
 	if (fd < 0)
 		return fd;
 	rc = -EBADMSG;
-	if (fstat(fd, &st) || st.st_size <= 0 || st.st_size > (off_t)TERN_IMAGE_MAX)
+	if (!len || len > TERN_IMAGE_MAX)
 		goto out;
 	rc = -ENOMEM;
-	s->image.data = malloc(st.st_size);
+	s->image.data = malloc(len);
 	if (!s->image.data)
 		goto out;
-	s->image.size = st.st_size;
-	s->image.len = st.st_size;
+	s->image.size = len;
+	s->image.len = len;
 	/*
 	 * Not checked: a daemon of this host wrote it and only root could have
 	 * changed it since, and refusing it now would lose the process.
 	 */
-	rc = read_all(fd, s->image.data, st.st_size);
+	rc = read_all(fd, s->image.data, len);
 out:
 	close(fd);
 	return rc;
 }
 
-static int kept_memo(struct tern_source *s)
+static int kept_memo(struct tern_source *s, __u64 *image)
 {
 	struct tern_memo memo;
 	int fd, rc;
@@ -155,6 +155,7 @@ static int kept_memo(struct tern_source *s)
 	if (memo.magic != TERN_WIRE_MAGIC || memo.reserved)
 		return -EBADMSG;
 	s->report = memo.report;
+	*image = memo.image;
 	memcpy(s->lanes.boot_id, memo.boot_id, sizeof(memo.boot_id));
 	s->lanes.known = true;
 	return 0;
@@ -166,11 +167,12 @@ static int kept_memo(struct tern_source *s)
  */
 int tern_source_kept(struct tern_source *s)
 {
+	__u64 image = 0;
 	int rc;
 
-	rc = kept_memo(s);
+	rc = kept_memo(s, &image);
 	if (!rc)
-		rc = kept_image(s);
+		rc = kept_image(s, image);
 	if (rc)
 		return rc;
 	s->pagemap = tern_dev_kept(s->dev, TERN_KEEP_PAGEMAP);

@@ -29,14 +29,21 @@ static __u64 chunk_size(const struct tern_pageset *set, __u64 c)
 	return left < CHUNK ? left : CHUNK;
 }
 
-static __u64 weigh(const __u64 *bits)
+/* How many of @nr bits from @first on are set. */
+static unsigned int weigh(const __u64 *bits, unsigned int first, unsigned int nr)
 {
-	__u64 n = 0;
-	unsigned int i;
+	unsigned int i, sum = 0;
 
-	for (i = 0; i < WORDS; i++)
-		n += __builtin_popcountll(bits[i]);
-	return n;
+	for (i = first; i < first + nr;) {
+		unsigned int n = 64 - i % 64;
+		__u64 word = bits[i / 64] >> i % 64;
+
+		if (n > first + nr - i)
+			n = first + nr - i;
+		sum += __builtin_popcountll(n == 64 ? word : word & ((1ULL << n) - 1));
+		i += n;
+	}
+	return sum;
 }
 
 static void set_bits(__u64 *bits, unsigned int first, unsigned int nr, bool on)
@@ -73,10 +80,15 @@ int tern_pageset_init(struct tern_pageset *set, __u64 nr, bool full)
 	set->nr = nr;
 	set->count = full ? nr : 0;
 	set->chunk = calloc(chunks(nr) + 1, sizeof(*set->chunk));
-	if (!set->chunk)
+	set->weight = calloc(chunks(nr) + 1, sizeof(*set->weight));
+	if (!set->chunk || !set->weight) {
+		tern_pageset_fini(set);
 		return -ENOMEM;
-	for (i = 0; full && i < chunks(nr); i++)
+	}
+	for (i = 0; full && i < chunks(nr); i++) {
 		set->chunk[i] = FULL;
+		set->weight[i] = chunk_size(set, i);
+	}
 	return 0;
 }
 
@@ -89,6 +101,7 @@ void tern_pageset_fini(struct tern_pageset *set)
 		if (set->chunk[i] != FULL)
 			free(set->chunk[i]);
 	free(set->chunk);
+	free(set->weight);
 	memset(set, 0, sizeof(*set));
 }
 
@@ -102,6 +115,7 @@ int tern_pageset_copy(struct tern_pageset *to, const struct tern_pageset *from)
 	if (err)
 		return err;
 	to->count = from->count;
+	memcpy(to->weight, from->weight, chunks(from->nr) * sizeof(*to->weight));
 	for (i = 0; i < chunks(from->nr); i++) {
 		if (!from->chunk[i] || from->chunk[i] == FULL) {
 			to->chunk[i] = from->chunk[i];
@@ -153,40 +167,54 @@ static void drop_bits(struct tern_pageset *set, __u64 c, __u64 *mark)
 	set->chunk[c] = mark;
 }
 
-static __u64 chunk_count(const struct tern_pageset *set, __u64 c)
+/* Chunk @c has @weight pages now. */
+static void settle(struct tern_pageset *set, __u64 c, __u32 weight)
 {
-	if (!set->chunk[c])
+	set->count += weight;
+	set->count -= set->weight[c];
+	set->weight[c] = weight;
+	if (!weight || weight == chunk_size(set, c))
+		drop_bits(set, c, weight ? FULL : NULL);
+}
+
+/* @n pages of chunk @c, from @at on, come in or go out. */
+static int change_chunk(struct tern_pageset *set, __u64 c, unsigned int at, unsigned int n,
+			bool on)
+{
+	__u64 size = chunk_size(set, c), *bits;
+
+	if (set->weight[c] == (on ? size : 0))
 		return 0;
-	return set->chunk[c] == FULL ? chunk_size(set, c) : weigh(set->chunk[c]);
+	if (n == size) {
+		settle(set, c, on ? size : 0);
+		return 0;
+	}
+	bits = own_bits(set, c);
+	if (!bits)
+		return -ENOMEM;
+	size = set->weight[c] - weigh(bits, at, n) + (on ? n : 0);
+	set_bits(bits, at, n, on);
+	settle(set, c, size);
+	return 0;
 }
 
 static int change(struct tern_pageset *set, __u64 first, __u64 nr, bool on)
 {
+	int err = 0;
+
 	if (first >= set->nr)
 		return 0;
 	if (nr > set->nr - first)
 		nr = set->nr - first;
-	while (nr) {
+	while (nr && !err) {
 		__u64 c = first / CHUNK, at = first % CHUNK, size = chunk_size(set, c);
 		__u64 n = nr < size - at ? nr : size - at;
-		__u64 before = chunk_count(set, c);
-		__u64 *bits;
 
-		if (n == size) {
-			drop_bits(set, c, on ? FULL : NULL);
-		} else if (before != (on ? size : 0)) {
-			bits = own_bits(set, c);
-			if (!bits)
-				return -ENOMEM;
-			set_bits(bits, at, n, on);
-			if (!on && !weigh(bits))
-				drop_bits(set, c, NULL);
-		}
-		set->count += chunk_count(set, c) - before;
+		err = change_chunk(set, c, at, n, on);
 		first += n;
 		nr -= n;
 	}
-	return 0;
+	return err;
 }
 
 /** tern_pageset_add() - put pages in; those beyond the end are ignored */
@@ -242,22 +270,20 @@ int tern_pageset_and(struct tern_pageset *set, const struct tern_pageset *mask)
 	__u64 c, i;
 
 	for (c = 0; c < chunks(set->nr); c++) {
-		__u64 before = chunk_count(set, c), *bits;
+		__u64 *bits;
 
 		if (!set->chunk[c] || mask->chunk[c] == FULL)
 			continue;
 		if (!mask->chunk[c]) {
-			drop_bits(set, c, NULL);
-		} else {
-			bits = own_bits(set, c);
-			if (!bits)
-				return -ENOMEM;
-			for (i = 0; i < WORDS; i++)
-				bits[i] &= mask->chunk[c][i];
-			if (!weigh(bits))
-				drop_bits(set, c, NULL);
+			settle(set, c, 0);
+			continue;
 		}
-		set->count -= before - chunk_count(set, c);
+		bits = own_bits(set, c);
+		if (!bits)
+			return -ENOMEM;
+		for (i = 0; i < WORDS; i++)
+			bits[i] &= mask->chunk[c][i];
+		settle(set, c, weigh(bits, 0, chunk_size(set, c)));
 	}
 	return 0;
 }

@@ -12,11 +12,13 @@
  * @count: pages in the set
  * @chunk: for every 32768 pages: their bits; NULL: none of them,
  *	tern_pageset_full: all of them
+ * @weight: and how many of them there are
  */
 struct tern_pageset {
 	__u64 nr;
 	__u64 count;
 	__u64 **chunk;
+	__u32 *weight;
 };
 
 int tern_pageset_init(struct tern_pageset *set, __u64 nr, bool full);

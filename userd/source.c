@@ -382,6 +382,8 @@ void tern_source_run(struct tern_job *job)
 	tern_image_free(&s->image);
 	tern_image_free(&s->wire);
 	tern_source_keep_fini(s);
+	if (s->first)
+		tern_first_destroy(s->first);
 	free(s->signals);
 	if (s->dev >= 0)
 		close(s->dev);

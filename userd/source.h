@@ -18,17 +18,21 @@ enum {
 	TERN_KEEP_MEMO,
 };
 
+struct tern_first;
+
 /**
  * struct tern_memo - what a daemon that takes over must know beside the image
  * @magic: TERN_WIRE_MAGIC
  * @reserved: 0
  * @boot_id: of the peer
+ * @image: bytes of the image
  * @report: figures so far
  */
 struct tern_memo {
 	__u32 magic;
 	__u32 reserved;
 	__u8 boot_id[16];
+	__u64 image;
 	struct tern_report report;
 };
 
@@ -41,6 +45,7 @@ struct tern_memo {
  * @draft: the last image that the destination has dressed its shell by
  * @image: the capture, as tern_map_init() wants it
  * @wire: of it what the destination does not have
+ * @first: memory for first pages
  * @kept: memfds that the kernel has, for @image and for the memo; -1: none
  * @pagemap: /proc/PID/pagemap of the parked migrant, -1: none
  * @map: its pages
@@ -61,6 +66,7 @@ struct tern_source {
 	struct tern_draft draft;
 	struct tern_image image;
 	struct tern_image wire;
+	struct tern_first *first;
 	int kept[2];
 	int pagemap;
 	struct tern_map map;
@@ -100,7 +106,6 @@ int tern_source_serve(struct tern_source *s);
 int tern_epoll_add(struct tern_image *image, int pid, struct tern_why *why);
 
 /* first.c */
-struct tern_first;
 int tern_first_create(struct tern_first **first);
 void tern_first_destroy(struct tern_first *first);
 int tern_first_collect(struct tern_first *first, int dev, const struct tern_image *image);
