@@ -7,6 +7,7 @@
  */
 #include <linux/capability.h>
 #include <linux/pid_namespace.h>
+#include <linux/workqueue.h>
 #include <net/genetlink.h>
 #include <net/netlink.h>
 #include <net/sock.h>
@@ -63,6 +64,34 @@ static int fill_migration(struct sk_buff *skb, struct tern_migration *m,
 	return 0;
 }
 
+/*
+ * Events on their way: written at once, so that they tell the state that they
+ * are about, and delivered by a worker, in order. To deliver them wakes up
+ * others, for which a migrant that stands still has no time.
+ */
+static struct sk_buff_head events;
+
+struct event_cb {
+	struct net *net;
+};
+
+static void deliver(struct work_struct *work)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&events))) {
+		struct event_cb *cb = (void *)skb->cb;
+		struct net *net = cb->net;
+
+		memset(skb->cb, 0, sizeof(skb->cb));
+		genlmsg_multicast_netns(&tern_family, net, skb, 0, EVENTS_GROUP,
+					GFP_KERNEL);
+		put_net(net);
+	}
+}
+
+static DECLARE_WORK(delivery, deliver);
+
 /**
  * tern_netlink_event() - tell whoever listens how a migration stands
  * @m: the migration
@@ -83,8 +112,9 @@ void tern_netlink_event(struct tern_migration *m)
 		nlmsg_free(skb);
 		return;
 	}
-	genlmsg_multicast_netns(&tern_family, m->host->net, skb, 0, EVENTS_GROUP,
-				GFP_KERNEL);
+	((struct event_cb *)skb->cb)->net = get_net(m->host->net);
+	skb_queue_tail(&events, skb);
+	schedule_work(&delivery);
 }
 
 static int migration_get_doit(struct sk_buff *skb, struct genl_info *info)
@@ -286,11 +316,13 @@ static struct genl_family tern_family __ro_after_init = {
 /** tern_netlink_init() - register the family */
 int __init tern_netlink_init(void)
 {
+	skb_queue_head_init(&events);
 	return genl_register_family(&tern_family);
 }
 
-/** tern_netlink_exit() - take it back */
+/** tern_netlink_exit() - take it back, with the last events delivered */
 void tern_netlink_exit(void)
 {
+	flush_work(&delivery);
 	genl_unregister_family(&tern_family);
 }

@@ -67,6 +67,8 @@ static int prepare(struct tern_source *s, bool cold)
 		rc = tern_prepared_ready(p, &s->lanes.lane[0], &s->why);
 	if (!rc && !cold)
 		rc = tern_source_draft(s);
+	if (!rc && !cold)
+		tern_first_prepare(s->first, &s->draft.image);
 	return rc ? rc : make_room(s);
 }
 

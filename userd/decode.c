@@ -54,24 +54,10 @@ struct insn {
 
 static bool fetch(struct cpu *cpu, const ZydisDecoder *decoder, struct insn *insn)
 {
-	unsigned int here = PAGE - cpu->ip % PAGE;
 	unsigned char code[INSN_MAX];
-	const char *p;
+	unsigned int len = tern_first_fetch(cpu->first, cpu->ip, code, INSN_MAX);
 
-	if (here > INSN_MAX)
-		here = INSN_MAX;
-	p = tern_first_look(cpu->first, cpu->ip);
-	if (!p)
-		return false;
-	memcpy(code, p, here);
-	if (here < INSN_MAX) {
-		p = tern_first_look(cpu->first, cpu->ip + here);
-		if (p) {
-			memcpy(code + here, p, INSN_MAX - here);
-			here = INSN_MAX;
-		}
-	}
-	return ZYAN_SUCCESS(ZydisDecoderDecodeFull(decoder, code, here, &insn->i, insn->op));
+	return len && ZYAN_SUCCESS(ZydisDecoderDecodeFull(decoder, code, len, &insn->i, insn->op));
 }
 
 /* Index of the general register that @reg is part of, -1: another kind. */

@@ -51,6 +51,7 @@ int tern_first_create(struct tern_first **first)
 void tern_first_destroy(struct tern_first *first)
 {
 	munmap(first->data, TERN_FIRST_SLOTS * PAGE);
+	tern_texts_close(&first->texts);
 	free(first->vmas);
 	free(first);
 }
@@ -121,6 +122,59 @@ const char *tern_first_look(struct tern_first *first, __u64 addr)
 	struct tern_first_page *page = get(first, addr);
 
 	return page && page->present ? data_of(first, page) + addr % PAGE : NULL;
+}
+
+/* Text of a file, of which a line is kept; false: this is none. */
+static bool fetch_text(struct tern_first *first, __u64 addr, void *to, unsigned int len)
+{
+	const struct tern_obj_vma *vma;
+	int n;
+
+	if (addr < first->line_addr || addr + len > first->line_addr + first->line_len) {
+		vma = find_vma(first, addr);
+		if (!vma || vma->kind != TERN_VMA_FILE)
+			return false;
+		n = tern_texts_read(&first->texts, vma, addr, first->line, TERN_FIRST_LINE);
+		if (n <= 0)
+			return false;
+		first->line_addr = addr;
+		first->line_len = n;
+		if ((unsigned int)n < len)
+			return false;
+	}
+	memcpy(to, first->line + (addr - first->line_addr), len);
+	return true;
+}
+
+/**
+ * tern_first_fetch() - read code of the migrant
+ * @first: being collected
+ * @addr: of an instruction
+ * @to: receives it and what follows
+ * @len: bytes of both, less than a page
+ *
+ * Returns how many bytes could be read.
+ */
+unsigned int tern_first_fetch(struct tern_first *first, __u64 addr, void *to, unsigned int len)
+{
+	unsigned int here = PAGE - addr % PAGE;
+	const char *p;
+
+	if (fetch_text(first, addr, to, len))
+		return len;
+	if (here > len)
+		here = len;
+	p = tern_first_look(first, addr);
+	if (!p)
+		return 0;
+	memcpy(to, p, here);
+	if (here == len)
+		return len;
+	p = tern_first_look(first, addr + here);
+	if (!p)
+		return here;
+	memcpy((char *)to + here, p, len - here);
+	return len;
 }
 
 static void touch(struct tern_first *first, __u64 addr, unsigned int live)
@@ -259,6 +313,16 @@ static void write_message(struct tern_first *first)
 }
 
 /**
+ * tern_first_prepare() - make ready what a draft tells beforehand
+ * @first: from tern_first_create()
+ * @image: the draft
+ */
+void tern_first_prepare(struct tern_first *first, const struct tern_image *image)
+{
+	tern_texts_open(&first->texts, image);
+}
+
+/**
  * tern_first_collect() - choose and read the first pages of every thread
  * @first: from tern_first_create(); may be used again
  * @dev: handle that stands for the migration
@@ -272,6 +336,7 @@ int tern_first_collect(struct tern_first *first, int dev, const struct tern_imag
 	first->dev = dev;
 	first->nr = 0;
 	first->nr_send = 0;
+	first->line_len = 0;
 	memset(first->hash, 0, sizeof(first->hash));
 	rc = list_vmas(first, image);
 	if (rc)

@@ -7,10 +7,12 @@
 #include <tern/wire.h>
 
 #include "pages.h"
+#include "texts.h"
 
 #define TERN_FIRST_MAX		512	/* pages sent */
 #define TERN_FIRST_SLOTS	768	/* pages read: code that is the same there, too */
 #define TERN_FIRST_THREAD	16	/* pages sent per thread */
+#define TERN_FIRST_LINE		128	/* bytes of text read at once */
 
 struct tern_image;
 struct tern_obj_thread;
@@ -36,6 +38,10 @@ struct tern_first_page {
  * @data: their contents, 4096 bytes each
  * @nr: how many
  * @hash: index into @page plus 1, by address
+ * @texts: files that it executes
+ * @line_addr: where the text in @line is from
+ * @line_len: bytes of it
+ * @line: text
  * @vmas: the migrant's mappings, ascending
  * @nr_vmas: how many
  * @vmas_room: how many fit
@@ -49,6 +55,10 @@ struct tern_first {
 	char *data;
 	unsigned int nr;
 	unsigned short hash[2048];
+	struct tern_texts texts;
+	__u64 line_addr;
+	unsigned int line_len;
+	char line[TERN_FIRST_LINE];
 	const struct tern_obj_vma **vmas;
 	unsigned int nr_vmas;
 	unsigned int vmas_room;
@@ -58,6 +68,7 @@ struct tern_first {
 };
 
 const char *tern_first_look(struct tern_first *first, __u64 addr);
+unsigned int tern_first_fetch(struct tern_first *first, __u64 addr, void *to, unsigned int len);
 void tern_first_touch(struct tern_first *first, __u64 addr);
 
 /* decode.c */
