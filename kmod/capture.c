@@ -292,9 +292,15 @@ static int capture_locked(struct tern_migration *m, struct task_struct *leader,
 	return err;
 }
 
+static bool may_capture(enum tern_state state, bool draft)
+{
+	return draft ? state == TERN_REQUESTED || state == TERN_PREPARED :
+		       state == TERN_PARKED;
+}
+
 /**
  * tern_capture() - the whole state of a parked migrant (TERN_IOC_CAPTURE)
- * @m: in TERN_PARKED; for a draft in TERN_REQUESTED
+ * @m: in TERN_PARKED; for a draft in TERN_REQUESTED or TERN_PREPARED
  * @io: where to
  * @why: sentence
  *
@@ -311,7 +317,7 @@ int tern_capture(struct tern_migration *m, struct tern_image_io *io,
 		return -EINVAL;
 	mutex_lock(&m->lock);
 	leader = get_pid_task(m->pid, PIDTYPE_TGID);
-	if (m->side != TERN_SOURCE || m->state != (draft ? TERN_REQUESTED : TERN_PARKED))
+	if (m->side != TERN_SOURCE || !may_capture(m->state, draft))
 		err = -EBADFD;
 	else if (tern_fault(TERN_FAULT_CAPTURE))
 		err = tern_why(why, -EIO, "the state could not be captured");

@@ -369,6 +369,8 @@ static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		return image_call(m, uarg, tern_park_commit);
 	case TERN_IOC_THAW:
 		return tern_park_thaw(m);
+	case TERN_IOC_PREPARED:
+		return tern_migration_prepared(m);
 	case TERN_IOC_FAIL:
 		return ioc_fail(m, uarg);
 	case TERN_IOC_READ_PAGES:

@@ -36,13 +36,15 @@ static const char * const state_names[__TERN_STATE_MAX] = {
 	[TERN_INDEPENDENT]	= "independent",
 	[TERN_FAILED]		= "failed",
 	[TERN_LOST]		= "lost",
+	[TERN_PREPARED]		= "prepared",
 };
 
 #define TO(state)	BIT(TERN_##state)
 
 static const u16 transitions[][__TERN_STATE_MAX] = {
 	[TERN_SOURCE] = {
-		[TERN_REQUESTED]	= TO(PARKING) | TO(FAILED),
+		[TERN_REQUESTED]	= TO(PREPARED) | TO(PARKING) | TO(FAILED),
+		[TERN_PREPARED]		= TO(PARKING) | TO(FAILED),
 		[TERN_PARKING]		= TO(PARKED) | TO(REQUESTED) | TO(FAILED),
 		[TERN_PARKED]		= TO(DOUBT) | TO(REQUESTED) | TO(FAILED),
 		[TERN_DOUBT]		= TO(COMMITTED) | TO(FAILED),
@@ -247,21 +249,70 @@ struct tern_migration *tern_migration_create(struct tern_host *host,
 	return tern_migration_get(m);
 }
 
-static int ask_migrate(struct tern_host *host, struct tern_ask *ask,
-		       struct tern_why *why)
+/* The live migration that moves @pid away; host->lock is held. */
+static struct tern_migration *find_source(struct tern_host *host, struct pid *pid)
+{
+	struct tern_migration *m;
+
+	list_for_each_entry(m, &host->migrations, node)
+		if (m->pid == pid && m->side == TERN_SOURCE &&
+		    !tern_state_final(READ_ONCE(m->state)))
+			return m;
+	return NULL;
+}
+
+static int queue_migrate(struct tern_migration *m)
 {
 	struct tern_request request = {
 		.what = TERN_REQUEST_MIGRATE,
 		.side = TERN_SOURCE,
-		.state = TERN_REQUESTED,
-		.flags = ask->flags,
+		.state = READ_ONCE(m->state),
+		.flags = m->flags,
+		.id = m->id,
 	};
+
+	strscpy(request.host, m->peer, sizeof(request.host));
+	return tern_host_queue(m->host, &request, m->pid);
+}
+
+/* Asked for once more: what is held may go now, anything else is under way. */
+static int ask_go(struct tern_migration *m, struct tern_ask *ask, struct tern_why *why)
+{
+	int err;
+
+	if (!(m->flags & TERN_HOLD) || ask->flags & TERN_HOLD)
+		return tern_why(why, -EALREADY,
+				"process %d is being moved already, by %016llx",
+				ask->pid, m->id);
+	if (strcmp(m->peer, ask->host))
+		return tern_why(why, -EALREADY,
+				"process %d is prepared for host %s: move it there, or first abort %016llx",
+				ask->pid, m->peer, m->id);
+	mutex_lock(&m->lock);
+	m->flags &= ~TERN_HOLD;
+	mutex_unlock(&m->lock);
+	err = queue_migrate(m);
+	if (err) {
+		mutex_lock(&m->lock);
+		m->flags |= TERN_HOLD;
+		mutex_unlock(&m->lock);
+	}
+	ask->id = m->id;
+	return err;
+}
+
+static int ask_migrate(struct tern_host *host, struct tern_ask *ask,
+		       struct tern_why *why)
+{
 	struct tern_migration *m;
 	struct pid *pid;
 	int err;
 
 	if (ask->flags & ~TERN_FLAGS_ALL)
 		return tern_why(why, -EINVAL, "unknown flags %#x", ask->flags);
+	if ((ask->flags & (TERN_HOLD | TERN_COLD)) == (TERN_HOLD | TERN_COLD))
+		return tern_why(why, -EINVAL,
+				"to prepare and not to prepare do not go together");
 	if (!tern_host_knows(host, ask->host))
 		return tern_why(why, -ENOENT,
 				"host '%s' is not in the daemon's configuration",
@@ -271,14 +322,10 @@ static int ask_migrate(struct tern_host *host, struct tern_ask *ask,
 		put_pid(pid);
 		return tern_why(why, -ESRCH, "no process %d", ask->pid);
 	}
-	list_for_each_entry(m, &host->migrations, node) {
-		if (m->pid == pid && !tern_state_final(READ_ONCE(m->state)) &&
-		    m->side == TERN_SOURCE) {
-			put_pid(pid);
-			return tern_why(why, -EALREADY,
-					"process %d is being moved already, by %016llx",
-					ask->pid, m->id);
-		}
+	m = find_source(host, pid);
+	if (m) {
+		put_pid(pid);
+		return ask_go(m, ask, why);
 	}
 	m = tern_migration_create(host, TERN_SOURCE, 0, ask->host, pid);
 	if (IS_ERR(m)) {
@@ -286,9 +333,7 @@ static int ask_migrate(struct tern_host *host, struct tern_ask *ask,
 		return PTR_ERR(m);
 	}
 	m->flags = ask->flags;
-	request.id = m->id;
-	strscpy(request.host, m->peer, sizeof(request.host));
-	err = tern_host_queue(host, &request, pid);
+	err = queue_migrate(m);
 	mutex_lock(&m->lock);
 	if (err)
 		WARN_ON(tern_migration_set(m, TERN_FAILED));
@@ -349,6 +394,17 @@ int tern_migration_ask(struct tern_host *host, struct tern_ask *ask,
 	else
 		err = tern_why(why, -EINVAL, "unknown request %u", ask->what);
 	mutex_unlock(&host->lock);
+	return err;
+}
+
+/** tern_migration_prepared() - the destination has laid it out (TERN_IOC_PREPARED) */
+int tern_migration_prepared(struct tern_migration *m)
+{
+	int err;
+
+	mutex_lock(&m->lock);
+	err = tern_migration_set(m, TERN_PREPARED);
+	mutex_unlock(&m->lock);
 	return err;
 }
 

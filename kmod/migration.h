@@ -105,6 +105,7 @@ bool tern_state_may(enum tern_side side, enum tern_state from, enum tern_state t
 bool tern_state_final(enum tern_state state);
 const char *tern_state_name(enum tern_state state);
 
+int tern_migration_prepared(struct tern_migration *m);
 int tern_migration_fail(struct tern_migration *m, u32 flags, int err,
 			const char *why);
 int tern_migration_release(struct tern_migration *m);

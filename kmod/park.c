@@ -421,7 +421,7 @@ out:
 
 /**
  * tern_park() - stop every thread (TERN_IOC_PARK)
- * @m: in TERN_REQUESTED
+ * @m: in TERN_REQUESTED or TERN_PREPARED
  * @park: time limit in, figures out
  * @why: sentence
  *
@@ -433,7 +433,8 @@ int tern_park(struct tern_migration *m, struct tern_park *park,
 	int err;
 
 	mutex_lock(&m->lock);
-	if (m->side != TERN_SOURCE || m->state != TERN_REQUESTED)
+	if (m->side != TERN_SOURCE ||
+	    (m->state != TERN_REQUESTED && m->state != TERN_PREPARED))
 		err = -EBADFD;
 	else
 		err = park_locked(m, park, why);

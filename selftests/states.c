@@ -113,6 +113,7 @@ FIXTURE_VARIANT(source)
 };
 
 FIXTURE_VARIANT_ADD(source, requested) { .state = TERN_REQUESTED };
+FIXTURE_VARIANT_ADD(source, prepared) { .state = TERN_PREPARED };
 FIXTURE_VARIANT_ADD(source, parked) { .state = TERN_PARKED };
 FIXTURE_VARIANT_ADD(source, doubt) { .state = TERN_DOUBT };
 FIXTURE_VARIANT_ADD(source, committed) { .state = TERN_COMMITTED };
@@ -126,6 +127,10 @@ static void to_state(struct __test_metadata *_metadata, FIXTURE_DATA(source) *se
 
 	if (state == TERN_REQUESTED)
 		return;
+	if (state == TERN_PREPARED) {
+		ASSERT_EQ(0, call(self->dev, TERN_IOC_PREPARED, NULL));
+		return;
+	}
 	if (state == TERN_FAILED) {
 		ASSERT_EQ(0, fail_it(self->dev, 0));
 		return;
@@ -191,9 +196,39 @@ static bool alive(pid_t pid)
 	return waitpid(pid, NULL, WNOHANG) == 0;
 }
 
-TEST_F(source, park)
+/* Nothing has been stopped yet. */
+static bool runs_free(int state)
+{
+	return state == TERN_REQUESTED || state == TERN_PREPARED;
+}
+
+TEST_F(source, say_prepared)
 {
 	bool may = variant->state == TERN_REQUESTED;
+
+	EXPECT_EQ(may ? 0 : -EBADFD, call(self->dev, TERN_IOC_PREPARED, NULL));
+}
+
+TEST_F(source, draft)
+{
+	struct tern_image_io io = {
+		.size = sizeof(io), .flags = TERN_CAPTURE_DRAFT,
+		.buf = (unsigned long)self->image, .len = IMAGE_MAX,
+	};
+	bool may = runs_free(variant->state);
+
+	EXPECT_EQ(may ? 0 : -EBADFD, call(self->dev, TERN_IOC_CAPTURE, &io));
+	if (may) {
+		EXPECT_LT(1000, io.len);
+		EXPECT_TRUE(alive(self->pid));
+	}
+	io.flags = 2;
+	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_CAPTURE, &io));
+}
+
+TEST_F(source, park)
+{
+	bool may = runs_free(variant->state);
 	int rc = park(self->dev);
 
 	EXPECT_EQ(may ? 0 : -EBADFD, rc);
@@ -257,7 +292,7 @@ TEST_F(source, fail_without_a_word)
 {
 	int want = -EBADFD;
 
-	if (variant->state == TERN_REQUESTED || variant->state == TERN_PARKED)
+	if (runs_free(variant->state) || variant->state == TERN_PARKED)
 		want = 0;
 	if (variant->state == TERN_DOUBT || variant->state == TERN_COMMITTED)
 		want = -EBUSY;
@@ -268,7 +303,7 @@ TEST_F(source, fail_not_there)
 {
 	int want = -EBADFD;
 
-	if (variant->state == TERN_REQUESTED || variant->state == TERN_PARKED ||
+	if (runs_free(variant->state) || variant->state == TERN_PARKED ||
 	    variant->state == TERN_DOUBT)
 		want = 0;
 	if (variant->state == TERN_COMMITTED)
@@ -280,7 +315,7 @@ TEST_F(source, fail_not_there)
 
 TEST_F(source, second_handle)
 {
-	bool live = variant->state < TERN_INDEPENDENT;
+	bool live = variant->state < TERN_INDEPENDENT || variant->state == TERN_PREPARED;
 	int dev = dev_open();
 
 	int rc = attach(dev, self->id, TERN_SOURCE);
@@ -291,7 +326,7 @@ TEST_F(source, second_handle)
 
 TEST_F(source, ask_again)
 {
-	bool live = variant->state < TERN_INDEPENDENT;
+	bool live = variant->state < TERN_INDEPENDENT || variant->state == TERN_PREPARED;
 	uint64_t id;
 
 	if (live && variant->state != TERN_COMMITTED)
@@ -307,7 +342,7 @@ TEST_F(source, orphan)
 	close(self->dev);
 	self->dev = dev;
 	EXPECT_EQ(stays ? 0 : -ENOENT, attach(dev, self->id, TERN_SOURCE));
-	if (variant->state == TERN_REQUESTED || variant->state == TERN_PARKED)
+	if (runs_free(variant->state) || variant->state == TERN_PARKED)
 		EXPECT_TRUE(alive(self->pid));
 }
 

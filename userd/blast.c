@@ -15,6 +15,7 @@
 #include "source.h"
 
 #define ATTEMPTS	10
+#define HELD_PAUSE_MS	1000
 #define ATTEMPTS_DRAFT	6	/* then without a draft: there is less to change in between */
 
 /* ---- before the migrant stands ---- */
@@ -67,9 +68,18 @@ static int prepare(struct tern_source *s, bool cold)
 		rc = tern_prepared_ready(p, &s->lanes.lane[0], &s->why);
 	if (!rc && !cold)
 		rc = tern_source_draft(s);
+	if (!rc && s->job->flags & TERN_HOLD && !s->released) {
+		rc = tern_source_hold(s);
+		s->released = !rc;
+	}
+	/* it may have been held for long */
+	if (!rc && s->released)
+		rc = tern_source_draft(s);
 	if (!rc && !cold)
 		tern_first_prepare(s->first, &s->draft.image);
-	return rc ? rc : make_room(s);
+	if (!rc)
+		rc = make_room(s);
+	return rc || cold ? rc : tern_source_warm(s);
 }
 
 /* ---- the migrant stands ---- */
@@ -238,6 +248,7 @@ static int attempt(struct tern_source *s, bool cold)
 int tern_source_move(struct tern_source *s)
 {
 	unsigned int i;
+	bool held;
 	int rc;
 
 	rc = tern_first_create(&s->first);
@@ -253,10 +264,13 @@ int tern_source_move(struct tern_source *s)
 		tern_prepared_fini(&s->prepared);
 		if (i + 1 < ATTEMPTS)
 			s->why.text[0] = '\0';
-		rc = tern_source_pause(s, 20U << i);
+		/* what is held is in no hurry, and may change as often as it likes */
+		held = s->job->flags & TERN_HOLD && !s->released;
+		rc = tern_source_pause(s, held ? HELD_PAUSE_MS : 20U << i);
 		if (rc)
 			break;
 		rc = -EAGAIN;
+		i -= held;
 	}
 	return rc;
 }

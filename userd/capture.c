@@ -124,6 +124,7 @@ static int send_draft(struct tern_source *s, struct tern_image *image)
 		rc = tern_changes_write(&s->draft, image, &s->wire, &changed);
 	if (rc || (!first && !changed))
 		return rc ? rc : 1;
+	s->drafts++;
 	rc = tern_link_send(link, TERN_MSG_DRAFT, s->wire.data, s->wire.len);
 	if (!rc)
 		rc = tern_draft_set(&s->draft, image);

@@ -253,14 +253,6 @@ static int migrate(struct follow *f, unsigned int flags, bool wait)
 	return follow(f);
 }
 
-static int parse_stdio(const char *text, unsigned int *flags)
-{
-	if (strcmp(text, "null"))
-		return usage(&cmd_migrate, "--stdio=%s: only --stdio=null is known", text);
-	*flags |= TERN_STDIO_NULL;
-	return 0;
-}
-
 static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -279,7 +271,7 @@ static int run(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case 's':
-			rc = parse_stdio(optarg, &flags);
+			rc = parse_stdio(&cmd_migrate, optarg, &flags);
 			break;
 		case 'c':
 			flags |= TERN_COLD;

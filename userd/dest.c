@@ -142,6 +142,24 @@ static int on_clock(struct tern_dest *d)
 	return tern_link_send(&d->link, TERN_MSG_CLOCK, &clock, sizeof(clock));
 }
 
+/* What comes with the question has no other purpose than to come. */
+static int on_warm(struct tern_dest *d, size_t len)
+{
+	struct tern_wire_clock clock;
+	char *rest;
+	int err;
+
+	err = tern_link_recv_body(&d->link, &clock, sizeof(clock), BODY_MS);
+	len -= sizeof(clock);
+	rest = malloc(len + 1);
+	if (!rest)
+		return -ENOMEM;
+	if (!err && len)
+		err = tern_link_recv_body(&d->link, rest, len, BODY_MS);
+	free(rest);
+	return err ? err : tern_link_send(&d->link, TERN_MSG_CLOCK, &clock, sizeof(clock));
+}
+
 /*
  * The source asks what has become of a migration of which this job knows
  * nothing: does the kernel? -EBUSY: somebody else stands for it just now, let
@@ -201,6 +219,8 @@ static int on_message(struct tern_dest *d, const struct tern_wire *head)
 	switch (head->type) {
 	case TERN_MSG_CLOCK:
 		return on_clock(d);
+	case TERN_MSG_WARM:
+		return on_warm(d, head->len);
 	case TERN_MSG_QUERY:
 		return on_query(d);
 	case TERN_MSG_PREPARE:

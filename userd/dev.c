@@ -129,6 +129,12 @@ static int image_io(int dev, unsigned long nr, unsigned int flags, void *buf, si
 	return err;
 }
 
+/** tern_dev_prepared() - the destination has laid the migrant out, which runs on */
+int tern_dev_prepared(int dev)
+{
+	return call(dev, TERN_IOC_PREPARED, NULL);
+}
+
 /** tern_dev_capture() - the migrant's image; -ENOSPC: larger buffer; @flags: TERN_CAPTURE_* */
 int tern_dev_capture(int dev, unsigned int flags, void *buf, size_t *len,
 		     struct tern_why *why)

@@ -73,6 +73,7 @@ void tern_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 
  * @state: when adopted: enum tern_state it was found in; 0: new
  * @cancel: eventfd, readable when an operator said "abort" (read @abort_flags)
  * @abort_flags: TERN_ASK_FORCE or 0; atomic
+ * @go: eventfd, readable when what was held (TERN_HOLD) is asked for again (source)
  * @mail: eventfd, readable when @lanes has a new socket (destination)
  * @lock: guards @lanes
  * @lanes: sockets accepted for this migration and not yet taken, by lane; -1: none.
@@ -87,6 +88,7 @@ struct tern_job {
 	unsigned int state;
 	int cancel;
 	unsigned int abort_flags;
+	int go;
 	int mail;
 	pthread_mutex_t lock;
 	int lanes[2];

@@ -80,6 +80,8 @@ static void destroy(struct tern_job_entry *e)
 			close(e->job.lanes[i]);
 	if (e->job.cancel >= 0)
 		close(e->job.cancel);
+	if (e->job.go >= 0)
+		close(e->job.go);
 	if (e->job.mail >= 0)
 		close(e->job.mail);
 	pthread_mutex_destroy(&e->job.lock);
@@ -102,8 +104,9 @@ static struct tern_job_entry *create(struct tern_jobs *jobs, unsigned int side, 
 	e->job.lanes[1] = -1;
 	pthread_mutex_init(&e->job.lock, NULL);
 	e->job.cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	e->job.go = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	e->job.mail = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (e->job.cancel < 0 || e->job.mail < 0) {
+	if (e->job.cancel < 0 || e->job.go < 0 || e->job.mail < 0) {
 		destroy(e);
 		return NULL;
 	}
@@ -143,17 +146,26 @@ static int start(struct tern_jobs *jobs, struct tern_job_entry *e)
 	return 0;
 }
 
+static int go(struct tern_job_entry *e, const struct tern_request *req)
+{
+	if (req->what != TERN_REQUEST_MIGRATE || !(e->job.flags & TERN_HOLD))
+		return -EEXIST;
+	ring_bell(e->job.go);
+	return 0;
+}
+
 /**
  * tern_jobs_start() - start the job that a request of the kernel asks for
  * @jobs: the table
  * @req: TERN_REQUEST_MIGRATE or TERN_REQUEST_ADOPT
  *
- * -EBUSY: too many at once; -EEXIST: there is one already.
+ * A job that there is already is told to go, if it was held. -EBUSY: too many at
+ * once; -EEXIST: there is one that cannot be meant.
  */
 int tern_jobs_start(struct tern_jobs *jobs, const struct tern_request *req)
 {
 	unsigned int side = req->what == TERN_REQUEST_ADOPT ? req->side : TERN_SOURCE;
-	struct tern_job_entry *e;
+	struct tern_job_entry *e, *held;
 	int rc;
 
 	e = create(jobs, side, req->id, tern_host_peer(jobs->host, req->host));
@@ -163,14 +175,15 @@ int tern_jobs_start(struct tern_jobs *jobs, const struct tern_request *req)
 	e->job.pid = req->pid;
 	e->job.state = req->what == TERN_REQUEST_ADOPT ? req->state : 0;
 	pthread_mutex_lock(&jobs->lock);
-	if (find(jobs, side, req->id))
-		rc = -EEXIST;
+	held = find(jobs, side, req->id);
+	if (held)
+		rc = go(held, req);
 	else if (req->what != TERN_REQUEST_ADOPT && count(jobs, side) >= TERN_JOBS_MAX)
 		rc = -EBUSY;
 	else
 		rc = start(jobs, e);
 	pthread_mutex_unlock(&jobs->lock);
-	if (rc)
+	if (rc || held)
 		destroy(e);
 	return rc;
 }

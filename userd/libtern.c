@@ -579,6 +579,7 @@ const char *tern_state_name(unsigned int state)
 {
 	static const char *const names[__TERN_STATE_MAX] = {
 		[TERN_REQUESTED] = "requested",
+		[TERN_PREPARED] = "prepared",
 		[TERN_PARKING] = "parking",
 		[TERN_PARKED] = "parked",
 		[TERN_DOUBT] = "in doubt",

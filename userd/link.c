@@ -44,6 +44,8 @@ static size_t most(unsigned int type)
 	case TERN_MSG_MAP:
 	case TERN_MSG_SIGNALS:
 		return TERN_WIRE_MAX;
+	case TERN_MSG_WARM:
+		return TERN_WIRE_WARM_MAX;
 	case TERN_MSG_READY:
 		return fixed[type] + (1U << 20);
 	case TERN_MSG_PAGES:

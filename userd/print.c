@@ -118,6 +118,7 @@ static void json_report(FILE *f, const struct tern_report *r)
 	json_number(f, "blast_bytes", r->blast_bytes);
 	json_number(f, "oneway_ns", r->oneway_ns);
 	json_number(f, "reconnects", r->reconnects);
+	json_number(f, "floor_ns", r->floor_ns);
 }
 
 /**
@@ -200,6 +201,7 @@ static void print_latency(FILE *f, const struct tern_report *r)
 	row_ns(f, "total", r->phase_ns[TERN_PHASE_TOTAL],
 	       "last stop to first step; phases overlap");
 	row_bytes(f, "blast", r->blast_bytes);
+	row_ns(f, "floor", r->floor_ns, "the warm link's own time for about as many bytes");
 }
 
 static void print_paging(FILE *f, const struct tern_report *r)

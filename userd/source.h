@@ -42,6 +42,8 @@ struct tern_memo {
  * @dev: handle that stands for it
  * @lanes: to the destination
  * @prepared: what the destination was told
+ * @released: what was held (TERN_HOLD) has been asked for
+ * @drafts: how many drafts were sent
  * @draft: the last image that the destination has dressed its shell by
  * @image: the capture, as tern_map_init() wants it
  * @wire: of it what the destination does not have
@@ -63,6 +65,8 @@ struct tern_source {
 	int dev;
 	struct tern_lanes lanes;
 	struct tern_prepared prepared;
+	bool released;
+	unsigned int drafts;
 	struct tern_draft draft;
 	struct tern_image image;
 	struct tern_image wire;
@@ -92,6 +96,12 @@ int tern_source_move(struct tern_source *s);
 int tern_source_room(const struct tern_source *s, struct tern_image *image);
 int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_image *image);
 int tern_source_draft(struct tern_source *s);
+
+/* warm.c */
+int tern_source_warm(struct tern_source *s);
+
+/* hold.c */
+int tern_source_hold(struct tern_source *s);
 
 /* keep.c */
 int tern_source_keep_open(struct tern_source *s);

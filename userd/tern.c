@@ -13,7 +13,7 @@
 #include "tern.h"
 
 static const struct command *const commands[] = {
-	&cmd_check, &cmd_migrate, &cmd_status, &cmd_abort, &cmd_monitor, &cmd_hosts,
+	&cmd_check, &cmd_prepare, &cmd_migrate, &cmd_status, &cmd_abort, &cmd_monitor, &cmd_hosts,
 };
 
 /**
@@ -102,6 +102,20 @@ int parse_pid(const char *text, int *pid)
 	if (errno || *end || end == text || value <= 0 || value > 0x7fffffff)
 		return -EINVAL;
 	*pid = value;
+	return 0;
+}
+
+/**
+ * parse_stdio() - the argument of --stdio
+ * @command: whose option it is
+ * @text: its value
+ * @flags: TERN_STDIO_NULL is added
+ */
+int parse_stdio(const struct command *command, const char *text, unsigned int *flags)
+{
+	if (strcmp(text, "null"))
+		return usage(command, "--stdio=%s: only --stdio=null is known", text);
+	*flags |= TERN_STDIO_NULL;
 	return 0;
 }
 

@@ -31,7 +31,7 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_check, cmd_migrate, cmd_status, cmd_abort, cmd_monitor,
+extern const struct command cmd_check, cmd_prepare, cmd_migrate, cmd_status, cmd_abort, cmd_monitor,
 	cmd_hosts;
 
 /* tern.c */
@@ -40,6 +40,7 @@ int usage(const struct command *command, const char *fmt, ...)
 int complain(struct tern_client *client, int err, const char *what);
 int open_client(struct tern_client **client);
 int parse_pid(const char *text, int *pid);
+int parse_stdio(const struct command *command, const char *text, unsigned int *flags);
 int find_id(struct tern_client *client, const char *text, __u64 *id);
 
 /* print.c */

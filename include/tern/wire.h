@@ -15,6 +15,8 @@
  *                        ◄──────────────    READY or REFUSED
  *       DRAFT            ──────────────►    shell is dressed; again when it has changed
  *                        ◄──────────────    DRESSED or REFUSED
+ *       WARM             ──────────────►    as many bytes as the blast may have
+ *                        ◄──────────────    CLOCK
  *   ═══ parked: from here until the migrant runs, nothing travels back ═══
  *       IMAGE            ══════════════►    what differs from the draft is mended
  *       PAGES            ══════════════►    first pages
@@ -45,6 +47,7 @@
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
 #define TERN_WIRE_PAGE		4096
+#define TERN_WIRE_WARM_MAX	(512U << 10)	/* bytes of one WARM */
 
 /* X(NAME, id, fixed payload or void-like struct tern_wire_none, lane mask) */
 #define TERN_MESSAGES(X) \
@@ -66,7 +69,8 @@
 	X(ANSWER,	16, struct tern_wire_answer) \
 	X(SIGNALS,	17, struct tern_wire_none) \
 	X(DRAFT,	18, struct tern_wire_none) \
-	X(DRESSED,	19, struct tern_wire_none)
+	X(DRESSED,	19, struct tern_wire_none) \
+	X(WARM,		20, struct tern_wire_clock)
 
 enum tern_msg_type {
 #define X(name, id, type) TERN_MSG_##name = id,
@@ -300,6 +304,7 @@ struct tern_wire_answer {
  * MAP: payload is an array of struct tern_wire_range: pages that exist at the
  * source. Addresses outside have never been touched, they read as zeros.
  * SIGNALS: payload is TERN_OBJ_SIGNAL objects: arrived after the capture.
+ * WARM: a struct tern_wire_clock and bytes that say nothing.
  * DRAFT, IMAGE: payload is an image, TERN_OBJ_END last, in which TERN_OBJ_SAME
  * stands for objects of the last DRAFT.
  */

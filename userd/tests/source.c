@@ -366,6 +366,7 @@ static struct other {
 	bool signals, epoll, flushed, independent;
 	struct tern_draft draft;
 	unsigned int drafts;
+	size_t warm;
 	size_t image_len;		/* of the image, as it came */
 	struct tern_wire_range *map;
 	unsigned int nr_map;
@@ -535,6 +536,19 @@ static int take_draft(const struct tern_wire *head)
 	return rc ? rc : tern_link_send(&other.lane[0], TERN_MSG_DRESSED, NULL, 0);
 }
 
+static int answer_warm(const struct tern_wire *head)
+{
+	struct tern_wire_clock *clock = malloc(head->len);
+	int rc;
+
+	other.warm = head->len;
+	rc = tern_link_recv_body(&other.lane[0], clock, head->len, 5000);
+	if (!rc)
+		rc = tern_link_send(&other.lane[0], TERN_MSG_CLOCK, clock, sizeof(*clock));
+	free(clock);
+	return rc;
+}
+
 static int take_blast(void)
 {
 	struct tern_link *link = &other.lane[0];
@@ -546,6 +560,10 @@ static int take_blast(void)
 		switch (head.type) {
 		case TERN_MSG_DRAFT:
 			if (take_draft(&head))
+				return -1;
+			break;
+		case TERN_MSG_WARM:
+			if (answer_warm(&head))
 				return -1;
 			break;
 		case TERN_MSG_IMAGE:
@@ -845,9 +863,10 @@ static void moves(void)
 	CHECK(!run_scenario(GOOD, 0));
 	CHECK(other.drafts == 1 && kernel.drafts == 2);
 	CHECK(other.image_len < other.draft.image.len / 2);
+	CHECK(other.warm > 8192 && kernel.report.floor_ns);
 	CHECK(!run_scenario(COLD, 0));
 	all_arrived();
-	CHECK(!kernel.drafts && !other.drafts && other.image_len > 1024);
+	CHECK(!kernel.drafts && !other.drafts && !other.warm && other.image_len > 1024);
 }
 
 static void stays(void)

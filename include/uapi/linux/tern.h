@@ -57,6 +57,8 @@ enum tern_side {
  * @TERN_INDEPENDENT: both: nothing of the migrant is left at the source
  * @TERN_FAILED: both: did not happen; at the source the migrant runs on
  * @TERN_LOST: both: committed, but the other half is gone for good
+ * @TERN_PREPARED: source: the destination has laid the migrant out, which runs on
+ *	here until it is asked for without TERN_HOLD
  */
 enum tern_state {
 	TERN_REQUESTED = 1,
@@ -70,6 +72,7 @@ enum tern_state {
 	TERN_INDEPENDENT,
 	TERN_FAILED,
 	TERN_LOST,
+	TERN_PREPARED,
 	__TERN_STATE_MAX,
 };
 
@@ -112,6 +115,8 @@ enum tern_phase {
  * @blast_bytes: bytes of the blast
  * @oneway_ns: half of the shortest round trip measured on the link
  * @reconnects: how often the link was lost and found again
+ * @floor_ns: one-way time of about as many bytes as the blast has, measured on the
+ *	warm link right before; 0: not measured
  */
 struct tern_report {
 	__u64 phase_ns[__TERN_PHASE_MAX];
@@ -125,6 +130,7 @@ struct tern_report {
 	__u64 blast_bytes;
 	__u64 oneway_ns;
 	__u64 reconnects;
+	__u64 floor_ns;
 };
 
 /* ---- anybody ---------------------------------------------------------- */
@@ -155,13 +161,15 @@ struct tern_check {
 #define TERN_STDIO_NULL		(1U << 0)
 /* nothing is made ready at the destination but what must be: longer to stand still */
 #define TERN_COLD		(1U << 2)
-#define TERN_FLAGS_ALL		(TERN_STDIO_NULL | TERN_COLD)
+/* prepare, and move when the same is asked for once more without this flag */
+#define TERN_HOLD		(1U << 3)
+#define TERN_FLAGS_ALL		(TERN_STDIO_NULL | TERN_COLD | TERN_HOLD)
 
 /**
  * struct tern_ask - ask for a migration, or for the end of one (TERN_IOC_ASK)
  * @size: sizeof(struct tern_ask)
  * @what: TERN_ASK_*
- * @flags: TERN_STDIO_NULL, TERN_COLD for TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
+ * @flags: TERN_STDIO_NULL, TERN_COLD, TERN_HOLD for TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
  * @pid: the process to move, in the caller's pid namespace
  * @id: TERN_ASK_MIGRATE: out, the new migration; TERN_ASK_ABORT: in
  * @host: TERN_ASK_MIGRATE: the destination's name as the daemon knows it
@@ -170,6 +178,8 @@ struct tern_check {
  * @reserved: 0
  *
  * Needs CAP_SYS_ADMIN. The netlink command "migrate" makes the same request.
+ * To ask for a process that has been prepared (TERN_HOLD) for the same host moves
+ * it, under the id that it has already.
  * Errors: ESRCH no such process, ENOTCONN no daemon serves this host,
  * ENOENT unknown migration or host, EALREADY the process is being moved.
  */
@@ -215,7 +225,7 @@ struct tern_serve {
 
 /**
  * struct tern_request - what the daemon reads from its handle
- * @what: TERN_REQUEST_*
+ * @what: TERN_REQUEST_*; MIGRATE of a migration that is held: go
  * @flags: as in &struct tern_ask
  * @id: the migration
  * @pid: the migrant, in the daemon's pid namespace
@@ -308,8 +318,8 @@ struct tern_park {
  * @reserved: 0
  *
  * CAPTURE copies the whole state of a parked migrant but its pages. ENOSPC:
- * call again with a larger buffer. With TERN_CAPTURE_DRAFT (in TERN_REQUESTED)
- * the migrant runs on undisturbed and the image is a draft: what was found at
+ * call again with a larger buffer. With TERN_CAPTURE_DRAFT (in TERN_REQUESTED or
+ * TERN_PREPARED) the migrant runs on undisturbed and the image is a draft: what was found at
  * one moment or another, without signals that wait, and of threads only what
  * can be seen from outside.
  *
@@ -543,6 +553,7 @@ struct tern_info {
 #define TERN_IOC_UFFD_READ	_IO(TERN_IOC_MAGIC, 19)
 #define TERN_IOC_LEARN		_IO(TERN_IOC_MAGIC, 20)
 #define TERN_IOC_THAW		_IO(TERN_IOC_MAGIC, 21)	/* no argument: PARKED to REQUESTED */
+#define TERN_IOC_PREPARED	_IO(TERN_IOC_MAGIC, 22)	/* no argument: REQUESTED to PREPARED */
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A migration that is held: the destination has laid the migrant out, which
+ * runs on here until an operator or a scheduler lets it go. Meanwhile the
+ * preparation is kept up to date, seldom while nothing changes, and the
+ * destination hears of us now and then.
+ *
+ * Runs in the job's thread; owns nothing, no locks.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "source.h"
+
+#define REFRESH_MIN_MS	100
+#define REFRESH_MAX_MS	3200
+#define ALIVE_MS	30000
+
+/* 1: go; 0: the time is over; -ECANCELED, or the destination has something to say. */
+static int wait_go(struct tern_source *s, unsigned int ms)
+{
+	struct pollfd p[3] = {
+		{ .fd = s->job->go, .events = POLLIN },
+		{ .fd = s->job->cancel, .events = POLLIN },
+		{ .fd = s->lanes.lane[0].fd, .events = POLLIN },
+	};
+	eventfd_t n;
+	int rc;
+
+	rc = poll(p, 3, ms);
+	if (rc < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (p[1].revents)
+		return -ECANCELED;
+	if (p[0].revents) {
+		eventfd_read(s->job->go, &n);
+		return 1;
+	}
+	if (!p[2].revents)
+		return 0;
+	/* nothing is expected: a refusal, or the end of the link */
+	rc = tern_link_expect(&s->lanes.lane[0], TERN_MSG_CLOCK, NULL, 0, ALIVE_MS, &s->why);
+	return rc ? rc : -EPROTO;
+}
+
+/**
+ * tern_source_hold() - keep what is prepared until it is asked for
+ * @s: the shell is dressed
+ *
+ * Return: 0: go; -EAGAIN: the migrant has changed so much that it must be
+ * prepared anew; another error: it is over.
+ */
+int tern_source_hold(struct tern_source *s)
+{
+	unsigned int ms = REFRESH_MIN_MS, quiet = 0, drafts;
+	int rc;
+
+	rc = tern_dev_prepared(s->dev);
+	/* prepared anew, it stays what it was */
+	if (rc && rc != -EBADFD)
+		return rc;
+	for (;;) {
+		rc = wait_go(s, ms);
+		if (rc)
+			return rc < 0 ? rc : 0;
+		drafts = s->drafts;
+		rc = tern_source_draft(s);
+		quiet += ms;
+		if (!rc && quiet >= ALIVE_MS) {
+			rc = tern_lanes_clock(&s->lanes);
+			quiet = 0;
+		}
+		if (rc)
+			return rc;
+		if (s->drafts != drafts)
+			ms = REFRESH_MIN_MS;
+		else if (ms < REFRESH_MAX_MS)
+			ms *= 2;
+	}
+}

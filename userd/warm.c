@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Warming the connection. TCP lets few bytes go at once on a connection that was
+ * quiet or is new, and the blast would wait for an acknowledgement in its
+ * middle. So right before the migrant is parked as many bytes are sent as the
+ * blast may have, and their arrival is waited for; which also tells how long
+ * the link takes for them, the floor that the latency period is compared with.
+ *
+ * Owns nothing; runs in the job's thread.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "source.h"
+
+#define FIRST_PAGES	8	/* of a thread, as most have */
+#define PER_THREAD	(4096U + FIRST_PAGES * TERN_WIRE_PAGE)
+#define ANSWER_MS	10000
+
+static size_t guess(const struct tern_source *s)
+{
+	size_t bytes = s->prepared.nr_tids * (size_t)PER_THREAD;
+
+	return bytes < TERN_WIRE_WARM_MAX ? bytes : TERN_WIRE_WARM_MAX;
+}
+
+/**
+ * tern_source_warm() - have the connection warm for the blast
+ * @s: prepared
+ */
+int tern_source_warm(struct tern_source *s)
+{
+	struct tern_link *link = &s->lanes.lane[0];
+	struct tern_wire_clock *warm, answer;
+	size_t bytes = guess(s);
+	__u64 trip;
+	int rc;
+
+	warm = calloc(1, bytes);
+	if (!warm)
+		return -ENOMEM;
+	warm->origin = tern_source_now();
+	rc = tern_link_send(link, TERN_MSG_WARM, warm, bytes);
+	if (!rc)
+		rc = tern_link_expect(link, TERN_MSG_CLOCK, &answer, sizeof(answer), ANSWER_MS,
+				      &s->why);
+	if (!rc && answer.origin != warm->origin)
+		rc = -EPROTO;
+	trip = tern_source_now() - warm->origin;
+	free(warm);
+	if (!rc && trip > s->lanes.oneway_ns)
+		s->report.floor_ns = trip - s->lanes.oneway_ns;
+	return rc;
+}
