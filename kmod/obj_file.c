@@ -16,12 +16,12 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/tern.h>
-#include <linux/xarray.h>
 #include <net/inet_sock.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
 
 #include "compat.h"
+#include "name.h"
 #include "obj.h"
 
 #define MQUEUE_MAGIC	0x19800202	/* private to ipc/mqueue.c */
@@ -34,6 +34,8 @@
  * @desc: id of the description, once known
  * @pipe: for a pipe its number, once known
  * @is_ours: a pipe that nobody outside the table has open
+ * @same: the first entry of the same description; itself, if it is the first
+ * @same_pipe: for a pipe the first entry of it
  */
 struct entry {
 	struct file *file;
@@ -42,6 +44,8 @@ struct entry {
 	u32 desc;
 	u32 pipe;
 	bool is_ours;
+	struct entry *same;
+	struct entry *same_pipe;
 };
 
 /**
@@ -124,6 +128,18 @@ static int by_inode_and_file(const void *a, const void *b)
 	return x->file < y->file ? -1 : x->file > y->file;
 }
 
+/* Of @nr entries, those of one description follow each other: who is the first? */
+static void link_same(struct entry **order, unsigned int nr)
+{
+	struct entry *first = order[0];
+	unsigned int i;
+
+	for (i = 1; i < nr; i++)
+		first = min(first, order[i]);
+	for (i = 0; i < nr; i++)
+		order[i]->same = first;
+}
+
 /*
  * Mark the pipes that nobody else has open, of @nr entries sorted by inode and
  * file. Nobody has a description open when it is referenced no more often than
@@ -137,6 +153,7 @@ static void mark_ours(struct entry **order, unsigned int nr, unsigned int thread
 
 	for (i = 0; i < nr; i = j) {
 		struct inode *inode = file_inode(order[i]->file);
+		struct entry *first = order[i];
 		unsigned int files = 0;
 		bool ours = true;
 
@@ -145,27 +162,43 @@ static void mark_ours(struct entry **order, unsigned int nr, unsigned int thread
 				;
 			ours &= file_count(order[j]->file) <= 2 * (k - j) + threads;
 			files++;
+			link_same(order + j, k - j);
+			first = min(first, order[j]->same);
 		}
 		ours = ours && S_ISFIFO(inode->i_mode) && inode->i_pipe &&
 		       READ_ONCE(inode->i_pipe->files) == files;
-		for (k = i; k < j; k++)
+		for (k = i; k < j; k++) {
 			order[k]->is_ours = ours;
+			order[k]->same_pipe = first;
+		}
 		cond_resched();
 	}
 }
 
+/*
+ * Which entries are of one description, and which pipes are the process's own.
+ * What is referenced by its one entry and by us alone is neither shared nor, if
+ * it is no pipe, of any interest here; and that is most of what there is.
+ */
 static int find_ours(struct table *table, unsigned int threads)
 {
 	struct entry **order;
-	unsigned int i;
+	unsigned int i, nr = 0;
 
 	order = kvmalloc_array(table->nr + 1, sizeof(*order), GFP_KERNEL);
 	if (!order)
 		return -ENOMEM;
-	for (i = 0; i < table->nr; i++)
-		order[i] = &table->entries[i];
-	sort(order, table->nr, sizeof(*order), by_inode_and_file, NULL);
-	mark_ours(order, table->nr, threads);
+	for (i = 0; i < table->nr; i++) {
+		struct entry *entry = &table->entries[i];
+
+		entry->same = entry;
+		entry->same_pipe = entry;
+		if (file_count(entry->file) > 2 ||
+		    S_ISFIFO(file_inode(entry->file)->i_mode))
+			order[nr++] = entry;
+	}
+	sort(order, nr, sizeof(*order), by_inode_and_file, NULL);
+	mark_ours(order, nr, threads);
 	kvfree(order);
 	return 0;
 }
@@ -406,7 +439,7 @@ static int write_back(struct file *file)
 }
 
 static int save_desc(const struct entry *entry, u32 kind, bool draft,
-		     struct tern_image *image, char *page)
+		     struct tern_image *image, struct tern_name *name)
 {
 	struct file *file = entry->file;
 	struct inode *inode = file_inode(file);
@@ -430,7 +463,7 @@ static int save_desc(const struct entry *entry, u32 kind, bool draft,
 
 		if (err)
 			return err;
-		path = d_path(&file->f_path, page, TERN_PATH_MAX);
+		path = tern_name_of(name, &file->f_path);
 		if (IS_ERR(path))
 			return PTR_ERR(path);
 		obj.path = strlen(path) + 1;
@@ -477,54 +510,60 @@ static int save_pipe(struct entry *entry, struct tern_image *image)
 	return err;
 }
 
-/*
- * Number @entry's description, or find its number, by way of @ids (struct file
- * or inode to number). Return: true when it is new.
+/**
+ * struct saver - where saving stands
+ * @table: the table
+ * @flags: TERN_STDIO_NULL
+ * @draft: the process runs
+ * @image: where to
+ * @name: path of the last description
+ * @descs: how many there are
+ * @pipes: how many there are
  */
-static int number(struct xarray *ids, const void *key, u32 *last, u32 *id)
-{
-	unsigned long index = (unsigned long)key >> 3;
-	void *old = xa_load(ids, index);
+struct saver {
+	const struct table *table;
+	u32 flags;
+	bool draft;
+	struct tern_image *image;
+	struct tern_name name;
+	u32 descs;
+	u32 pipes;
+};
 
-	if (old) {
-		*id = xa_to_value(old);
-		return 0;
+static int save_new(struct saver *saver, struct entry *entry, struct tern_why *why)
+{
+	const char *what;
+	u32 kind = kind_of(saver->table, entry, saver->flags, &what);
+	int err = 0;
+
+	if (!kind)
+		return tern_why(why, -EOPNOTSUPP, "fd %d is %s", entry->fd, what);
+	entry->desc = ++saver->descs;
+	if (kind == TERN_DESC_PIPE) {
+		struct entry *first = entry->same_pipe;
+
+		entry->pipe = first->pipe;
+		if (!entry->pipe) {
+			entry->pipe = ++saver->pipes;
+			first->pipe = entry->pipe;
+			err = save_pipe(entry, saver->image);
+		}
 	}
-	*id = ++*last;
-	return xa_err(xa_store(ids, index, xa_mk_value(*id), GFP_KERNEL)) ?: 1;
+	if (!err)
+		err = save_desc(entry, kind, saver->draft, saver->image, &saver->name);
+	return err ? tern_why(why, err, "fd %d cannot be saved (error %d)",
+			      entry->fd, err) : 0;
 }
 
-static int save_entry(const struct table *table, struct entry *entry, u32 flags,
-		      bool draft, struct xarray *descs, struct xarray *pipes, u32 *last,
-		      struct tern_image *image, char *page, struct tern_why *why)
+static int save_entry(struct saver *saver, struct entry *entry, struct tern_why *why)
 {
 	struct tern_obj_fd obj = { .fd = entry->fd, .cloexec = entry->cloexec };
-	const char *what;
-	int new, err = 0;
-	u32 kind;
+	int err = entry->same->desc ? 0 : save_new(saver, entry->same, why);
 
-	new = number(descs, entry->file, &last[0], &entry->desc);
-	if (new < 0)
-		return new;
-	if (new) {
-		kind = kind_of(table, entry, flags, &what);
-		if (!kind)
-			return tern_why(why, -EOPNOTSUPP, "fd %d is %s",
-					entry->fd, what);
-		if (kind == TERN_DESC_PIPE) {
-			err = number(pipes, file_inode(entry->file), &last[1],
-				     &entry->pipe);
-			if (err > 0)
-				err = save_pipe(entry, image);
-		}
-		if (!err)
-			err = save_desc(entry, kind, draft, image, page);
-		if (err)
-			return tern_why(why, err, "fd %d cannot be saved (error %d)",
-					entry->fd, err);
-	}
-	obj.desc = entry->desc;
-	tern_image_put(image, TERN_OBJ_FD, &obj, sizeof(obj), NULL, 0);
+	if (err)
+		return err;
+	obj.desc = entry->same->desc;
+	tern_image_put(saver->image, TERN_OBJ_FD, &obj, sizeof(obj), NULL, 0);
 	return 0;
 }
 
@@ -539,27 +578,24 @@ static int save_entry(const struct table *table, struct entry *entry, u32 flags,
 int tern_obj_file_save(struct task_struct *leader, u32 flags, bool draft,
 		       struct tern_image *image, struct tern_why *why)
 {
-	char *page = kmalloc(TERN_PATH_MAX, GFP_KERNEL);
-	DEFINE_XARRAY(descs);
-	DEFINE_XARRAY(pipes);
 	struct table table;
-	u32 last[2] = {};
+	struct saver saver = {
+		.table = &table, .flags = flags, .draft = draft, .image = image,
+	};
 	unsigned int i;
 	int err;
 
-	if (!page)
-		return -ENOMEM;
+	err = tern_name_init(&saver.name);
+	if (err)
+		return err;
 	err = table_copy(leader, &table);
 	if (err)
 		goto out;
 	err = find_ours(&table, draft ? get_nr_threads(leader) + 1 : 0);
 	for (i = 0; !err && i < table.nr; i++)
-		err = save_entry(&table, &table.entries[i], flags, draft, &descs,
-				 &pipes, last, image, page, why);
+		err = save_entry(&saver, &table.entries[i], why);
 	table_free(&table);
 out:
-	xa_destroy(&descs);
-	xa_destroy(&pipes);
-	kfree(page);
+	tern_name_fini(&saver.name);
 	return err;
 }

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
+#include "name.h"
 #include "obj.h"
 
 static const char *special_name(struct vm_area_struct *vma)
@@ -133,35 +134,8 @@ static void save_file(struct vm_area_struct *vma, struct tern_obj_vma *obj)
 	obj->size = i_size_read(inode);
 }
 
-/**
- * struct name - path of the last mapped file: neighbours are mostly of one
- * @of: the path
- * @name: its text, in @page
- * @page: TERN_PATH_MAX bytes
- */
-struct name {
-	struct path of;
-	char *name;
-	char *page;
-};
-
-static char *name_of(struct name *name, const struct path *path)
-{
-	if (!name->name || !path_equal(&name->of, path)) {
-		name->name = d_path(path, name->page, TERN_PATH_MAX);
-		name->of = *path;
-		if (IS_ERR(name->name)) {
-			char *err = name->name;
-
-			name->name = NULL;
-			return err;
-		}
-	}
-	return name->name;
-}
-
 static int save_one(struct vm_area_struct *vma, struct tern_image *image,
-		    struct name *name)
+		    struct tern_name *name)
 {
 	struct tern_obj_vma obj = {
 		.start = vma->vm_start,
@@ -183,7 +157,7 @@ static int save_one(struct vm_area_struct *vma, struct tern_image *image,
 		/* without an anon_vma no page was ever copied on write */
 		if (has_path(vma) && !vma->anon_vma) {
 			obj.kind = TERN_VMA_FILE;
-			path = name_of(name, &vma->vm_file->f_path);
+			path = tern_name_of(name, &vma->vm_file->f_path);
 			if (IS_ERR(path))
 				return PTR_ERR(path);
 			obj.path = strlen(path) + 1;
@@ -201,12 +175,12 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
-	struct name name = {};
-	int err = 0;
+	struct tern_name name;
+	int err;
 
-	name.page = kmalloc(TERN_PATH_MAX, GFP_KERNEL);
-	if (!name.page)
-		return -ENOMEM;
+	err = tern_name_init(&name);
+	if (err)
+		return err;
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
 		err = objection(vma) ? -EOPNOTSUPP : save_one(vma, image, &name);
@@ -214,6 +188,6 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image)
 			break;
 	}
 	mmap_read_unlock(mm);
-	kfree(name.page);
+	tern_name_fini(&name);
 	return err;
 }

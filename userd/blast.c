@@ -138,15 +138,10 @@ static int send_image(struct tern_source *s)
 
 static int send_first(struct tern_source *s)
 {
-	struct tern_first *first = s->first;
-	int rc;
+	int rc = tern_first_send(s->first, s->dev, &s->image, &s->lanes.lane[0]);
 
-	rc = tern_first_collect(first, s->dev, &s->image);
-	if (rc)
-		return rc;
-	tern_link_cork(&s->lanes.lane[0], true);
-	s->report.pages_first = tern_first_pages(first);
-	return tern_first_send(first, &s->lanes.lane[0]);
+	s->report.pages_first = tern_first_pages(s->first);
+	return rc;
 }
 
 static int send_resume(struct tern_source *s, __u64 captured, __u64 bytes_before)
@@ -174,7 +169,6 @@ static int send_resume(struct tern_source *s, __u64 captured, __u64 bytes_before
 	s->blast_ns = now - s->stood;
 	/* in doubt: from here on only the destination's word counts */
 	rc = tern_link_send(link, TERN_MSG_RESUME, &resume, sizeof(resume));
-	tern_link_cork(link, false);
 	if (rc)
 		tern_log(LOG_WARNING, "migration %016" PRIx64 ": link lost under the blast: %s",
 			 (uint64_t)s->job->id, strerror(-rc));

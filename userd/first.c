@@ -291,14 +291,23 @@ static int by_addr(const void *a, const void *b)
 	return (x->addr > y->addr) - (x->addr < y->addr);
 }
 
-static void write_message(struct tern_first *first)
+/*
+ * All pages that were found since the last message; but those of which only a
+ * part is alive wait for the @last one, for another thread may want more of them.
+ */
+static void write_message(struct tern_first *first, bool last)
 {
 	struct tern_first_page *sorted[TERN_FIRST_MAX];
 	unsigned int i, nr = 0;
 
-	for (i = 0; i < first->nr; i++)
-		if (first->page[i].send)
-			sorted[nr++] = &first->page[i];
+	for (i = 0; i < first->nr; i++) {
+		if (!first->page[i].send || first->page[i].sent ||
+		    (first->page[i].live && !last))
+			continue;
+		first->page[i].sent = true;
+		sorted[nr++] = &first->page[i];
+	}
+	first->nr_sent += nr;
 	qsort(sorted, nr, sizeof(sorted[0]), by_addr);
 	tern_pages_reset(&first->message);
 	for (i = 0; i < nr; i++) {
@@ -312,6 +321,12 @@ static void write_message(struct tern_first *first)
 	}
 }
 
+static int send_some(struct tern_first *first, struct tern_link *link, bool last)
+{
+	write_message(first, last);
+	return first->message.nr_runs ? tern_pages_send(&first->message, link) : 0;
+}
+
 /**
  * tern_first_prepare() - make ready what a draft tells beforehand
  * @first: from tern_first_create()
@@ -323,12 +338,17 @@ void tern_first_prepare(struct tern_first *first, const struct tern_image *image
 }
 
 /**
- * tern_first_collect() - choose and read the first pages of every thread
+ * tern_first_send() - choose, read and send the first pages of every thread
  * @first: from tern_first_create(); may be used again
  * @dev: handle that stands for the migration
  * @image: the capture; its FILE mappings are the same on both hosts
+ * @link: lane 0
+ *
+ * With many threads in several messages, so that the destination puts the ones
+ * in place while the others are looked for.
  */
-int tern_first_collect(struct tern_first *first, int dev, const struct tern_image *image)
+int tern_first_send(struct tern_first *first, int dev, const struct tern_image *image,
+		    struct tern_link *link)
 {
 	const struct tern_obj *obj = NULL;
 	int rc;
@@ -336,28 +356,17 @@ int tern_first_collect(struct tern_first *first, int dev, const struct tern_imag
 	first->dev = dev;
 	first->nr = 0;
 	first->nr_send = 0;
+	first->nr_sent = 0;
 	first->line_len = 0;
 	memset(first->hash, 0, sizeof(first->hash));
 	rc = list_vmas(first, image);
-	if (rc)
-		return rc;
-	while (first->nr_send < TERN_FIRST_MAX &&
-	       (obj = tern_image_find(image, TERN_OBJ_THREAD, obj)))
+	while (!rc && first->nr_send < TERN_FIRST_MAX &&
+	       (obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {
 		collect_thread(first, tern_obj_payload(obj));
-	write_message(first);
-	return 0;
-}
-
-/**
- * tern_first_send() - send them
- * @first: collected
- * @link: lane 0
- */
-int tern_first_send(struct tern_first *first, struct tern_link *link)
-{
-	if (!first->nr_send)
-		return 0;
-	return tern_pages_send(&first->message, link);
+		if (first->nr_send - first->nr_sent >= TERN_FIRST_BATCH)
+			rc = send_some(first, link, false);
+	}
+	return rc ? rc : send_some(first, link, true);
 }
 
 /**

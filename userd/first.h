@@ -12,6 +12,7 @@
 #define TERN_FIRST_MAX		512	/* pages sent */
 #define TERN_FIRST_SLOTS	768	/* pages read: code that is the same there, too */
 #define TERN_FIRST_THREAD	16	/* pages sent per thread */
+#define TERN_FIRST_BATCH	32	/* pages in one message, about */
 #define TERN_FIRST_LINE		128	/* bytes of text read at once */
 
 struct tern_image;
@@ -23,12 +24,14 @@ struct tern_obj_thread;
  * @live: the page's first live byte; 0: all of it
  * @present: it exists
  * @send: it belongs to the blast
+ * @sent: and has left
  */
 struct tern_first_page {
 	__u64 addr;
 	unsigned int live;
 	bool present;
 	bool send;
+	bool sent;
 };
 
 /**
@@ -46,6 +49,7 @@ struct tern_first_page {
  * @nr_vmas: how many
  * @vmas_room: how many fit
  * @nr_send: pages that belong to the blast
+ * @nr_sent: of them, pages that have left
  * @budget: how many more the present thread may add
  * @message: the message
  */
@@ -63,6 +67,7 @@ struct tern_first {
 	unsigned int nr_vmas;
 	unsigned int vmas_room;
 	unsigned int nr_send;
+	unsigned int nr_sent;
 	unsigned int budget;
 	struct tern_pages message;
 };

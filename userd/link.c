@@ -373,18 +373,6 @@ int tern_link_send(struct tern_link *link, unsigned int type,
 	return tern_link_sendv(link, type, iov, len ? 2 : 1);
 }
 
-/**
- * tern_link_cork() - hold back part-filled segments, or let them go
- * @link: the lane
- * @on: hold back
- */
-void tern_link_cork(struct tern_link *link, bool on)
-{
-	int value = on;
-
-	setsockopt(link->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
-}
-
 /*
  * Exactly @len bytes. A time-out before the first of them is the caller's, and
  * nothing is lost by it; @begun says that the peer owes us the rest.

@@ -59,9 +59,6 @@ int tern_link_sendv_start(struct tern_link *link, unsigned int type,
 int tern_link_sendv_finish(struct tern_link *link);
 int tern_link_send(struct tern_link *link, unsigned int type,
 		   const void *payload, size_t len);
-/** tern_link_cork() - TCP_CORK, so that a burst leaves in full segments */
-void tern_link_cork(struct tern_link *link, bool on);
-
 /** tern_link_recv_head() - the next message's header, checked against the registry */
 int tern_link_recv_head(struct tern_link *link, struct tern_wire *head,
 			unsigned int timeout_ms);

@@ -119,8 +119,8 @@ int tern_epoll_add(struct tern_image *image, int pid, struct tern_why *why);
 int tern_first_create(struct tern_first **first);
 void tern_first_destroy(struct tern_first *first);
 void tern_first_prepare(struct tern_first *first, const struct tern_image *image);
-int tern_first_collect(struct tern_first *first, int dev, const struct tern_image *image);
-int tern_first_send(struct tern_first *first, struct tern_link *link);
+int tern_first_send(struct tern_first *first, int dev, const struct tern_image *image,
+		    struct tern_link *link);
 unsigned int tern_first_pages(const struct tern_first *first);
 
 #endif
