@@ -153,21 +153,64 @@ int tern_changes_write(const struct tern_draft *draft, const struct tern_image *
 
 /* ---- reading ---- */
 
-static int copy_same(const struct tern_draft *draft, const struct tern_obj *obj,
-		     struct tern_image *out)
+/**
+ * struct reader - where reading stands
+ * @draft: what the writer had
+ * @out: receives the image
+ * @next: the object of the draft behind the last one that was used
+ * @types: bit per type: its objects are not just those of the draft
+ */
+struct reader {
+	const struct tern_draft *draft;
+	struct tern_image *out;
+	unsigned int next;
+	__u32 types;
+};
+
+static void mark(struct reader *r, unsigned int type)
+{
+	r->types |= type < __TERN_OBJ_MAX ? 1U << type : ~0U;
+}
+
+/* Objects of the draft up to @to are not in the image, or not in their place. */
+static void leave_out(struct reader *r, unsigned int to)
+{
+	if (to < r->next)
+		r->types = ~0U;
+	for (; r->next < to; r->next++)
+		mark(r, r->draft->obj[r->next]->type);
+}
+
+static int copy_same(struct reader *r, const struct tern_obj *obj)
 {
 	const struct tern_obj_same *same = tern_obj_payload(obj);
+	const struct tern_draft *draft = r->draft;
 	const char *from, *to;
 	unsigned int last;
 
 	if (obj->len != sizeof(*obj) + sizeof(*same) || obj->version != TERN_OBJ_VERSION ||
 	    !same->nr || same->first >= draft->nr || same->nr > draft->nr - same->first)
 		return -EBADMSG;
+	leave_out(r, same->first);
 	last = same->first + same->nr;
+	r->next = last;
 	from = (const char *)draft->obj[same->first];
 	to = last < draft->nr ? (const char *)draft->obj[last] :
 	     (const char *)draft->image.data + draft->image.len;
-	return tern_image_append_bytes(out, from, to - from);
+	return tern_image_append_bytes(r->out, from, to - from);
+}
+
+static int read_one(struct reader *r, const struct tern_obj *obj, size_t left, size_t *len)
+{
+	if (left < sizeof(*obj) || obj->len < sizeof(*obj) || obj->len > left)
+		return -EBADMSG;
+	*len = (obj->len + 7UL) & ~7UL;
+	if (*len > left)
+		return -EBADMSG;
+	if (obj->type == TERN_OBJ_SAME)
+		return copy_same(r, obj);
+	mark(r, obj->type);
+	return tern_image_append_bytes(r->out, obj, *len);
 }
 
 /**
@@ -175,29 +218,23 @@ static int copy_same(const struct tern_draft *draft, const struct tern_obj *obj,
  * @draft: what the writer had
  * @in: what came
  * @out: filled from its start; not checked
+ * @types: out, may be NULL: bit per type of which the image does not have just
+ *	what the draft has, in the same order
  * @why: sentence
  */
 int tern_changes_read(const struct tern_draft *draft, const struct tern_image *in,
-		      struct tern_image *out, struct tern_why *why)
+		      struct tern_image *out, __u32 *types, struct tern_why *why)
 {
-	size_t at = 0;
+	struct reader r = { .draft = draft, .out = out };
+	size_t at, len = 0;
 	int err = 0;
 
 	out->len = 0;
-	while (!err && at < in->len) {
-		const struct tern_obj *obj = (const void *)((const char *)in->data + at);
-		size_t left = in->len - at, len;
-
-		if (left < sizeof(*obj) || obj->len < sizeof(*obj) || obj->len > left ||
-		    ((obj->len + 7UL) & ~7UL) > left) {
-			err = -EBADMSG;
-			break;
-		}
-		len = (obj->len + 7UL) & ~7UL;
-		err = obj->type == TERN_OBJ_SAME ? copy_same(draft, obj, out) :
-		      tern_image_append_bytes(out, obj, len);
-		at += len;
-	}
+	for (at = 0; !err && at < in->len; at += len)
+		err = read_one(&r, (const void *)((const char *)in->data + at), in->len - at, &len);
+	leave_out(&r, draft->nr);
+	if (types)
+		*types = r.types;
 	if (err == -EBADMSG)
 		tern_why_set(why, err,
 			     "the image is malformed; both hosts must run the same version of Tern");

@@ -30,8 +30,8 @@ static int fits(struct tern_dest *d, const struct tern_image *image)
 			    task->pid, d->prepare->pid);
 }
 
-/* @len bytes that stand for a whole image, which is then sound. */
-static int receive(struct tern_dest *d, size_t len, struct tern_image *image)
+/* @len bytes that stand for a whole image, which is then sound; and what is new in it. */
+static int receive(struct tern_dest *d, size_t len, struct tern_image *image, __u32 *types)
 {
 	struct tern_image in = { .len = len, .size = len };
 	int err;
@@ -43,9 +43,9 @@ static int receive(struct tern_dest *d, size_t len, struct tern_image *image)
 		return -ENOMEM;
 	err = tern_link_recv_body(&d->link, in.data, len, BODY_MS);
 	if (!err)
-		err = tern_changes_read(&d->draft, &in, image, &d->why);
+		err = tern_changes_read(&d->draft, &in, image, types, &d->why);
 	if (!err)
-		err = tern_image_check(image, &d->why);
+		err = tern_image_check_changes(image, *types, &d->why);
 	tern_image_free(&in);
 	return err ? err : fits(d, image);
 }
@@ -76,12 +76,14 @@ static int make_pager(struct tern_dest *d, const struct tern_dress *dress)
 
 /* Write the script. 1: mappings change by it. */
 static int write_script(struct tern_dest *d, struct tern_dress *dress,
-			const struct tern_image *image, bool draft, struct shell_run *run)
+			const struct tern_image *image, __u32 types, bool draft,
+			struct shell_run *run)
 {
 	int err;
 
 	*dress = d->base;
 	dress->image = image;
+	dress->types = types;
 	dress->known = d->known;
 	dress->nr_known = d->prepare->nr_files;
 	dress->become = true;
@@ -91,18 +93,36 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	return err ? err : 1;
 }
 
+static int run(struct tern_dest *d, const struct shell_run *run)
+{
+	int err = tern_shell_run(&d->shell, run);
+
+	return err ? err : tern_shell_wait(&d->shell, DRESS_MS, &d->why);
+}
+
+static int trim(struct tern_dest *d)
+{
+	struct shell_run cmd;
+	int err;
+
+	tern_script_trim(&d->shell.script);
+	err = tern_script_end(&d->shell.script, &cmd, &d->why);
+	return err ? err : run(d, &cmd);
+}
+
 static int put_on(struct tern_dest *d, struct tern_image *image)
 {
 	struct tern_dress dress;
-	struct shell_run run;
+	struct shell_run cmd;
 	int err, moved;
 
-	moved = write_script(d, &dress, image, true, &run);
+	/* all of it, for the next one is compared with what is found now */
+	moved = write_script(d, &dress, image, ~0U, true, &cmd);
 	err = moved < 0 ? moved : 0;
-	if (!err && run.nr)
-		err = tern_shell_run(&d->shell, &run);
-	if (!err && run.nr)
-		err = tern_shell_wait(&d->shell, DRESS_MS, &d->why);
+	if (!err && cmd.nr)
+		err = run(d, &cmd);
+	if (!err && cmd.nr)
+		err = trim(d);
 	if (!err && moved)
 		err = make_pager(d, &dress);
 	if (!err)
@@ -131,9 +151,10 @@ static int put_on(struct tern_dest *d, struct tern_image *image)
 int tern_dest_draft(struct tern_dest *d, size_t len)
 {
 	struct tern_image image = { 0 };
+	__u32 types;
 	int err;
 
-	err = receive(d, len, &image);
+	err = receive(d, len, &image, &types);
 	if (!err)
 		err = put_on(d, &image);
 	tern_image_free(&image);
@@ -149,19 +170,20 @@ int tern_dest_draft(struct tern_dest *d, size_t len)
  */
 int tern_dest_image(struct tern_dest *d, size_t len)
 {
-	struct shell_run run;
+	struct shell_run cmd;
+	__u32 types;
 	int err, moved;
 
 	d->first_ns = tern_dest_now(CLOCK_MONOTONIC);
 	d->pages_last = &d->pages;
-	err = receive(d, len, &d->image);
+	err = receive(d, len, &d->image, &types);
 	if (err)
 		return err;
 	d->dress_ns = tern_dest_now(CLOCK_MONOTONIC);
-	moved = write_script(d, &d->dress, &d->image, false, &run);
+	moved = write_script(d, &d->dress, &d->image, types, false, &cmd);
 	if (moved < 0)
 		return moved;
-	err = tern_shell_run(&d->shell, &run);
+	err = tern_shell_run(&d->shell, &cmd);
 	if (err)
 		return err;
 	d->dressing = true;

@@ -48,7 +48,9 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * @descs: DESC objects by id - 1
  * @nr_descs: how many
  * @room: for how many; ids go no further
+ * @skip: bit per type: sound already
  * @fds: bit per descriptor number
+ * @nr_fds: numbers from here on are not there
  * @tids: of the THREAD objects
  * @pipes: pipe numbers of the PIPE objects
  */
@@ -61,7 +63,9 @@ struct check {
 	const struct tern_obj_desc **descs;
 	unsigned int nr_descs;
 	unsigned int room;
+	__u32 skip;
 	__u8 *fds;
+	__u32 nr_fds;
 	__s32 *tids;
 	__u32 *pipes;
 };
@@ -72,6 +76,11 @@ static int bad(struct check *c, const struct tern_obj *obj, const char *what)
 			    "the image is malformed: object %u (%s): %s; both hosts must run the same version of Tern",
 			    c->index, obj && obj->type < __TERN_OBJ_MAX && kinds[obj->type].name ?
 			    kinds[obj->type].name : "unknown", what);
+}
+
+static bool skipped(const struct check *c, unsigned int type)
+{
+	return type < __TERN_OBJ_MAX && c->skip >> type & 1;
 }
 
 static size_t pad8(size_t len)
@@ -524,6 +533,8 @@ static int relate(struct check *c, const struct tern_image *image)
 		const struct tern_obj_epoll *e = tern_obj_payload(obj);
 		const struct tern_obj_signal *s = tern_obj_payload(obj);
 
+		if (skipped(c, obj->type))
+			continue;
 		if (obj->type == TERN_OBJ_FD && (!f->desc || f->desc > c->nr_descs))
 			return bad(c, obj, "a descriptor of nothing");
 		if (obj->type == TERN_OBJ_SIGNAL && s->tid &&
@@ -535,7 +546,7 @@ static int relate(struct check *c, const struct tern_image *image)
 		if (!e->desc || e->desc > c->nr_descs ||
 		    c->descs[e->desc - 1]->kind != TERN_DESC_EPOLL)
 			return bad(c, obj, "a registration with something that is not an epoll");
-		if (!(c->fds[e->fd / 8] & 1 << e->fd % 8))
+		if ((__u32)e->fd >= c->nr_fds || !(c->fds[e->fd / 8] & 1 << e->fd % 8))
 			return bad(c, obj, "a registration of a descriptor that is not open");
 	}
 	return 0;
@@ -584,7 +595,7 @@ static int check_objects(struct check *c, const struct tern_image *image)
 			return err;
 		if (ended)
 			return bad(c, obj, "something stands behind the end");
-		if (obj->type && obj->type < __TERN_OBJ_MAX)
+		if (obj->type && obj->type < __TERN_OBJ_MAX && !skipped(c, obj->type))
 			err = check_payload(c, obj);
 		if (err)
 			return err;
@@ -603,7 +614,6 @@ static int make_room(struct check *c, const struct tern_image *image)
 {
 	unsigned int nr[__TERN_OBJ_MAX] = { 0 };
 	size_t done = 0;
-	__u32 fds = 0;
 
 	while (image->len - done >= sizeof(struct tern_obj)) {
 		const struct tern_obj *obj = (const void *)((const char *)image->data + done);
@@ -611,31 +621,24 @@ static int make_room(struct check *c, const struct tern_image *image)
 
 		if (obj->len < sizeof(*obj) || pad8(obj->len) > image->len - done)
 			break;
-		if (obj->type < __TERN_OBJ_MAX)
+		if (obj->type < __TERN_OBJ_MAX && !skipped(c, obj->type))
 			nr[obj->type]++;
-		if (obj->type == TERN_OBJ_FD && obj->len >= sizeof(*obj) + sizeof(*fd) &&
-		    fd->fd >= 0 && fd->fd < FD_MAX && (__u32)fd->fd >= fds)
-			fds = fd->fd + 1;
+		if (obj->type == TERN_OBJ_FD && !skipped(c, TERN_OBJ_FD) && obj->len >= sizeof(*obj) + sizeof(*fd) &&
+		    fd->fd >= 0 && fd->fd < FD_MAX && (__u32)fd->fd >= c->nr_fds)
+			c->nr_fds = fd->fd + 1;
 		done += pad8(obj->len);
 	}
 	c->room = nr[TERN_OBJ_DESC];
 	c->descs = calloc(c->room + 1, sizeof(*c->descs));
-	c->fds = calloc(fds / 8 + 1, 1);
+	c->fds = calloc(c->nr_fds / 8 + 1, 1);
 	c->tids = calloc(nr[TERN_OBJ_THREAD] + 1, sizeof(*c->tids));
 	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
 	return c->descs && c->fds && c->tids && c->pipes ? 0 : -ENOMEM;
 }
 
-/**
- * tern_image_check() - is this a whole, sound image?
- * @image: data aligned to 8; everything behind it may come from a peer
- * @why: receives a sentence
- *
- * Return: 0, -EBADMSG, or -ENOMEM.
- */
-int tern_image_check(const struct tern_image *image, struct tern_why *why)
+static int check_image(const struct tern_image *image, __u32 skip, struct tern_why *why)
 {
-	struct check c = { .why = why };
+	struct check c = { .why = why, .skip = skip };
 	int err;
 
 	if (!image->data || !image->len || image->len > TERN_IMAGE_MAX || image->len % 8 ||
@@ -662,6 +665,43 @@ out:
 	free(c.fds);
 	free(c.descs);
 	return err;
+}
+
+/**
+ * tern_image_check() - is this a whole, sound image?
+ * @image: data aligned to 8; everything behind it may come from a peer
+ * @why: receives a sentence
+ *
+ * Return: 0, -EBADMSG, or -ENOMEM.
+ */
+int tern_image_check(const struct tern_image *image, struct tern_why *why)
+{
+	return check_image(image, 0, why);
+}
+
+/**
+ * tern_image_check_changes() - is this a sound image still?
+ * @image: of which most objects stand in an image that was checked
+ * @types: bit per type of which that is not true of all of them, and of them alone
+ * @why: receives a sentence
+ *
+ * Mappings and descriptors, of which there may be very many, are looked at again
+ * only where they have changed. What is related is looked at together.
+ *
+ * Return: as tern_image_check().
+ */
+int tern_image_check_changes(const struct tern_image *image, __u32 types,
+			     struct tern_why *why)
+{
+	const __u32 files = 1U << TERN_OBJ_DESC | 1U << TERN_OBJ_FD | 1U << TERN_OBJ_PIPE |
+			    1U << TERN_OBJ_EPOLL;
+	__u32 skip = 0;
+
+	if (!(types & 1U << TERN_OBJ_VMA))
+		skip |= 1U << TERN_OBJ_VMA;
+	if (!(types & files))
+		skip |= files;
+	return check_image(image, skip, why);
 }
 
 /* ---- adding ---------------------------------------------------------------- */

@@ -25,6 +25,11 @@ struct tern_image {
 };
 
 int tern_image_check(const struct tern_image *image, struct tern_why *why);
+/** tern_image_check_changes() - likewise, of one that has been a sound image before,
+ * but for the objects of @types (bit per type), others having come or gone
+ */
+int tern_image_check_changes(const struct tern_image *image, __u32 types,
+			     struct tern_why *why);
 
 /** tern_image_next() - the object after @obj (NULL: the first), NULL at the end */
 const struct tern_obj *tern_image_next(const struct tern_image *image,

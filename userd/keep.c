@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What outlives the daemon: image, pagemap and memo, left with the migration
- * before the blast can leave, and found again by the daemon that takes over.
+ * before the blast can leave, and found again by the daemon that takes over. The
+ * image is left as it travels: the draft, which has been there for long, and what
+ * differs from it, so that little has to be written while the migrant stands.
  *
  * Owns nothing beyond a call; no locks.
  */
@@ -31,6 +33,8 @@ static int write_all(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+enum { DRAFT, CHANGES, MEMO, KEPT };
+
 /* A memfd of which @room bytes are there already. */
 static int open_one(struct tern_source *s, unsigned int n, unsigned int key, size_t room)
 {
@@ -42,14 +46,19 @@ static int open_one(struct tern_source *s, unsigned int n, unsigned int key, siz
 }
 
 /**
- * tern_source_keep_open() - make what tern_source_keep() will write
+ * tern_source_keep_open() - keep the draft, and make what tern_source_keep() will write
  * @s: prepared
  */
 int tern_source_keep_open(struct tern_source *s)
 {
-	int rc = open_one(s, 0, TERN_KEEP_IMAGE, s->image.size);
+	int rc;
 
-	return rc ? rc : open_one(s, 1, TERN_KEEP_MEMO, sizeof(struct tern_memo));
+	rc = open_one(s, DRAFT, TERN_KEEP_DRAFT, s->draft.image.len + 1);
+	if (!rc)
+		rc = write_all(s->kept[DRAFT], s->draft.image.data, s->draft.image.len);
+	if (!rc)
+		rc = open_one(s, CHANGES, TERN_KEEP_CHANGES, s->wire.size);
+	return rc ? rc : open_one(s, MEMO, TERN_KEEP_MEMO, sizeof(struct tern_memo));
 }
 
 /** tern_source_keep_fini() - the kernel has its own references */
@@ -57,7 +66,7 @@ void tern_source_keep_fini(struct tern_source *s)
 {
 	unsigned int i;
 
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < KEPT; i++)
 		if (s->kept[i] >= 0)
 			close(s->kept[i]);
 	if (s->pagemap >= 0)
@@ -83,7 +92,8 @@ static int open_pagemap(struct tern_source *s)
 int tern_source_keep(struct tern_source *s)
 {
 	struct tern_memo memo = {
-		.magic = TERN_WIRE_MAGIC, .report = s->report, .image = s->image.len,
+		.magic = TERN_WIRE_MAGIC, .report = s->report,
+		.draft = s->draft.image.len, .changes = s->wire.len,
 	};
 	int rc;
 
@@ -92,9 +102,9 @@ int tern_source_keep(struct tern_source *s)
 	if (!rc)
 		rc = tern_dev_keep(s->dev, TERN_KEEP_PAGEMAP, s->pagemap);
 	if (!rc)
-		rc = write_all(s->kept[0], s->image.data, s->image.len);
+		rc = write_all(s->kept[CHANGES], s->wire.data, s->wire.len);
 	if (!rc)
-		rc = write_all(s->kept[1], &memo, sizeof(memo));
+		rc = write_all(s->kept[MEMO], &memo, sizeof(memo));
 	return rc;
 }
 
@@ -114,33 +124,45 @@ static int read_all(int fd, void *buf, size_t len)
 	return 0;
 }
 
-static int kept_image(struct tern_source *s, __u64 len)
+/*
+ * Not checked: a daemon of this host wrote it and only root could have changed
+ * it since, and refusing it now would lose the process.
+ */
+static int kept_part(struct tern_source *s, unsigned int key, __u64 len, struct tern_image *image)
 {
 	int fd, rc;
 
-	fd = tern_dev_kept(s->dev, TERN_KEEP_IMAGE);
+	if (len > TERN_IMAGE_MAX)
+		return -EBADMSG;
+	fd = tern_dev_kept(s->dev, key);
 	if (fd < 0)
 		return fd;
-	rc = -EBADMSG;
-	if (!len || len > TERN_IMAGE_MAX)
-		goto out;
-	rc = -ENOMEM;
-	s->image.data = malloc(len);
-	if (!s->image.data)
-		goto out;
-	s->image.size = len;
-	s->image.len = len;
-	/*
-	 * Not checked: a daemon of this host wrote it and only root could have
-	 * changed it since, and refusing it now would lose the process.
-	 */
-	rc = read_all(fd, s->image.data, len);
-out:
+	rc = tern_image_reserve(image, len);
+	if (!rc)
+		rc = read_all(fd, image->data, len);
+	if (!rc)
+		image->len = len;
 	close(fd);
 	return rc;
 }
 
-static int kept_memo(struct tern_source *s, __u64 *image)
+static int kept_image(struct tern_source *s, __u64 draft, __u64 changes)
+{
+	struct tern_image image = { 0 };
+	int rc;
+
+	rc = kept_part(s, TERN_KEEP_DRAFT, draft, &image);
+	if (!rc)
+		rc = tern_draft_set(&s->draft, &image);
+	if (!rc)
+		rc = kept_part(s, TERN_KEEP_CHANGES, changes, &s->wire);
+	if (!rc)
+		rc = tern_changes_read(&s->draft, &s->wire, &s->image, NULL, &s->why);
+	tern_image_free(&image);
+	return rc;
+}
+
+static int kept_memo(struct tern_source *s, __u64 *draft, __u64 *changes)
 {
 	struct tern_memo memo;
 	int fd, rc;
@@ -155,7 +177,8 @@ static int kept_memo(struct tern_source *s, __u64 *image)
 	if (memo.magic != TERN_WIRE_MAGIC || memo.reserved)
 		return -EBADMSG;
 	s->report = memo.report;
-	*image = memo.image;
+	*draft = memo.draft;
+	*changes = memo.changes;
 	memcpy(s->lanes.boot_id, memo.boot_id, sizeof(memo.boot_id));
 	s->lanes.known = true;
 	return 0;
@@ -167,12 +190,12 @@ static int kept_memo(struct tern_source *s, __u64 *image)
  */
 int tern_source_kept(struct tern_source *s)
 {
-	__u64 image = 0;
+	__u64 draft = 0, changes = 0;
 	int rc;
 
-	rc = kept_memo(s, &image);
+	rc = kept_memo(s, &draft, &changes);
 	if (!rc)
-		rc = kept_image(s, image);
+		rc = kept_image(s, draft, changes);
 	if (rc)
 		return rc;
 	s->pagemap = tern_dev_kept(s->dev, TERN_KEEP_PAGEMAP);

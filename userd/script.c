@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "script.h"
@@ -113,6 +114,21 @@ struct shell_thread *tern_script_thread(const struct tern_script *s, unsigned in
 void tern_script_begin(struct tern_script *s)
 {
 	s->begin = s->ops;
+}
+
+/**
+ * tern_script_trim() - let go of the memory of scripts that have been run
+ * @s: the writer; the script's only step is this
+ *
+ * What the shell has touched it must give back in the end, while everybody
+ * waits. The pages stay the memfd's, and this step itself comes back at once.
+ */
+void tern_script_trim(struct tern_script *s)
+{
+	size_t first = SHELL_THREADS + (s->nr_threads - 1) * SHELL_PAGE;
+
+	tern_script_begin(s);
+	SCRIPT(s, NULL, SYS_madvise, s->base + first, s->size - first, MADV_DONTNEED);
 }
 
 /**

@@ -137,6 +137,7 @@ struct tern_known {
  * @nr_open: most descriptors that a process may have here
  * @nofile: most descriptors that the shell may have now
  * @own_fds: out: the shell's own descriptors are at this number and the next ones
+ * @types: of an image that follows another: bit per type that differs from it
  * @become: false only in tests: leave out all that needs /dev/tern
  * @host: name of this host, for sentences
  * @areas: out: mappings
@@ -162,6 +163,7 @@ struct tern_dress {
 	unsigned int nr_open;
 	__u64 nofile;
 	unsigned int own_fds;
+	__u32 types;
 	bool become;
 	const char *host;
 	struct tern_areas areas;
@@ -185,6 +187,7 @@ __u64 tern_script_slot(const struct tern_script *s, unsigned int slot);
 __s32 tern_script_value(const struct tern_script *s, unsigned int slot);
 struct shell_thread *tern_script_thread(const struct tern_script *s, unsigned int n);
 void tern_script_begin(struct tern_script *s);
+void tern_script_trim(struct tern_script *s);
 int tern_script_end(struct tern_script *s, struct shell_run *run, struct tern_why *why);
 int tern_script_explain(const struct tern_script *s, const struct shell_reply *reply,
 			const char *host, struct tern_why *why);

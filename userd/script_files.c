@@ -619,10 +619,14 @@ static int rebuild(struct tern_script *s, const struct tern_dress *worn,
 int tern_script_alter_files(struct tern_script *s, const struct tern_dress *worn,
 			    struct tern_dress *dress, struct tern_why *why)
 {
+	const __u32 types = 1U << TERN_OBJ_DESC | 1U << TERN_OBJ_FD | 1U << TERN_OBJ_PIPE |
+			    1U << TERN_OBJ_EPOLL;
 	struct fds fds = { 0 };
 	int err, done = 0;
 
 	dress->own_fds = worn->own_fds;
+	if (!(dress->types & types))
+		return 0;
 	err = collect(&fds, dress->image);
 	if (!err && same_shape(worn->image, dress->image))
 		done = alter(s, worn->image, dress->image, &fds, why);

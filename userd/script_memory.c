@@ -373,13 +373,15 @@ static bool same_areas(const struct tern_areas *a, const struct tern_areas *b)
 int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *worn,
 			     struct tern_dress *dress, struct tern_why *why)
 {
-	bool same;
+	bool same = !(dress->types & 1U << TERN_OBJ_VMA);
 	int err;
 
-	err = tern_areas_find(s, dress, why);
-	if (err)
-		return err;
-	same = same_areas(&worn->areas, &dress->areas);
+	if (!same) {
+		err = tern_areas_find(s, dress, why);
+		if (err)
+			return err;
+		same = same_areas(&worn->areas, &dress->areas);
+	}
 	if (!same) {
 		err = tern_seeds_find(s, dress);
 		if (err)

@@ -372,6 +372,7 @@ void tern_source_run(struct tern_job *job)
 	s->pagemap = -1;
 	s->kept[0] = -1;
 	s->kept[1] = -1;
+	s->kept[2] = -1;
 	s->dev = -1;
 	if (!tern_lanes_init(&s->lanes))
 		run(s);

@@ -13,7 +13,8 @@
 
 /* What the job leaves with the migration for the next daemon, by key. */
 enum {
-	TERN_KEEP_IMAGE,
+	TERN_KEEP_DRAFT,
+	TERN_KEEP_CHANGES,
 	TERN_KEEP_PAGEMAP,
 	TERN_KEEP_MEMO,
 };
@@ -25,14 +26,16 @@ struct tern_first;
  * @magic: TERN_WIRE_MAGIC
  * @reserved: 0
  * @boot_id: of the peer
- * @image: bytes of the image
+ * @draft: bytes of the draft
+ * @changes: bytes of what differs from it in the image
  * @report: figures so far
  */
 struct tern_memo {
 	__u32 magic;
 	__u32 reserved;
 	__u8 boot_id[16];
-	__u64 image;
+	__u64 draft;
+	__u64 changes;
 	struct tern_report report;
 };
 
@@ -48,7 +51,7 @@ struct tern_memo {
  * @image: the capture, as tern_map_init() wants it
  * @wire: of it what the destination does not have
  * @first: memory for first pages
- * @kept: memfds that the kernel has, for @image and for the memo; -1: none
+ * @kept: memfds that the kernel has, for @draft, @wire and the memo; -1: none
  * @pagemap: /proc/PID/pagemap of the parked migrant, -1: none
  * @map: its pages
  * @flush: pushes them
@@ -71,7 +74,7 @@ struct tern_source {
 	struct tern_image image;
 	struct tern_image wire;
 	struct tern_first *first;
-	int kept[2];
+	int kept[3];
 	int pagemap;
 	struct tern_map map;
 	struct tern_flush flush;

@@ -23,7 +23,7 @@ static int dup_image(struct tern_image *image, const unsigned char *data, size_t
 	return 0;
 }
 
-static void alter(const struct tern_image *old, const struct tern_image *new)
+static void alter(const struct tern_image *old, const struct tern_image *new, __u32 types)
 {
 	const struct tern_obj_task *task =
 		tern_obj_payload(tern_image_find(old, TERN_OBJ_TASK, NULL));
@@ -37,6 +37,7 @@ static void alter(const struct tern_image *old, const struct tern_image *new)
 
 	worn.image = old;
 	next.image = new;
+	next.types = types;
 	if (mem && task->nr_threads < 100) {
 		tern_script_init(&s, mem, 0x10000, AREA, task->nr_threads);
 		if (!tern_script_dress(&s, &worn, true, &run, &why))
@@ -54,7 +55,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct tern_image first = { 0 }, in = { 0 }, image = { 0 };
 	struct tern_draft draft = { 0 };
 	struct tern_why why = { "" };
-	__u32 len;
+	__u32 len, types;
 
 	if (size < sizeof(len))
 		return 0;
@@ -65,8 +66,13 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		goto out;
 	if (tern_image_check(&first, &why) || tern_draft_set(&draft, &first))
 		goto out;
-	if (!tern_changes_read(&draft, &in, &image, &why) && !tern_image_check(&image, &why))
-		alter(&draft.image, &image);
+	if (tern_changes_read(&draft, &in, &image, &types, &why) ||
+	    tern_image_check_changes(&image, types, &why))
+		goto out;
+	/* what was not looked at again must be as sound as the rest */
+	if (tern_image_check(&image, &why))
+		abort();
+	alter(&draft.image, &image, types);
 out:
 	tern_draft_fini(&draft);
 	tern_image_free(&first);

@@ -518,7 +518,7 @@ static int take_image(const struct tern_wire *head, struct tern_image *image)
 
 	rc = tern_link_recv_body(&other.lane[0], in.data, head->len, 5000);
 	if (!rc)
-		rc = tern_changes_read(&other.draft, &in, image, NULL);
+		rc = tern_changes_read(&other.draft, &in, image, NULL, NULL);
 	tern_image_free(&in);
 	return rc;
 }
