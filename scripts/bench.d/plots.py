@@ -14,6 +14,8 @@ set border 3
 set tics nomirror
 """
 COLORS = ["#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377", "#888888"]
+# from minimum to maximum, columns 3 and 4; error bars would blot out the bar's top
+SPAN = '%s using 1:3:(0):($4-$3) with vectors heads size screen 0.005,90 lc rgb "black" notitle'
 SWEEPS = [
     ("heap", "resident", "resident size, MiB"),
     ("mappings", "mappings", "mappings"),
@@ -142,8 +144,8 @@ def draw_flush(rows, out, work):
                       for i, (name, values) in enumerate(bars))
     plot.say('set ylabel "MiB/s, median, min and max"\nset yrange [0:*]\nset xrange [-0.7:1.7]')
     plot.say("set style fill solid\nset boxwidth 0.6\nunset key")
-    plot.say('plot %s using 1:2:xtic(5) with boxes lc rgb "%s", '
-             '%s using 1:2:3:4 with yerrorbars lc rgb "black" pt 0' % (block, COLORS[0], block))
+    plot.say('plot %s using 1:2:xtic(5) with boxes lc rgb "%s", ' % (block, COLORS[0]) +
+             SPAN % block)
     plot.draw()
 
 
@@ -157,7 +159,7 @@ def draw_downtime(rows, out, work):
     if not cases:
         return
     plot = Plot(out, work, "downtime", "How long a process stands still", (1000, 500))
-    plot.say('set logscale y\nset ylabel "ms, median, min and max"')
+    plot.say('set logscale y\nset format y "%g"\nset ylabel "ms, median, min and max"')
     plot.say("set style fill solid\nset boxwidth 0.25\nset xtics rotate by -25")
     plot.say("set key outside top horizontal")
     plot.say("set xtics (%s)" % ", ".join('"%s" %d' % (case, i) for i, case in enumerate(cases)))
@@ -166,7 +168,7 @@ def draw_downtime(rows, out, work):
         block = plot.data([(i + (k - 1) * 0.27,) + values[case][:3]
                            for i, case in enumerate(cases) if case in values] or [(0, 0, 0, 0)])
         plots.append('%s using 1:2 with boxes lc rgb "%s" title "%s"' % (block, color, title))
-        plots.append('%s using 1:2:3:4 with yerrorbars lc rgb "black" pt 0 notitle' % block)
+        plots.append(SPAN % block)
     plot.say("plot " + ", ".join(plots))
     plot.draw()
 
