@@ -72,8 +72,9 @@ criu_refused()
 {
 	local why
 
-	why=$(cat "$OUT/send.err" "$OUT/receive.err" | grep Error | head -n 1 | tr -d '"\\\r')
-	[[ $why ]] || why=$(cat "$OUT/send.err" "$OUT/receive.err" | tail -n 1 | tr -d '"\\\r')
+	# its first error tells most; else what was said last
+	why=$(cat "$OUT/send.err" "$OUT/receive.err" | tr -d '"\\\r' |
+		awk '/Error/ { print; found = 1; exit } { last = $0 } END { if (!found) print last }')
 	say "$1: CRIU cannot ($2): $why"
 	record "$1" "\"how\":\"criu-$2\",\"refused\":\"$why\""
 }
