@@ -60,10 +60,11 @@ def by_figure(rows, figure):
     return {case: values for f, case, values in rows if f == figure}
 
 
-def draw_phases(rows, out, work):
+def draw_phases(records, rows, out, work):
     table = {phase: by_figure(rows, "phase_%s_ms" % phase) for phase in PHASES}
     total, gaps = by_figure(rows, "L_ms"), by_figure(rows, "gap_ms")
-    cases = [case for case in plain(table["park"]) if case in total]
+    # points of the sweeps have plots of their own
+    cases = [case for case in plain(table["park"]) if records.yardsticks(case)]
     if not cases:
         return
     plot = Plot(out, work, "phases", "Phases of the latency period (they overlap), medians",
@@ -206,7 +207,7 @@ def draw_job(rows, out, work):
 
 
 def draw_all(records, rows, out, work):
-    draw_phases(rows, out, work)
+    draw_phases(records, rows, out, work)
     draw_downtime(rows, out, work)
     for kind, name, label in SWEEPS:
         draw_sweep(rows, out, work, kind, name, label)

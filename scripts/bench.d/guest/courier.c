@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,7 @@ struct header {
 };
 
 static int64_t begun;
+static pid_t children[2];	/* that may outlive their use */
 static const char *separator = "{";
 
 static void die(const char *what)
@@ -69,6 +71,16 @@ static void step(const char *name)
 	begun = now;
 }
 
+/* CRIU's servers hold their port until they end. */
+static void end_children(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(children) / sizeof(children[0]); i++)
+		if (children[i])
+			kill(children[i], SIGKILL);
+}
+
 static pid_t start(char *const argv[])
 {
 	pid_t pid;
@@ -76,14 +88,17 @@ static pid_t start(char *const argv[])
 	errno = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
 	if (errno)
 		die(argv[0]);
+	children[!!children[0]] = pid;
 	return pid;
 }
 
 static void finish(pid_t pid, const char *what)
 {
 	int status;
+	bool ended = waitpid(pid, &status, 0) == pid;
 
-	if (waitpid(pid, &status, 0) != pid || status) {
+	children[children[0] != pid] = 0;
+	if (!ended || status) {
 		fprintf(stderr, "courier: criu %s failed\n", what);
 		exit(3);
 	}
@@ -293,6 +308,7 @@ int main(int argc, char **argv)
 
 	if (argc < 6 || chdir(argv[3]))
 		return 2;
+	atexit(end_children);
 	if (!strcmp(argv[1], "receive") && argc == 6)
 		receive(argv[2], lazy, argv[5]);
 	else if (!strcmp(argv[1], "send") && argc == 7)
