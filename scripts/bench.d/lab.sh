@@ -33,7 +33,6 @@ machine_packages()
 
 build_programs()
 {
-	mkdir -p "$PROGRAMS"
 	make -s -C scripts/bench.d/guest OUT="$PWD/$PROGRAMS"
 	install -t "$PROGRAMS" scripts/bench.d/guest/{guest,one-clock,*.py}
 }
