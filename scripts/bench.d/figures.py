@@ -123,14 +123,14 @@ def speed(records):
 def job(records):
     base = [r["job"]["job"] / 1e9 for r in records.get("job-0", "job")]
     for case in records.cases:
-        runs = [r["job"]["job"] / 1e9 for r in records.get(case, "job")]
+        runs = [(r["job"]["job"] / 1e9, r["moves"]) for r in records.get(case, "job")]
         if not runs:
             continue
-        moves = int(case.split("-")[1])
-        yield "job_s", case, runs
-        if moves and base:
+        yield "job_s", case, [time for time, _ in runs]
+        if base and all(moves for _, moves in runs):
             usual = statistics.median(base)
-            yield "job_cost_per_move_ms", case, [(r - usual) / moves * 1e3 for r in runs]
+            yield ("job_cost_per_move_ms", case,
+                   [(time - usual) / moves * 1e3 for time, moves in runs])
 
 
 def all_figures(records):
