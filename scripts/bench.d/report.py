@@ -1,77 +1,76 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Turn what scripts/bench collected in a directory into tables and summary.csv.
-
-runs: lines "MIB JSON" of "tern migrate --json"; forkexec, pingpong: yardsticks.
-A figure is a ratio within one run: the machine is emulated and noisy.
-"""
-import collections
+"""Tables, summary.csv and plots of a benchmark: report.py RECORDS-FOLDER OUT-FOLDER."""
 import csv
-import json
 import pathlib
-import statistics
 import sys
 
-PHASES = ["park", "capture", "send", "receive", "rebuild", "first_pages",
-          "resume", "total"]
+import figures
+import plots
+from records import Records, spread
+
+RATIOS = ["L_over_F", "gap_over_F", "L_over_forkexec", "criu_stop_over_tern",
+          "criu_lazy_over_tern", "criu_stop_over_tern_L", "criu_lazy_over_tern_L",
+          "cold_L_over_L"]
+TIMES = ["L_ms", "gap_ms", "criu_stop_gap_ms", "criu_lazy_gap_ms", "F_ms", "forkexec_ms"]
+PHASES = ["phase_%s_ms" % phase for phase in figures.PHASES] + ["blast_KiB", "faults", "paging_ms"]
 
 
-def spread(values):
-    return statistics.median(values), min(values), max(values)
+def show(number):
+    return "%.0f" % number if abs(number) >= 100 else "%.3g" % number
 
 
-def load(folder):
-    runs = collections.defaultdict(list)
-    for line in (folder / "runs").read_text().splitlines():
-        mib, record = line.split(" ", 1)
-        runs[int(mib)].append(json.loads(record))
-    return runs
+def table(title, rows, wanted):
+    """Cases down, figures across."""
+    cells = {(figure, case): "%s [%s–%s]" % tuple(map(show, values[:3]))
+             for figure, case, values in rows}
+    wanted = [figure for figure in wanted if any(key[0] == figure for key in cells)]
+    cases = list(dict.fromkeys(case for _, case, _ in rows))
+    cases = [case for case in cases if any((figure, case) in cells for figure in wanted)]
+    if not cases:
+        return
+    print("\n%s: median [min–max]\n" % title)
+    lines = [[""] + wanted] + [[case] + [cells.get((figure, case), "-") for figure in wanted]
+                               for case in cases]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for line in lines:
+        print("  ".join([line[0].ljust(widths[0])] +
+                        [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])]))
+
+
+def print_rest(rows):
+    """What belongs to a single case or two."""
+    told = set(RATIOS + TIMES + PHASES + ["longest_other_gap_ms", "page_pingpong_ms",
+                                          "gap_over_forkexec"])
+    print("\n%-24s%-20s%12s%12s%12s%8s" % ("figure", "case", "median", "min", "max", "n"))
+    for figure, case, values in rows:
+        if figure not in told:
+            print("%-24s%-20s%12s%12s%12s%8d" % ((figure, case) + tuple(map(show, values[:3]))
+                                                + (values[3],)))
+
+
+def print_refused(records):
+    for (case, how), refused in records.runs.items():
+        if how == "refused":
+            for record in refused:
+                print("\n%s: %s could not: %s" % (case, record["how"], record["refused"]))
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
-    runs = load(folder)
-    forkexec = int((folder / "forkexec").read_text().split()[1])
-    pings = {}
-    for line in (folder / "pingpong").read_text().splitlines():
-        size, _, median, _ = map(int, line.split())
-        pings[size] = median
-    nearest = max(size for size in pings)
-    floor = pings[nearest] / 2
-    rows = []
-
-    print("Latency period by resident memory, ms, median [min–max]\n")
-    print("%-12s" % "MiB" + "".join("%22d" % mib for mib in sorted(runs)))
-    for phase in PHASES:
-        cells = []
-        for mib in sorted(runs):
-            m, low, high = spread([r["phase_ns"][phase] / 1e6 for r in runs[mib]])
-            cells.append("%8.1f [%.1f–%.1f]" % (m, low, high))
-        print("%-12s" % phase + "".join("%22s" % c for c in cells))
-
-    print("\nfork+exec+wait of /bin/true: %.2f ms; 4 KiB ping-pong: %.2f ms;"
-          " floor F (one way, %d bytes): %.2f ms\n"
-          % (forkexec / 1e6, pings[4096] / 1e6, nearest, floor / 1e6))
-    base = spread([r["phase_ns"]["total"] for r in runs[min(runs)]])[0]
-    print("%-24s%14s%12s%12s%6s" % ("figure, case", "median", "min", "max", "n"))
-    for mib in sorted(runs):
-        totals = [r["phase_ns"]["total"] for r in runs[mib]]
-        rates = [r["pages_moved"] * 4096 / 2**20 / (r["phase_ns"]["paging"] / 1e9)
-                 for r in runs[mib] if r["phase_ns"]["paging"]]
-        for figure, values in (
-                ("L_over_F", [t / floor for t in totals]),
-                ("L_over_forkexec", [t / forkexec for t in totals]),
-                ("L_over_L_smallest", [t / base for t in totals]),
-                ("paging_MiB_per_s", rates),
-                ("faults", [r["faults"] for r in runs[mib]])):
-            if not values:
-                continue
-            m, low, high = spread(values)
-            rows.append([figure, mib, m, low, high, len(values)])
-            print("%-18s%6d%14.2f%12.2f%12.2f%6d" % tuple(rows[-1]))
-    with open(folder / "summary.csv", "w", newline="") as out:
-        writer = csv.writer(out)
+    folder, out = map(pathlib.Path, sys.argv[1:3])
+    records = Records(folder / "runs.jsonl")
+    rows = [(figure, case, spread(values))
+            for figure, case, values in figures.all_figures(records)]
+    table("How long the process stands still", rows, TIMES)
+    table("Ratios", rows, RATIOS)
+    table("Phases of the latency period, which overlap", rows, PHASES)
+    print_rest(rows)
+    print_refused(records)
+    with open(out / "summary.csv", "w", newline="") as f:
+        writer = csv.writer(f, lineterminator="\n")
         writer.writerow(["figure", "case", "median", "min", "max", "n"])
-        writer.writerows(rows)
+        for figure, case, values in rows:
+            writer.writerow([figure, case] + ["%.6g" % v for v in values[:3]] + [values[3]])
+    plots.draw_all(records, rows, out, folder)
 
 
 main()

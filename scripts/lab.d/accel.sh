@@ -11,7 +11,7 @@ probe_kvm()
 	[[ -r /dev/kvm && -w /dev/kvm ]] || return 1
 	read -ra accel < <(accel_options kvm)
 	out=$(timeout -k 5 20 qemu-system-x86_64 "${accel[@]}" -machine pc,usb=off \
-		-smp 2 -m 256M -nodefaults -no-user-config -display none -no-reboot \
+		-m 256M -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
 		-append "console=ttyS0,115200 quiet labprobe=yes" \
 		-serial stdio </dev/null 2>&1 8>&-) || true

@@ -50,32 +50,38 @@ need_running()
 accel_options()
 {
 	if [[ $1 == kvm ]]; then
-		echo "-accel kvm -cpu host"
+		echo "-accel kvm -smp 2 -cpu host"
+	elif [[ $1 == icount ]]; then
+		# Virtual time counts instructions, 1 ns each; there can be one
+		# processor only.
+		echo "-accel tcg,thread=single,tb-size=256 -smp 1 -icount shift=0 -cpu max,-la57,-cx16"
 	else
 		# la57 and cx16 off: with them QEMU's emulation lets stock kernels
 		# crash at random.
-		echo "-accel tcg,thread=multi,tb-size=256 -cpu max,-la57,-cx16"
+		echo "-accel tcg,thread=multi,tb-size=256 -smp 2 -cpu max,-la57,-cx16"
 	fi
 }
 
 start_host()
 {
-	local host=$1 number mem=${TERN_LAB_MEM:-2560M} disk=$DISKS/$1.qcow2 accel
+	local host=$1 number mem=${TERN_LAB_MEM:-2560M} disk=$DISKS/$1.qcow2 how=${ACCEL:?} accel
 
 	! host_panicked "$host" || stop_host "$host"
 	host_pid "$host" >/dev/null && return 0
 	rm -f "$STATE/$host."{pid,qmp}
 	stat -c %s "$STATE/$host.serial" 2>/dev/null >"$STATE/$host.boot" || echo 0 >"$STATE/$host.boot"
 	number=$(host_number "$host")
-	[[ $host == fs ]] && mem=512M
+	[[ -z ${TERN_LAB_ICOUNT:-} ]] || how=icount
+	# the file server serves: nobody measures time in it
+	[[ $host != fs ]] || mem=512M how=$ACCEL
 
 	# The power cut kills QEMU, not the machine: what the guest flushed is in
 	# the page cache then, so cache=unsafe keeps a real disk's promises.
 	[[ -e $disk ]] || qemu-img create -q -f qcow2 -F raw -b "$IMAGE/root.img" "$disk"
 	make_taps "$host"
-	read -ra accel < <(accel_options "${ACCEL:?}")
+	read -ra accel < <(accel_options "$how")
 	in_netns qemu-system-x86_64 -name "tern-$LAB-$host" \
-		"${accel[@]}" -machine pc,usb=off -smp 2 -m "$mem" \
+		"${accel[@]}" -machine pc,usb=off -m "$mem" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "${TERN_LAB_BZIMAGE:-$IMAGE/vmlinuz}" -initrd "$IMAGE/initrd" \
 		-append "console=ttyS0,115200 loglevel=5 mitigations=off tsc=reliable clocksource=tsc net.ifnames=0 rcupdate.rcu_cpu_stall_timeout=60 lab.host=$host lab.number=$number lab.nfs=$NFS_OPTIONS ${TERN_LAB_APPEND:-}" \

@@ -136,7 +136,10 @@ install_in_host()
 	(
 		flock 9
 		update_guest_apt
-		guest_apt "$tmp/status" -y --print-uris install "$@" >"$tmp/uris" 2>"$tmp/err" || {
+		# with an empty cache: what is in it is not printed
+		mkdir -p "$tmp/archives/partial"
+		guest_apt "$tmp/status" -o Dir::Cache::archives="$tmp/archives" -y \
+			--print-uris install "$@" >"$tmp/uris" 2>"$tmp/err" || {
 			cat "$tmp/err" >&2
 			die "cannot resolve $* for $host"
 		}
