@@ -166,7 +166,6 @@ static int send_resume(struct tern_source *s, __u64 captured, __u64 bytes_before
 	now = tern_source_now();
 	resume.send_ns = now - captured;
 	report->phase_ns[TERN_PHASE_SEND] = resume.send_ns;
-	s->blast_ns = now - s->stood;
 	/* in doubt: from here on only the destination's word counts */
 	rc = tern_link_send(link, TERN_MSG_RESUME, &resume, sizeof(resume));
 	if (rc)

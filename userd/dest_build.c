@@ -129,8 +129,9 @@ static void figures(struct tern_dest *d, const struct tern_wire_resume *resume, 
 	r->phase_ns[TERN_PHASE_REBUILD] = at[1] - d->dress_ns;
 	r->phase_ns[TERN_PHASE_FIRST_PAGES] = at[2] - at[1];
 	r->phase_ns[TERN_PHASE_RESUME] = at[3] - at[2];
-	r->phase_ns[TERN_PHASE_TOTAL] = resume->park_ns + resume->capture_ns + resume->send_ns +
-					d->prepare->oneway_ns + at[3] - at[0];
+	/* as far as it can be told here; the source's figure is the better one */
+	r->phase_ns[TERN_PHASE_TOTAL] = resume->capture_ns + d->prepare->oneway_ns +
+					at[3] - d->first_ns;
 	r->oneway_ns = d->prepare->oneway_ns;
 	r->blast_bytes = resume->blast_bytes;
 	d->memo->resumed_ns = at[3];
@@ -145,7 +146,7 @@ static int send_resumed(struct tern_dest *d, const __u64 at[4])
 	resumed.phase_ns[TERN_PHASE_REBUILD] = ours[TERN_PHASE_REBUILD];
 	resumed.phase_ns[TERN_PHASE_FIRST_PAGES] = ours[TERN_PHASE_FIRST_PAGES];
 	resumed.phase_ns[TERN_PHASE_RESUME] = ours[TERN_PHASE_RESUME];
-	resumed.phase_ns[TERN_PHASE_TOTAL] = at[3] - at[0];
+	resumed.phase_ns[TERN_PHASE_TOTAL] = at[3] - d->first_ns;
 	return tern_link_send(&d->link, TERN_MSG_RESUMED, &resumed, sizeof(resumed));
 }
 

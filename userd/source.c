@@ -107,22 +107,21 @@ enum verdict {
 };
 
 /*
- * TERN_PHASE_TOTAL: from the last thread's stand to RESUME being queued, by
- * our clock; the link's one-way time; and from RESUME's arrival until the
- * threads were let go, by the destination's clock. Phases that overlap are so
- * counted once, and neither clock is compared with the other.
+ * TERN_PHASE_TOTAL by this host's clock alone: from the last thread's stand until
+ * the destination's word was here, less the time that a short word takes. So
+ * nothing is left out, wherever it was spent.
  */
 static void take_figures(struct tern_source *s, const struct tern_wire_resumed *resumed)
 {
-	__u64 *phase = s->report.phase_ns;
+	__u64 *phase = s->report.phase_ns, gone;
 	unsigned int i;
 
 	_Static_assert(sizeof(resumed->phase_ns) == sizeof(s->report.phase_ns), "one enum");
 	for (i = TERN_PHASE_RECEIVE; i <= TERN_PHASE_RESUME; i++)
 		phase[i] = resumed->phase_ns[i];
-	phase[TERN_PHASE_TOTAL] = s->blast_ns + s->lanes.oneway_ns +
-				  resumed->phase_ns[TERN_PHASE_TOTAL];
 	s->resumed = tern_source_now();
+	gone = s->resumed - s->stood;
+	phase[TERN_PHASE_TOTAL] = gone > s->lanes.oneway_ns ? gone - s->lanes.oneway_ns : gone;
 }
 
 static enum verdict on_abort(struct tern_source *s)

@@ -57,7 +57,6 @@ struct tern_memo {
  * @flush: pushes them
  * @report: figures
  * @stood: monotonic ns when the last thread stood
- * @blast_ns: from then until RESUME was queued; 0: not known
  * @resumed: monotonic ns when the destination's word came
  * @signals: TERN_OBJ_SIGNAL objects that came after the capture
  * @signals_len: bytes of them that the destination has not been sent
@@ -80,7 +79,6 @@ struct tern_source {
 	struct tern_flush flush;
 	struct tern_report report;
 	__u64 stood;
-	__u64 blast_ns;
 	__u64 resumed;
 	void *signals;
 	size_t signals_len;

@@ -254,7 +254,7 @@ struct tern_wire_resume {
 /**
  * struct tern_wire_resumed - the migrant runs
  * @phase_ns: the destination's figures, by enum tern_phase, 0 where not its own;
- *	at TERN_PHASE_TOTAL: from RESUME's arrival until the threads were let go
+ *	at TERN_PHASE_TOTAL: from IMAGE's arrival until the threads were let go
  */
 struct tern_wire_resumed {
 	__u64 phase_ns[9];

@@ -85,8 +85,9 @@ enum tern_state {
  * @TERN_PHASE_REBUILD: destination: the shell's script, memory laid out
  * @TERN_PHASE_FIRST_PAGES: destination: pages of the blast put in place
  * @TERN_PHASE_RESUME: destination: registers loaded, threads let go
- * @TERN_PHASE_TOTAL: last instruction at the source to first at the destination,
- *	by the sum of both sides and the link's measured one-way time
+ * @TERN_PHASE_TOTAL: last instruction at the source to first at the destination;
+ *	at the source by its own clock: until the destination's word that it runs
+ *	has come, less the link's one-way time
  * @TERN_PHASE_PAGING: resume to independence
  */
 enum tern_phase {
