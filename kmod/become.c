@@ -89,6 +89,8 @@ static void become_work(struct callback_head *work)
 
 	if (!(current->flags & PF_EXITING)) {
 		tern_obj_thread_load(thread);
+		WRITE_ONCE(thread->migration->went, ktime_get());
+		atomic_inc(&thread->migration->nr_went);
 		trace_tern_thread(thread->migration->id, current->pid, "goes");
 	}
 	tern_thread_put(thread);
@@ -416,6 +418,17 @@ int tern_become_resume(struct tern_migration *m)
 out:
 	mutex_unlock(&m->lock);
 	return err;
+}
+
+/** tern_become_went() - since when has it been running? (TERN_IOC_WENT) */
+int tern_become_went(struct tern_migration *m, struct tern_went *arg)
+{
+	if (m->side != TERN_DESTINATION || READ_ONCE(m->state) != TERN_PAGING)
+		return -EBADFD;
+	arg->nr_threads = atomic_read(&m->nr_went);
+	arg->ns = arg->nr_threads == m->nr_threads ?
+		  ktime_to_ns(ktime_sub(ktime_get(), READ_ONCE(m->went))) : 0;
+	return 0;
 }
 
 /**

@@ -8,6 +8,7 @@ struct tern_handle;
 struct tern_image_io;
 struct tern_migration;
 struct tern_shell;
+struct tern_went;
 struct tern_why;
 
 int tern_become_join(struct tern_handle *handle, const struct tern_shell *shell);
@@ -15,6 +16,7 @@ int tern_become(struct tern_handle *handle, const struct tern_become *become);
 int tern_become_load(struct tern_migration *m, struct tern_image_io *io,
 		     struct tern_why *why);
 int tern_become_resume(struct tern_migration *m);
+int tern_become_went(struct tern_migration *m, struct tern_went *arg);
 void tern_become_end(struct tern_migration *m);
 
 #endif /* TERN_BECOME_H */

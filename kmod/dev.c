@@ -355,6 +355,17 @@ static long ioc_uffd_read(struct tern_migration *m, void __user *uarg)
 	return err ?: put_arg(&arg, sizeof(arg), uarg);
 }
 
+static long ioc_went(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_went arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	err = tern_become_went(m, &arg);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
 static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		      void __user *uarg)
 {
@@ -387,6 +398,8 @@ static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		return image_call(m, uarg, tern_become_load);
 	case TERN_IOC_RESUME:
 		return tern_become_resume(m);
+	case TERN_IOC_WENT:
+		return ioc_went(m, uarg);
 	case TERN_IOC_UFFD_READ:
 		return ioc_uffd_read(m, uarg);
 	default:

@@ -35,6 +35,8 @@ struct tern_handle;
  * @threads: struct tern_thread: parked here, or waiting to become
  * @nr_threads: destination: how many will become
  * @nr_here: destination: how many wait in BECOME
+ * @nr_went: destination: how many have left it as the migrant's
+ * @went: when the last of them did
  * @wait: threads wait here for their verdict
  * @news: the daemon waits here for threads
  * @mm: source: the migrant's address space, from PARKING on (mm_users held)
@@ -73,6 +75,8 @@ struct tern_migration {
 	struct list_head threads;
 	unsigned int nr_threads;
 	unsigned int nr_here;
+	atomic_t nr_went;
+	ktime_t went;
 	wait_queue_head_t wait;
 	wait_queue_head_t news;
 	struct mm_struct *mm;

@@ -66,9 +66,13 @@ static int fill_migration(struct sk_buff *skb, struct tern_migration *m,
 
 /*
  * Events on their way: written at once, so that they tell the state that they
- * are about, and delivered by a worker, in order. To deliver them wakes up
- * others, for which a migrant that stands still has no time.
+ * are about, and delivered by a worker, in order and a moment later. To deliver
+ * them wakes up others, who would compete for a processor with a daemon whose
+ * migrant stands still.
  */
+#define DELIVERY_DELAY	msecs_to_jiffies(20)
+
+
 static struct sk_buff_head events;
 
 struct event_cb {
@@ -90,7 +94,7 @@ static void deliver(struct work_struct *work)
 	}
 }
 
-static DECLARE_WORK(delivery, deliver);
+static DECLARE_DELAYED_WORK(delivery, deliver);
 
 /**
  * tern_netlink_event() - tell whoever listens how a migration stands
@@ -114,7 +118,7 @@ void tern_netlink_event(struct tern_migration *m)
 	}
 	((struct event_cb *)skb->cb)->net = get_net(m->host->net);
 	skb_queue_tail(&events, skb);
-	schedule_work(&delivery);
+	queue_delayed_work(system_unbound_wq, &delivery, DELIVERY_DELAY);
 }
 
 static int migration_get_doit(struct sk_buff *skb, struct genl_info *info)
@@ -323,6 +327,6 @@ int __init tern_netlink_init(void)
 /** tern_netlink_exit() - take it back, with the last events delivered */
 void tern_netlink_exit(void)
 {
-	flush_work(&delivery);
+	flush_delayed_work(&delivery);
 	genl_unregister_family(&tern_family);
 }

@@ -84,49 +84,6 @@ static int prepare(struct tern_source *s, bool cold)
 
 /* ---- the migrant stands ---- */
 
-/**
- * struct write_back - the rest of the files' dirty data, on its way to their
- *	server beside the blast
- * @prepared: knows the files
- * @thread: writes
- * @running: it must be joined
- * @rc: its result
- * @why: its sentence
- */
-struct write_back {
-	const struct tern_prepared *prepared;
-	pthread_t thread;
-	bool running;
-	int rc;
-	struct tern_why why;
-};
-
-static void *write_back(void *arg)
-{
-	struct write_back *w = arg;
-
-	w->rc = tern_prepared_write_back(w->prepared, &w->why);
-	return NULL;
-}
-
-static void write_back_start(struct write_back *w, const struct tern_prepared *prepared)
-{
-	memset(w, 0, sizeof(*w));
-	w->prepared = prepared;
-	if (!prepared->nr_dirty)
-		return;
-	w->running = !pthread_create(&w->thread, NULL, write_back, w);
-	if (!w->running)
-		write_back(w);
-}
-
-static int write_back_join(struct write_back *w, struct tern_why *why)
-{
-	if (w->running)
-		pthread_join(w->thread, NULL);
-	return w->rc ? tern_why_set(why, w->rc, "%s", w->why.text) : 0;
-}
-
 static int send_image(struct tern_source *s)
 {
 	int rc;
@@ -177,25 +134,20 @@ static int send_resume(struct tern_source *s, __u64 captured, __u64 bytes_before
 static int blast(struct tern_source *s)
 {
 	__u64 before = s->lanes.lane[0].bytes_out, captured;
-	struct write_back w;
-	int rc, err;
+	int rc;
 
 	rc = tern_source_capture(s, 0, &s->image);
 	captured = tern_source_now();
 	s->report.phase_ns[TERN_PHASE_CAPTURE] = captured - s->stood;
 	if (rc)
 		return rc;
-	write_back_start(&w, &s->prepared);
 	rc = send_image(s);
 	if (!rc)
 		rc = send_first(s);
 	/* what an heir must know, while the network and the destination work */
 	if (!rc)
 		rc = tern_source_keep(s);
-	err = write_back_join(&w, &s->why);
-	if (rc || err)
-		return rc ? rc : err;
-	return send_resume(s, captured, before);
+	return rc ? rc : send_resume(s, captured, before);
 }
 
 static int park(struct tern_source *s)

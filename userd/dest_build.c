@@ -147,6 +147,7 @@ static int send_resumed(struct tern_dest *d, const __u64 at[4])
 	resumed.phase_ns[TERN_PHASE_FIRST_PAGES] = ours[TERN_PHASE_FIRST_PAGES];
 	resumed.phase_ns[TERN_PHASE_RESUME] = ours[TERN_PHASE_RESUME];
 	resumed.phase_ns[TERN_PHASE_TOTAL] = at[3] - d->first_ns;
+	resumed.since_ns = tern_dev_went(d->dev);
 	return tern_link_send(&d->link, TERN_MSG_RESUMED, &resumed, sizeof(resumed));
 }
 

@@ -129,6 +129,14 @@ static int image_io(int dev, unsigned long nr, unsigned int flags, void *buf, si
 	return err;
 }
 
+/** tern_dev_went() - ns since the migrant's last thread went; 0: not yet, or not known */
+__u64 tern_dev_went(int dev)
+{
+	struct tern_went went = { .size = sizeof(went) };
+
+	return call(dev, TERN_IOC_WENT, &went) ? 0 : went.ns;
+}
+
 /** tern_dev_prepared() - the destination has laid the migrant out, which runs on */
 int tern_dev_prepared(int dev)
 {

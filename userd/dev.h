@@ -26,6 +26,7 @@ int tern_dev_park(int dev, unsigned int timeout_ms, struct tern_park *park,
 		  struct tern_why *why);
 /* @len: in: size of @buf; out: used */
 int tern_dev_prepared(int dev);
+__u64 tern_dev_went(int dev);
 int tern_dev_capture(int dev, unsigned int flags, void *buf, size_t *len,
 		     struct tern_why *why);
 int tern_dev_thaw(int dev);

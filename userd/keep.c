@@ -45,6 +45,19 @@ static int open_one(struct tern_source *s, unsigned int n, unsigned int key, siz
 	return tern_dev_keep(s->dev, key, s->kept[n]);
 }
 
+static int open_pagemap(struct tern_source *s)
+{
+	char name[64];
+
+	if (s->pagemap >= 0)
+		close(s->pagemap);
+	snprintf(name, sizeof(name), "/proc/%d/pagemap", s->job->pid);
+	s->pagemap = open(name, O_RDONLY | O_CLOEXEC);
+	if (s->pagemap < 0)
+		return tern_why_set(&s->why, -errno, "%s: %s", name, strerror(errno));
+	return tern_dev_keep(s->dev, TERN_KEEP_PAGEMAP, s->pagemap);
+}
+
 /**
  * tern_source_keep_open() - keep the draft, and make what tern_source_keep() will write
  * @s: prepared
@@ -58,6 +71,8 @@ int tern_source_keep_open(struct tern_source *s)
 		rc = write_all(s->kept[DRAFT], s->draft.image.data, s->draft.image.len);
 	if (!rc)
 		rc = open_one(s, CHANGES, TERN_KEEP_CHANGES, s->wire.size);
+	if (!rc)
+		rc = open_pagemap(s);
 	return rc ? rc : open_one(s, MEMO, TERN_KEEP_MEMO, sizeof(struct tern_memo));
 }
 
@@ -73,16 +88,15 @@ void tern_source_keep_fini(struct tern_source *s)
 		close(s->pagemap);
 }
 
-/* Only now, for it is of the program that runs when it is opened. */
-static int open_pagemap(struct tern_source *s)
+/*
+ * It is of the memory that the process had when it was opened. After an exec
+ * that memory is gone, and nothing can be read any more.
+ */
+static int check_pagemap(const struct tern_source *s)
 {
-	char name[64];
+	__u64 entry;
 
-	if (s->pagemap >= 0)
-		close(s->pagemap);
-	snprintf(name, sizeof(name), "/proc/%d/pagemap", s->job->pid);
-	s->pagemap = open(name, O_RDONLY | O_CLOEXEC);
-	return s->pagemap < 0 ? tern_why_set(&s->why, -errno, "%s: %s", name, strerror(errno)) : 0;
+	return pread(s->pagemap, &entry, sizeof(entry), 0) == sizeof(entry) ? 0 : -EAGAIN;
 }
 
 /**
@@ -98,9 +112,7 @@ int tern_source_keep(struct tern_source *s)
 	int rc;
 
 	memcpy(memo.boot_id, s->lanes.boot_id, sizeof(memo.boot_id));
-	rc = open_pagemap(s);
-	if (!rc)
-		rc = tern_dev_keep(s->dev, TERN_KEEP_PAGEMAP, s->pagemap);
+	rc = check_pagemap(s);
 	if (!rc)
 		rc = write_all(s->kept[CHANGES], s->wire.data, s->wire.len);
 	if (!rc)

@@ -517,8 +517,8 @@ bool tern_prepared_same(const struct tern_prepared *p, const char *path,
  * @p: knows the files
  * @why: which file could not be written
  *
- * The first call, before the migrant is parked, does the bulk of it; the
- * second, while it is parked, makes sure that the destination sees everything.
+ * Before the migrant is parked, so that the capture, which writes back what is
+ * left, finds little.
  */
 int tern_prepared_write_back(const struct tern_prepared *p, struct tern_why *why)
 {

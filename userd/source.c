@@ -107,13 +107,14 @@ enum verdict {
 };
 
 /*
- * TERN_PHASE_TOTAL by this host's clock alone: from the last thread's stand until
- * the destination's word was here, less the time that a short word takes. So
- * nothing is left out, wherever it was spent.
+ * TERN_PHASE_TOTAL: from the last thread's stand until the destination's word was
+ * here, less the time that a short word takes, and less how long the migrant had
+ * been running when it was sent. So nothing is left out, wherever it was spent,
+ * and no clock is compared with another.
  */
 static void take_figures(struct tern_source *s, const struct tern_wire_resumed *resumed)
 {
-	__u64 *phase = s->report.phase_ns, gone;
+	__u64 *phase = s->report.phase_ns, gone, after = s->lanes.oneway_ns + resumed->since_ns;
 	unsigned int i;
 
 	_Static_assert(sizeof(resumed->phase_ns) == sizeof(s->report.phase_ns), "one enum");
@@ -121,7 +122,7 @@ static void take_figures(struct tern_source *s, const struct tern_wire_resumed *
 		phase[i] = resumed->phase_ns[i];
 	s->resumed = tern_source_now();
 	gone = s->resumed - s->stood;
-	phase[TERN_PHASE_TOTAL] = gone > s->lanes.oneway_ns ? gone - s->lanes.oneway_ns : gone;
+	phase[TERN_PHASE_TOTAL] = gone > after ? gone - after : gone;
 }
 
 static enum verdict on_abort(struct tern_source *s)

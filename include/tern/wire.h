@@ -255,9 +255,11 @@ struct tern_wire_resume {
  * struct tern_wire_resumed - the migrant runs
  * @phase_ns: the destination's figures, by enum tern_phase, 0 where not its own;
  *	at TERN_PHASE_TOTAL: from IMAGE's arrival until the threads were let go
+ * @since_ns: how long it had been running when this was sent
  */
 struct tern_wire_resumed {
 	__u64 phase_ns[9];
+	__u64 since_ns;
 };
 
 /**
@@ -320,7 +322,7 @@ TERN_ASSERT_SIZE(struct tern_wire_refused, 264);
 TERN_ASSERT_SIZE(struct tern_wire_pages, 8);
 TERN_ASSERT_SIZE(struct tern_wire_run, 16);
 TERN_ASSERT_SIZE(struct tern_wire_resume, 40);
-TERN_ASSERT_SIZE(struct tern_wire_resumed, 72);
+TERN_ASSERT_SIZE(struct tern_wire_resumed, 80);
 TERN_ASSERT_SIZE(struct tern_wire_fault, 16);
 TERN_ASSERT_SIZE(struct tern_wire_complete, 40);
 TERN_ASSERT_SIZE(struct tern_wire_answer, 8);

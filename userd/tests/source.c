@@ -591,7 +591,7 @@ static int take_blast(void)
 
 static int send_resumed(void)
 {
-	struct tern_wire_resumed resumed = { .phase_ns = { 0, 0, 0, 1, 2, 3, 4, 10, 0 } };
+	struct tern_wire_resumed resumed = { .phase_ns = { 0, 0, 0, 1, 2, 3, 4, 10, 0 }, .since_ns = 1 };
 
 	return tern_link_send(&other.lane[0], TERN_MSG_RESUMED, &resumed, sizeof(resumed));
 }

@@ -493,6 +493,18 @@ struct tern_become {
 };
 
 /**
+ * struct tern_went - since when the migrant has been running here (TERN_IOC_WENT)
+ * @size: sizeof(struct tern_went)
+ * @nr_threads: out: threads that have left the kernel as the migrant's
+ * @ns: out: time since the last of them did; 0: not all of them yet
+ */
+struct tern_went {
+	__u32 size;
+	__u32 nr_threads;
+	__u64 ns;
+};
+
+/**
  * struct tern_learn - teach how the kernel restarts a call (TERN_IOC_LEARN)
  * @size: sizeof(struct tern_learn)
  * @tid: a thread of the caller that is blocked in nanosleep(2), poll(2) with a
@@ -555,6 +567,7 @@ struct tern_info {
 #define TERN_IOC_LEARN		_IO(TERN_IOC_MAGIC, 20)
 #define TERN_IOC_THAW		_IO(TERN_IOC_MAGIC, 21)	/* no argument: PARKED to REQUESTED */
 #define TERN_IOC_PREPARED	_IO(TERN_IOC_MAGIC, 22)	/* no argument: REQUESTED to PREPARED */
+#define TERN_IOC_WENT		_IO(TERN_IOC_MAGIC, 23)
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
