@@ -28,6 +28,7 @@
  * @s: the migration
  * @pages: the answer
  * @data: its pages
+ * @twice: pages that were sent before they were asked for
  * @reported: when progress was last told, monotonic ns
  * @complete: the destination has everything
  */
@@ -35,6 +36,7 @@ struct serve {
 	struct tern_source *s;
 	struct tern_pages *pages;
 	char *data;
+	__u64 twice;
 	__u64 reported;
 	bool complete;
 };
@@ -73,7 +75,8 @@ static unsigned int extent_of_answer(struct serve *v, __u64 addr, unsigned int n
 	if (!tern_map_find(map, addr, &number))
 		return 0;
 	/* the first one is waited for even if it is on its way in the flush */
-	tern_map_claim(map, number);
+	v->twice += !tern_map_claim(map, number);
+	tern_flush_hint(&v->s->flush, number);
 	for (n = 1; n < nr; n++)
 		if (!tern_map_find(map, addr + n * PAGE, &number) || !tern_map_claim(map, number))
 			break;
@@ -234,7 +237,7 @@ static int serve_link(struct serve *v)
 		if (!v->complete)
 			tell_progress(v, false);
 	}
-	tern_flush_stop(&s->flush, s->lanes.stop);
+	tern_flush_stop(&s->flush);
 	return rc;
 }
 

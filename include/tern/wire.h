@@ -200,7 +200,7 @@ struct tern_wire_refused {
 };
 
 /**
- * struct tern_wire_pages - pages, in address order
+ * struct tern_wire_pages - pages, those of the flush in any order
  * @nr_runs: struct tern_wire_run follow, then the data of every run that has any
  * @reserved: 0
  */
