@@ -288,6 +288,20 @@ void tern_flush_hint(struct tern_flush *flush, __u64 number)
 }
 
 /**
+ * tern_flush_ahead() - pages will be waited for
+ * @flush: started, or zeroed
+ * @number: of the first one in the map
+ * @nr: how many
+ *
+ * From the thread that calls tern_flush_hint().
+ */
+void tern_flush_ahead(struct tern_flush *flush, __u64 number, unsigned int nr)
+{
+	if (flush->running)
+		tern_order_ahead(&flush->order, number, nr);
+}
+
+/**
  * tern_flush_stop() - stop pushing, and wait until lane 1 is free
  * @flush: started, or zeroed
  *

@@ -38,6 +38,7 @@ struct tern_flush {
 int tern_flush_start(struct tern_flush *flush, __u64 id, int dev, struct tern_link *link,
 		     struct tern_map *map);
 void tern_flush_hint(struct tern_flush *flush, __u64 number);
+void tern_flush_ahead(struct tern_flush *flush, __u64 number, unsigned int nr);
 void tern_flush_stop(struct tern_flush *flush);
 
 #endif

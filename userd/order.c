@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The order of the flush: ascending, but for the surroundings of pages that the
- * migrant has waited for, which go first. Whatever goes first is not sent again
+ * The order of the flush: ascending, but what the migrant is expected to touch
+ * goes first, and after that the surroundings of the page that it has waited for
+ * last. Whatever goes first is not sent again
  * when the flush comes to it, so nothing is ever begun anew, and a migrant that
  * faults all the time delays nothing: every page sent is one page less.
  *
@@ -31,33 +32,58 @@ void tern_order_init(struct tern_order *order, struct tern_map *map)
  * tern_order_hint() - a page has been waited for
  * @order: may be in use by the flush
  * @number: of the page
- *
- * To be called by one thread.
  */
 void tern_order_hint(struct tern_order *order, __u64 number)
 {
-	__u64 *hint = &order->hint[order->turn++ % TERN_ORDER_HINTS];
-
-	__atomic_store_n(hint, number + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&order->near, number + 1, __ATOMIC_RELAXED);
 }
 
-/* Go to where the migrant has been waiting, if it has. */
+/**
+ * tern_order_ahead() - pages will be waited for
+ * @order: may be in use by the flush
+ * @number: of the first one
+ * @nr: how many, less than 65536
+ *
+ * To be called by one thread. When the flush does not keep up with this it will
+ * send them later.
+ */
+void tern_order_ahead(struct tern_order *order, __u64 number, unsigned int nr)
+{
+	if (order->put - __atomic_load_n(&order->taken, __ATOMIC_ACQUIRE) == TERN_ORDER_AHEAD)
+		return;
+	order->ahead[order->put % TERN_ORDER_AHEAD] = number << 16 | nr;
+	__atomic_store_n(&order->put, order->put + 1, __ATOMIC_RELEASE);
+}
+
+static void go_to(struct tern_order *order, __u64 number, __u64 end)
+{
+	__u64 pages = order->map->pages;
+
+	order->at = number;
+	order->end = end < pages ? end : pages;
+}
+
+/* Go to where the migrant goes or is, if it has been heard of. */
 static void take_hint(struct tern_order *order)
 {
-	unsigned int i;
 	__u64 number;
 
-	for (i = 0; i < TERN_ORDER_HINTS; i++) {
-		number = __atomic_exchange_n(&order->hint[i], 0, __ATOMIC_RELAXED);
-		if (!number || number > order->map->pages)
-			continue;
-		number--;
-		order->at = number > BEFORE ? number - BEFORE : 0;
-		order->end = number + BEHIND;
-		if (order->end > order->map->pages)
-			order->end = order->map->pages;
+	if (order->taken != __atomic_load_n(&order->put, __ATOMIC_ACQUIRE)) {
+		__u64 ahead = order->ahead[order->taken % TERN_ORDER_AHEAD];
+
+		__atomic_store_n(&order->taken, order->taken + 1, __ATOMIC_RELEASE);
+		go_to(order, ahead >> 16, (ahead >> 16) + (ahead & 0xffff));
 		return;
 	}
+	number = __atomic_exchange_n(&order->near, 0, __ATOMIC_RELAXED);
+	if (number--)
+		go_to(order, number > BEFORE ? number - BEFORE : 0, number + BEHIND);
+}
+
+static bool has_hint(const struct tern_order *order)
+{
+	return order->taken != __atomic_load_n(&order->put, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&order->near, __ATOMIC_RELAXED);
 }
 
 /* Adjacent pages from *@at on that nobody has sent, claimed; 0: none before @end. */
@@ -94,11 +120,9 @@ unsigned int tern_order_next(struct tern_order *order, unsigned int most, __u64 
 {
 	unsigned int nr;
 
-	for (;;) {
+	while (order->at < order->end || has_hint(order)) {
 		if (order->at >= order->end)
 			take_hint(order);
-		if (order->at >= order->end)
-			break;
 		nr = claim(order, &order->at, order->end, most, addr);
 		if (nr)
 			return nr;

@@ -94,7 +94,7 @@ static void near_faults(void)
 	tern_order_hint(&order, 1100);
 	CHECK(next(&order, 64, &nr) > 1000);
 	tern_order_hint(&order, 5000);
-	tern_order_hint(&order, 0);
+	tern_order_ahead(&order, 9000, 10);
 	CHECK(next(&order, 16, &nr) != ~0ULL);
 	/* with a fault between any two messages it still comes to an end */
 	for (i = 0; next(&order, 16, &nr) != ~0ULL && i < 5000; i++)
@@ -102,9 +102,33 @@ static void near_faults(void)
 	CHECK(i < 200 && all_once());
 }
 
+/* What will be touched goes before what lies around. */
+static void foreseen(void)
+{
+	struct tern_order order;
+	unsigned int nr, i;
+
+	begin(&order);
+	tern_order_hint(&order, 700);
+	tern_order_ahead(&order, 300, 4);
+	tern_order_ahead(&order, 310, 1);
+	CHECK(next(&order, 16, &nr) == 300 && nr == 4);
+	CHECK(next(&order, 16, &nr) == 310 && nr == 1);
+	CHECK(next(&order, 16, &nr) == 684 && nr == 16);
+	/* once is enough, and too much is forgotten */
+	tern_order_ahead(&order, 300, 4);
+	for (i = 0; i < 2 * TERN_ORDER_AHEAD; i++)
+		tern_order_ahead(&order, 1000 - i, 1);
+	CHECK(next(&order, 16, &nr) == 700);
+	while (next(&order, 16, &nr) != ~0ULL)
+		;
+	CHECK(all_once());
+}
+
 int main(void)
 {
 	straight_on();
+	foreseen();
 	near_faults();
 	return done();
 }

@@ -112,6 +112,9 @@ enum tern_phase {
  * @blast_bytes: bytes of the blast
  * @oneway_ns: half of the shortest round trip measured on the link
  * @reconnects: how often the link was lost and found again
+ * @pages_ahead: pages that were asked for before anybody waited for them, and came
+ *	in time
+ * @pages_twice: pages with data that came and were not missing (any more)
  */
 struct tern_report {
 	__u64 phase_ns[__TERN_PHASE_MAX];
@@ -125,6 +128,8 @@ struct tern_report {
 	__u64 blast_bytes;
 	__u64 oneway_ns;
 	__u64 reconnects;
+	__u64 pages_ahead;
+	__u64 pages_twice;
 };
 
 /* ---- anybody ---------------------------------------------------------- */
