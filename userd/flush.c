@@ -32,7 +32,7 @@
 #define WAITED_NS	50000000ULL	/* it does if it did so recently */
 #define PACE_NS		20000000ULL	/* look at the link so often */
 #define QUEUE		(512U << 10)	/* bytes under way that do no harm */
-#define QUEUE_WAITED	(64U << 10)
+#define QUEUE_WAITED	(128U << 10)
 #define NICE		5
 
 /**
