@@ -31,8 +31,9 @@
 #define BATCH_WAITED	16U		/* while the migrant faults */
 #define WAITED_NS	50000000ULL	/* it does if it did so recently */
 #define PACE_NS		20000000ULL	/* look at the link so often */
-#define QUEUE		(512U << 10)	/* bytes under way that do no harm */
-#define QUEUE_WAITED	(128U << 10)
+#define QUEUE_MS	8		/* of the link's time, that may queue on the way */
+#define QUEUE_MAX	(512U << 10)	/* but not more bytes, if the link does not hold more */
+#define QUEUE_MIN	(32U << 10)	/* and not less, or TCP sends in crumbs */
 #define NICE		5
 
 /**
@@ -76,10 +77,26 @@ static __u64 link_holds(struct pusher *p)
 	if (getsockopt(p->flush->link->fd, IPPROTO_TCP, TCP_INFO, &info, &len))
 		return 0;
 	/* held back by ourselves it seems slow: believe that only in the long run */
-	p->rate -= p->rate / 64;
+	p->rate -= p->rate / 512;
 	if (info.tcpi_delivery_rate > p->rate)
 		p->rate = info.tcpi_delivery_rate;
 	return p->rate / 1000000 * info.tcpi_min_rtt;
+}
+
+/* Bytes that may be under way. */
+static __u64 room_for(struct pusher *p, bool waited)
+{
+	__u64 holds = link_holds(p), queue = p->rate * QUEUE_MS / 1000;
+
+	/* not measured yet, or fast */
+	if (!queue || queue > QUEUE_MAX)
+		queue = QUEUE_MAX;
+	if (waited)
+		queue /= 4;
+	if (queue < QUEUE_MIN)
+		queue = QUEUE_MIN;
+	holds += waited ? holds / 4 : holds * 3;
+	return holds > queue ? holds : queue;
 }
 
 /*
@@ -91,18 +108,14 @@ static void pace(struct pusher *p)
 {
 	__u64 at = now(), last = __atomic_load_n(&p->flush->waited_ns, __ATOMIC_RELAXED);
 	bool waited = last && at < last + WAITED_NS;
-	__u64 holds, room;
+	__u64 room;
 	int value;
 
 	if (waited == p->waited && at < p->paced_ns + PACE_NS)
 		return;
 	p->waited = waited;
 	p->paced_ns = at;
-	holds = link_holds(p);
-	if (waited)
-		room = holds * 5 / 4 > QUEUE_WAITED ? holds * 5 / 4 : QUEUE_WAITED;
-	else
-		room = holds * 4 > QUEUE ? holds * 4 : QUEUE;
+	room = room_for(p, waited);
 	/* the kernel takes it twice, for its own needs */
 	value = room < 64U << 20 ? room / 2 : 32U << 20;
 	setsockopt(p->flush->link->fd, SOL_SOCKET, SO_SNDBUFFORCE, &value, sizeof(value));

@@ -9,6 +9,7 @@
  * One lock, for the counters between the two. Never looks into a message.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -54,16 +55,23 @@ void tern_intake_fini(struct tern_intake *in)
 	in->event = -1;
 }
 
-/* Exactly @len bytes, and few wake-ups on the way. */
+/*
+ * Exactly @len bytes, and few wake-ups on the way. The low-water mark counts what
+ * has not been read, so nothing may be read before it is reached: MSG_WAITALL
+ * would take a part of it, and then wait for more than there will be.
+ */
 static int receive(int fd, char *buf, size_t len)
 {
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
 	while (len) {
 		int part = len < PART ? len : PART;
 		ssize_t n;
 
 		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &part, sizeof(part));
-		n = recv(fd, buf, part, MSG_WAITALL);
-		if (n < 0 && errno == EINTR)
+		poll(&p, 1, -1);
+		n = recv(fd, buf, part, MSG_DONTWAIT);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
 			return n ? -errno : -ECONNRESET;
