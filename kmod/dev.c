@@ -488,6 +488,15 @@ static ssize_t dev_read(struct file *file, char __user *buf, size_t len,
 			      !(file->f_flags & O_NONBLOCK));
 }
 
+static ssize_t dev_splice_read(struct file *file, loff_t *pos,
+			       struct pipe_inode_info *pipe, size_t len,
+			       unsigned int flags)
+{
+	struct tern_migration *m = job_of(file->private_data);
+
+	return m ? tern_memory_splice(m, pos, pipe, len) : -EBADFD;
+}
+
 static __poll_t dev_poll(struct file *file, poll_table *wait)
 {
 	struct tern_handle *handle = file->private_data;
@@ -531,6 +540,7 @@ static const struct file_operations dev_fops = {
 	.open = dev_open,
 	.release = dev_release,
 	.read = dev_read,
+	.splice_read = dev_splice_read,
 	.poll = dev_poll,
 	.unlocked_ioctl = dev_ioctl,
 	.llseek = noop_llseek,

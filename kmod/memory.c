@@ -5,8 +5,11 @@
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
+#include <linux/splice.h>
+#include <linux/string.h>
 #include <linux/tern.h>
 #include <linux/uaccess.h>
 
@@ -15,6 +18,8 @@
 #include "memory.h"
 #include "migration.h"
 #include "trace.h"
+
+#define GROUP	16	/* pages that are looked up at once */
 
 /*
  * FOLL_DUMP: a page that was never touched is an error and is not made;
@@ -62,71 +67,81 @@ static bool is_hole(struct mm_struct *mm, unsigned long addr)
 	return true;
 }
 
-static int copy_page_out(struct page *page, void __user *to)
+/*
+ * Pages that are there, at most @nr from @addr on, referenced; 0: the first one
+ * is a hole.
+ */
+static long get_present(struct mm_struct *mm, unsigned long addr, long nr,
+			struct page **pages)
+{
+	long got = get_pages(mm, addr, nr, FOLL_DUMP, pages);
+
+	/* reaped for want of memory: what is gone would read as zeros */
+	if (test_bit(MMF_UNSTABLE, &mm->flags)) {
+		while (got > 0)
+			put_page(pages[--got]);
+		return -EIO;
+	}
+	if (got == -EFAULT || !got)
+		return is_hole(mm, addr) ? 0 : -EIO;
+	return got;
+}
+
+/* 1: there is something on the page, and it is at @to, unless that is NULL. */
+static int read_page(struct page *page, void __user *to)
 {
 	void *from = kmap_local_page(page);
-	unsigned long left = copy_to_user(to, from, PAGE_SIZE);
+	int ret = 1;
 
+	if (!to)
+		ret = !!memchr_inv(from, 0, PAGE_SIZE);
+	else if (copy_to_user(to, from, PAGE_SIZE))
+		ret = -EFAULT;
 	kunmap_local(from);
 	put_page(page);
-	return left ? -EFAULT : 0;
+	return ret;
 }
 
 static int read_pages(struct mm_struct *mm, struct tern_read_pages *arg)
 {
-	struct page *pages[16];
-	unsigned long addr;
+	void __user *to = u64_to_user_ptr(arg->buf);
+	struct page *pages[GROUP];
 	unsigned int i = 0;
 	long got, n;
-	int err = 0;
+	int ret = 0;
 
 	arg->present = 0;
 	while (i < arg->nr) {
-		addr = arg->addr + i * PAGE_SIZE;
-		got = get_pages(mm, addr, min_t(long, arg->nr - i, ARRAY_SIZE(pages)),
-				FOLL_DUMP, pages);
-		/* reaped for want of memory: what is gone would read as zeros */
-		if (test_bit(MMF_UNSTABLE, &mm->flags)) {
-			while (got > 0)
-				put_page(pages[--got]);
-			return -EIO;
-		}
-		if (got == -EFAULT || !got) {
-			if (!is_hole(mm, addr))
-				return -EIO;
-			i++;
-			continue;
-		}
+		got = get_present(mm, arg->addr + i * PAGE_SIZE,
+				  min_t(long, arg->nr - i, GROUP), pages);
 		if (got < 0)
 			return got;
+		if (!got)
+			i++;
 		for (n = 0; n < got; n++, i++) {
-			if (err) {
+			if (ret < 0) {
 				put_page(pages[n]);
 				continue;
 			}
-			err = copy_page_out(pages[n], u64_to_user_ptr(arg->buf) +
-					    i * PAGE_SIZE);
-			arg->present |= BIT_ULL(i);
+			ret = read_page(pages[n], to ? to + i * PAGE_SIZE : NULL);
+			if (ret > 0)
+				arg->present |= BIT_ULL(i);
 		}
-		if (err)
-			return err;
+		if (ret < 0)
+			return ret;
 		cond_resched();
 	}
 	return 0;
 }
 
-/** tern_memory_read() - TERN_IOC_READ_PAGES */
-int tern_memory_read(struct tern_migration *m, struct tern_read_pages *arg)
+/*
+ * The migrant's memory, for as long as somebody reads of it. The lock is not
+ * held meanwhile: faults must not wait for the flush.
+ */
+static struct mm_struct *get_mm(struct tern_migration *m)
 {
 	struct mm_struct *mm = NULL;
-	int err;
 
-	if (!arg->nr || arg->nr > TERN_READ_MAX || arg->addr & ~PAGE_MASK ||
-	    arg->addr >= TASK_SIZE_MAX)
-		return -EINVAL;
-	if (tern_fault(TERN_FAULT_READ_PAGES))
-		return -EIO;
-	/* not for the time of the copy: faults must not wait for the flush */
 	mutex_lock(&m->lock);
 	if (m->side == TERN_SOURCE && m->mm &&
 	    (m->state == TERN_PARKED || m->state == TERN_DOUBT ||
@@ -135,10 +150,93 @@ int tern_memory_read(struct tern_migration *m, struct tern_read_pages *arg)
 		mmget(mm);
 	}
 	mutex_unlock(&m->lock);
+	return mm;
+}
+
+/** tern_memory_read() - TERN_IOC_READ_PAGES */
+int tern_memory_read(struct tern_migration *m, struct tern_read_pages *arg)
+{
+	struct mm_struct *mm;
+	int err;
+
+	if (!arg->nr || arg->nr > TERN_READ_MAX || arg->addr & ~PAGE_MASK ||
+	    arg->addr >= TASK_SIZE_MAX)
+		return -EINVAL;
+	if (tern_fault(TERN_FAULT_READ_PAGES))
+		return -EIO;
+	mm = get_mm(m);
 	if (!mm)
 		return -EBADFD;
 	err = read_pages(mm, arg);
 	mmput(mm);
 	trace_tern_read_pages(m->id, arg->addr, arg->nr, arg->present);
 	return err;
+}
+
+static void drop_page(struct splice_pipe_desc *spd, unsigned int i)
+{
+	put_page(spd->pages[i]);
+}
+
+/* Bytes that went into @pipe; 0: there is a hole at @addr. */
+static ssize_t splice_some(struct mm_struct *mm, unsigned long addr,
+			   unsigned long nr, struct pipe_inode_info *pipe)
+{
+	struct partial_page partial[GROUP];
+	struct page *pages[GROUP];
+	struct splice_pipe_desc spd = {
+		.pages = pages,
+		.partial = partial,
+		.nr_pages_max = GROUP,
+		.ops = &nosteal_pipe_buf_ops,
+		.spd_release = drop_page,
+	};
+	long i, got;
+
+	got = get_present(mm, addr, min_t(unsigned long, nr, GROUP), pages);
+	if (got <= 0)
+		return got;
+	for (i = 0; i < got; i++)
+		partial[i] = (struct partial_page) { .len = PAGE_SIZE };
+	spd.nr_pages = got;
+	return splice_to_pipe(pipe, &spd);
+}
+
+/**
+ * tern_memory_splice() - splice(2) from a handle: pages themselves, not copies
+ * @m: the migration
+ * @pos: address of the first page, moved on
+ * @pipe: locked, with room
+ * @len: bytes, whole pages
+ *
+ * Stops before a page that has never been touched. Nothing writes to the pages
+ * any more, whoever may hold them in the end: a socket does until the peer has
+ * acknowledged them.
+ *
+ * Return: bytes, or negative errno: EINVAL, EBADFD, EIO, EAGAIN (no room).
+ */
+ssize_t tern_memory_splice(struct tern_migration *m, loff_t *pos,
+			   struct pipe_inode_info *pipe, size_t len)
+{
+	unsigned long addr = *pos;
+	struct mm_struct *mm;
+	ssize_t n = 0, done = 0;
+
+	if (*pos < 0 || *pos >= TASK_SIZE_MAX || (addr | len) & ~PAGE_MASK)
+		return -EINVAL;
+	if (tern_fault(TERN_FAULT_READ_PAGES))
+		return -EIO;
+	mm = get_mm(m);
+	if (!mm)
+		return -EBADFD;
+	while (done < len) {
+		n = splice_some(mm, addr + done, (len - done) / PAGE_SIZE, pipe);
+		if (n <= 0)
+			break;
+		done += n;
+		cond_resched();
+	}
+	mmput(mm);
+	*pos += done;
+	return done ?: n;
 }

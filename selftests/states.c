@@ -360,6 +360,36 @@ TEST_F(source, read_pages)
 	}
 }
 
+/* The page itself, through a pipe; and what a look at it says. */
+TEST_F(source, splice_pages)
+{
+	bool may = variant->state == TERN_PARKED || variant->state == TERN_DOUBT ||
+		   variant->state == TERN_COMMITTED;
+	loff_t addr = self->stack, odd = self->stack + 1;
+	char buf[4096], copy[4096];
+	uint64_t present = 0;
+	int p[2];
+
+	ASSERT_EQ(0, pipe(p));
+	EXPECT_EQ(may ? 4096 : -1, splice(self->dev, &addr, p[1], NULL, 4096, 0));
+	EXPECT_EQ(-1, splice(self->dev, &odd, p[1], NULL, 4096, SPLICE_F_NONBLOCK));
+	if (!may)
+		return;
+	EXPECT_EQ(self->stack + 4096, addr);
+	EXPECT_EQ(4096, read(p[0], buf, sizeof(buf)));
+	EXPECT_EQ(0, read_page(self->dev, self->stack, copy, &present));
+	EXPECT_EQ(0, memcmp(buf, copy, sizeof(buf)));
+	EXPECT_EQ(0, read_page(self->dev, self->stack, NULL, &present));
+	EXPECT_EQ(1, present);
+	/* where nothing is */
+	addr = 0x10000;
+	EXPECT_GE(0, splice(self->dev, &addr, p[1], NULL, 4096, SPLICE_F_NONBLOCK));
+	EXPECT_EQ(0, read_page(self->dev, 0x10000, NULL, &present));
+	EXPECT_EQ(0, present);
+	close(p[0]);
+	close(p[1]);
+}
+
 FIXTURE(destination)
 {
 	int server;

@@ -1,84 +1,156 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The flush: pushes every page of the map that no demand fault has fetched,
- * in ascending order, while one message leaves reading the next.
+ * The flush: pushes every page of the map that no demand fault has fetched, in
+ * the order of order.c. The socket gets the pages themselves, by splice; where
+ * that is not possible they are read and sent.
  *
- * Owns its two buffers, and lane 1 as long as it runs. Shares the bitmap of
- * pages sent with the job's thread; takes no locks. Never waits for a fault
- * and never changes its order for one.
+ * It shares the link with what somebody waits for, so it does not fill the queues
+ * on the way further than the link needs to be busy, and hardly so far as long as
+ * the migrant faults: pace().
+ *
+ * Owns its pipe and buffer, and lane 1 as long as it runs. Shares the bitmap of
+ * pages sent with the job's thread; takes no locks. Never waits for a fault.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "flush.h"
 #include "host.h"
 #include "pages.h"
 
-#define PAGE	((__u64)TERN_WIRE_PAGE)
-#define BATCH	256U		/* pages in one message */
+#define PAGE		((__u64)TERN_WIRE_PAGE)
+#define BATCH		64U		/* pages in one message */
+#define BATCH_WAITED	16U		/* while the migrant faults */
+#define WAITED_NS	50000000ULL	/* it does if it did so recently */
+#define PACE_NS		20000000ULL	/* look at the link so often */
+#define QUEUE_MS	8		/* of the link's time, that may queue on the way */
+#define QUEUE_MAX	(512U << 10)	/* but not more bytes, if the link does not hold more */
+#define QUEUE_MIN	(32U << 10)	/* and not less, or TCP sends in crumbs */
+#define NICE		5
 
 /**
- * struct cursor - where the flush stands
+ * struct pusher - a flush at work
  * @flush: the flush
- * @range: index of the range
- * @addr: the next page in it
- * @pages: the two messages
- * @data: their pages
+ * @pages: the message
+ * @copy: likewise, while pages are read for it
+ * @data: for those pages
+ * @pipe: from the kernel module to the socket; -1: pages must be read
+ * @paced_ns: when pace() last looked
+ * @waited: the migrant was faulting then
+ * @rate: of the link, bytes per second
  */
-struct cursor {
+struct pusher {
 	struct tern_flush *flush;
-	size_t range;
-	__u64 addr;
-	struct tern_pages *pages[2];
+	struct tern_pages *pages;
+	struct tern_pages *copy;
 	char *data;
+	int pipe[2];
+	__u64 paced_ns;
+	bool waited;
+	__u64 rate;
 };
 
-/* The next adjacent pages that nobody has sent, claimed; 0: this range is done. */
-static unsigned int claim(struct cursor *c, unsigned int most, __u64 *start)
+static __u64 now(void)
 {
-	struct tern_map *map = c->flush->map;
-	const struct tern_wire_range *r = &map->ranges[c->range];
-	unsigned int nr = 0;
+	struct timespec ts;
 
-	if (c->addr < r->start)
-		c->addr = r->start;
-	for (; c->addr < r->end && nr < most; c->addr += PAGE) {
-		if (tern_map_claim(map, map->first[c->range] + (c->addr - r->start) / PAGE)) {
-			if (!nr++)
-				*start = c->addr;
-		} else if (nr) {
-			break;
-		}
-	}
-	return nr;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
+
+/* ---- pace ------------------------------------------------------------------- */
+
+/* Bytes that keep the link busy for the time of a round trip. */
+static __u64 link_holds(struct pusher *p)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(p->flush->link->fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return 0;
+	/* held back by ourselves it seems slow: believe that only in the long run */
+	p->rate -= p->rate / 512;
+	if (info.tcpi_delivery_rate > p->rate)
+		p->rate = info.tcpi_delivery_rate;
+	return p->rate / 1000000 * info.tcpi_min_rtt;
+}
+
+/* Bytes that may be under way. */
+static __u64 room_for(struct pusher *p, bool waited)
+{
+	__u64 holds = link_holds(p), queue = p->rate * QUEUE_MS / 1000;
+
+	/* not measured yet, or fast */
+	if (!queue || queue > QUEUE_MAX)
+		queue = QUEUE_MAX;
+	if (waited)
+		queue /= 4;
+	if (queue < QUEUE_MIN)
+		queue = QUEUE_MIN;
+	holds += waited ? holds / 4 : holds * 3;
+	return holds > queue ? holds : queue;
+}
+
+/*
+ * What is between the two ends of this lane delays what goes over the other one,
+ * and TCP by itself lets it grow until something is lost. The size of the socket's
+ * buffer bounds it. A hint only: a kernel that refuses it moves the process, too.
+ */
+static void pace(struct pusher *p)
+{
+	__u64 at = now(), last = __atomic_load_n(&p->flush->waited_ns, __ATOMIC_RELAXED);
+	bool waited = last && at < last + WAITED_NS;
+	__u64 room;
+	int value;
+
+	if (waited == p->waited && at < p->paced_ns + PACE_NS)
+		return;
+	p->waited = waited;
+	p->paced_ns = at;
+	room = room_for(p, waited);
+	/* the kernel takes it twice, for its own needs */
+	value = room < 64U << 20 ? room / 2 : 32U << 20;
+	setsockopt(p->flush->link->fd, SOL_SOCKET, SO_SNDBUFFORCE, &value, sizeof(value));
+}
+
+/* ---- messages ----------------------------------------------------------------- */
 
 /* A page that cannot be read stays missing: whoever touches it waits. */
-static void skip(struct cursor *c, __u64 addr, int err)
+static void skip(struct pusher *p, __u64 addr, int err)
 {
 	tern_log(LOG_ERR, "migration %016" PRIx64 ": page %#" PRIx64 " cannot be read: %s; the process will wait where it touches it",
-		 (uint64_t)c->flush->id, (uint64_t)addr, strerror(-err));
+		 (uint64_t)p->flush->id, (uint64_t)addr, strerror(-err));
 }
 
-static unsigned int read_claimed(struct cursor *c, struct tern_pages *pages, __u64 addr,
-				 unsigned int nr, char *buf)
+/* Adjacent pages into a message, with their data if there is room at @buf. */
+static unsigned int add(struct pusher *p, struct tern_pages *pages, __u64 addr,
+			unsigned int nr, char *buf)
 {
+	int dev = p->flush->dev;
 	unsigned int done = 0;
 
 	while (done < nr) {
-		int n = tern_pages_read(pages, c->flush->dev, addr + done * PAGE, nr - done,
-					buf + done * PAGE);
+		__u64 at = addr + done * PAGE;
+		char *to = buf ? buf + done * PAGE : NULL;
+		unsigned int left = nr - done;
+		int n;
 
+		n = to ? tern_pages_read(pages, dev, at, left, to) :
+			 tern_pages_look(pages, dev, at, left);
 		/* one bad page fails the whole group: go page by page around it */
-		if (n < 0 && nr - done > 1)
-			n = tern_pages_read(pages, c->flush->dev, addr + done * PAGE, 1,
-					    buf + done * PAGE);
+		if (n < 0 && left > 1)
+			n = to ? tern_pages_read(pages, dev, at, 1, to) :
+				 tern_pages_look(pages, dev, at, 1);
 		if (n < 0) {
-			skip(c, addr + done * PAGE, n);
+			skip(p, at, n);
 			n = 1;
 		}
 		done += n;
@@ -87,71 +159,102 @@ static unsigned int read_claimed(struct cursor *c, struct tern_pages *pages, __u
 }
 
 /* Returns false when there is nothing left to send. */
-static bool fill(struct cursor *c, struct tern_pages *pages, char *buf)
+static bool fill(struct pusher *p)
 {
-	const struct tern_map *map = c->flush->map;
-	unsigned int used = 0;
+	unsigned int most = p->waited ? BATCH_WAITED : BATCH, used = 0, nr;
+	__u64 addr;
 
-	tern_pages_reset(pages);
-	while (c->range < map->nr) {
-		__u64 start = 0;
-		unsigned int nr = claim(c, BATCH - used, &start);
-
-		if (nr)
-			used += read_claimed(c, pages, start, nr, buf + used * PAGE);
-		else if (c->addr >= map->ranges[c->range].end)
-			c->range++;
-		if (used < BATCH)
-			continue;
-		if (pages->nr_runs)
-			break;
-		used = 0;	/* not one of them could be read */
+	tern_pages_reset(p->pages);
+	while (used < most) {
+		nr = tern_order_next(&p->flush->order, most - used, &addr);
+		if (!nr)
+			return p->pages->nr_runs;
+		used += add(p, p->pages, addr, nr, NULL);
+		if (used >= most && !p->pages->nr_runs)
+			used = 0;	/* not one of them could be read */
 	}
-	return pages->nr_runs;
+	return true;
 }
 
-static int push(struct cursor *c)
+static void close_pipe(struct pusher *p)
 {
-	struct tern_link *link = c->flush->link;
-	bool under_way = false;
-	unsigned int turn = 0;
-	int rc;
+	if (p->pipe[0] < 0)
+		return;
+	close(p->pipe[0]);
+	close(p->pipe[1]);
+	p->pipe[0] = -1;
+}
 
-	for (;; turn ^= 1) {
-		struct tern_pages *pages = c->pages[turn];
-		bool more = fill(c, pages, c->data + turn * BATCH * PAGE);
-
-		rc = under_way ? tern_link_sendv_finish(link) : 0;
-		if (rc || !more)
-			return rc;
-		__atomic_fetch_add(&c->flush->zero, pages->zero, __ATOMIC_RELAXED);
-		rc = tern_pages_start(pages, link);
-		if (rc)
-			return rc;
-		under_way = true;
+static void open_pipe(struct pusher *p)
+{
+	if (pipe2(p->pipe, O_CLOEXEC)) {
+		p->pipe[0] = -1;
+		return;
 	}
+	if (fcntl(p->pipe[1], F_SETPIPE_SZ, BATCH * PAGE) < (int)(BATCH * PAGE))
+		close_pipe(p);
+}
+
+static int send_copies(struct pusher *p)
+{
+	unsigned int i, used = 0;
+
+	tern_pages_reset(p->copy);
+	for (i = 0; i < p->pages->nr_runs; i++) {
+		const struct tern_wire_run *run = &p->pages->runs[i];
+
+		used += add(p, p->copy, run->addr, run->nr, p->data + used * PAGE);
+	}
+	return p->copy->nr_runs ? tern_pages_send(p->copy, p->flush->link) : 0;
+}
+
+static int send_message(struct pusher *p)
+{
+	int rc = -EINVAL;
+
+	if (p->pipe[0] >= 0)
+		rc = tern_pages_pipe(p->pages, p->flush->dev, p->pipe[1]);
+	if (!rc)
+		return tern_pages_splice(p->pages, p->flush->link, p->pipe[0]);
+	close_pipe(p);
+	/* a bad page, and not a kernel that cannot do it */
+	if (rc != -EINVAL)
+		open_pipe(p);
+	return send_copies(p);
+}
+
+static int push(struct pusher *p)
+{
+	int rc = 0;
+
+	while (!rc) {
+		pace(p);
+		if (!fill(p))
+			return tern_link_send(p->flush->link, TERN_MSG_FLUSHED, NULL, 0);
+		__atomic_fetch_add(&p->flush->zero, p->pages->zero, __ATOMIC_RELAXED);
+		rc = send_message(p);
+	}
+	return rc;
 }
 
 static void *run(void *arg)
 {
 	struct tern_flush *flush = arg;
-	size_t size = 2 * BATCH * PAGE;
-	struct cursor c = { .flush = flush };
+	struct pusher p = { .flush = flush };
 	int rc = -ENOMEM;
 
-	c.pages[0] = malloc(sizeof(*c.pages[0]));
-	c.pages[1] = malloc(sizeof(*c.pages[1]));
-	c.data = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (c.pages[0] && c.pages[1] && c.data != MAP_FAILED) {
-		rc = push(&c);
-		if (!rc)
-			rc = tern_link_send(flush->link, TERN_MSG_FLUSHED, NULL, 0);
-	}
-	if (c.data != MAP_FAILED)
-		munmap(c.data, size);
-	free(c.pages[0]);
-	free(c.pages[1]);
+	/* of this thread alone */
+	setpriority(PRIO_PROCESS, 0, NICE);
+	p.pages = malloc(sizeof(*p.pages));
+	p.copy = malloc(sizeof(*p.copy));
+	p.data = aligned_alloc(PAGE, BATCH * PAGE);
+	open_pipe(&p);
+	if (p.pages && p.copy && p.data)
+		rc = push(&p);
+	close_pipe(&p);
+	free(p.pages);
+	free(p.copy);
+	free(p.data);
 	if (rc && rc != -ECANCELED)
 		tern_log(LOG_INFO, "migration %016" PRIx64 ": flush interrupted: %s",
 			 (uint64_t)flush->id, strerror(-rc));
@@ -174,6 +277,8 @@ int tern_flush_start(struct tern_flush *flush, __u64 id, int dev, struct tern_li
 	flush->dev = dev;
 	flush->link = link;
 	flush->map = map;
+	tern_order_init(&flush->order, map);
+	flush->waited_ns = 0;
 	flush->zero = 0;
 	flush->failed = false;
 	flush->running = !pthread_create(&flush->thread, NULL, run, flush);
@@ -181,16 +286,45 @@ int tern_flush_start(struct tern_flush *flush, __u64 id, int dev, struct tern_li
 }
 
 /**
- * tern_flush_stop() - stop pushing, and wait until lane 1 is free
+ * tern_flush_hint() - a page has been waited for
  * @flush: started, or zeroed
- * @stop: eventfd that interrupts lane 1
+ * @number: of the page in the map
+ *
+ * From one thread only.
  */
-void tern_flush_stop(struct tern_flush *flush, int stop)
+void tern_flush_hint(struct tern_flush *flush, __u64 number)
 {
 	if (!flush->running)
 		return;
-	if (eventfd_write(stop, 1))
-		tern_log(LOG_ERR, "eventfd: %s", strerror(errno));
+	tern_order_hint(&flush->order, number);
+	__atomic_store_n(&flush->waited_ns, now(), __ATOMIC_RELAXED);
+}
+
+/**
+ * tern_flush_ahead() - pages will be waited for
+ * @flush: started, or zeroed
+ * @number: of the first one in the map
+ * @nr: how many
+ *
+ * From the thread that calls tern_flush_hint().
+ */
+void tern_flush_ahead(struct tern_flush *flush, __u64 number, unsigned int nr)
+{
+	if (flush->running)
+		tern_order_ahead(&flush->order, number, nr);
+}
+
+/**
+ * tern_flush_stop() - stop pushing, and wait until lane 1 is free
+ * @flush: started, or zeroed
+ *
+ * The lane is of no more use then.
+ */
+void tern_flush_stop(struct tern_flush *flush)
+{
+	if (!flush->running)
+		return;
+	shutdown(flush->link->fd, SHUT_RDWR);
 	pthread_join(flush->thread, NULL);
 	flush->running = false;
 }

@@ -7,15 +7,18 @@
 
 #include "link.h"
 #include "map.h"
+#include "order.h"
 
 /**
  * struct tern_flush - a running flush
  * @dev: handle that stands for the migration
  * @link: lane 1, the thread's alone until it was stopped
  * @map: complete
+ * @order: what comes next
  * @id: for the log
  * @thread: the thread
  * @running: it must be joined
+ * @waited_ns: monotonic time at which a page was last waited for, atomic
  * @zero: pages named and not sent, atomic
  * @failed: it has ended before its work was done, atomic
  */
@@ -23,15 +26,19 @@ struct tern_flush {
 	int dev;
 	struct tern_link *link;
 	struct tern_map *map;
+	struct tern_order order;
 	__u64 id;
 	pthread_t thread;
 	bool running;
+	__u64 waited_ns;
 	__u64 zero;
 	bool failed;
 };
 
 int tern_flush_start(struct tern_flush *flush, __u64 id, int dev, struct tern_link *link,
 		     struct tern_map *map);
-void tern_flush_stop(struct tern_flush *flush, int stop);
+void tern_flush_hint(struct tern_flush *flush, __u64 number);
+void tern_flush_ahead(struct tern_flush *flush, __u64 number, unsigned int nr);
+void tern_flush_stop(struct tern_flush *flush);
 
 #endif

@@ -11,7 +11,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,8 +30,7 @@ int tern_lanes_init(struct tern_lanes *lanes)
 	memset(lanes, 0, sizeof(*lanes));
 	lanes->lane[0].fd = -1;
 	lanes->lane[1].fd = -1;
-	lanes->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return lanes->stop < 0 ? -errno : 0;
+	return 0;
 }
 
 /**
@@ -42,9 +40,6 @@ int tern_lanes_init(struct tern_lanes *lanes)
 void tern_lanes_fini(struct tern_lanes *lanes)
 {
 	tern_lanes_close(lanes);
-	if (lanes->stop >= 0)
-		close(lanes->stop);
-	lanes->stop = -1;
 }
 
 static int check_hello(const struct tern_job *job, struct tern_wire_hello *hello,
@@ -103,7 +98,7 @@ static int open_lane(struct tern_lanes *lanes, const struct tern_job *job,
  */
 static void set_priority(struct tern_lanes *lanes)
 {
-	int interactive = TC_PRIO_INTERACTIVE, bulk = TC_PRIO_BULK, unsent = 1 << 20;
+	int interactive = TC_PRIO_INTERACTIVE, bulk = TC_PRIO_BULK, unsent = 256 << 10;
 
 	setsockopt(lanes->lane[0].fd, SOL_SOCKET, SO_PRIORITY, &interactive, sizeof(int));
 	setsockopt(lanes->lane[1].fd, SOL_SOCKET, SO_PRIORITY, &bulk, sizeof(int));
@@ -121,10 +116,8 @@ static void set_priority(struct tern_lanes *lanes)
 int tern_lanes_connect(struct tern_lanes *lanes, const struct tern_job *job,
 		       struct tern_why *why)
 {
-	eventfd_t n;
 	int rc;
 
-	eventfd_read(lanes->stop, &n);
 	rc = open_lane(lanes, job, 0, why);
 	if (rc)
 		goto err_close;
@@ -135,7 +128,7 @@ int tern_lanes_connect(struct tern_lanes *lanes, const struct tern_job *job,
 	rc = open_lane(lanes, job, 1, why);
 	if (rc)
 		goto err_close;
-	lanes->lane[1].cancel = lanes->stop;
+	lanes->lane[1].cancel = -1;	/* the flush's, which is stopped otherwise */
 	set_priority(lanes);
 	memcpy(lanes->boot_id, lanes->hello.boot_id, sizeof(lanes->boot_id));
 	lanes->known = true;

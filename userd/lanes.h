@@ -9,7 +9,6 @@
 /**
  * struct tern_lanes - both lanes of a migration, at its source
  * @lane: 0: control, 1: flush; a closed one has fd -1
- * @stop: eventfd that interrupts lane 1
  * @hello: what the peer said on lane 0
  * @boot_id: of the peer when the migration began
  * @known: @boot_id is filled
@@ -18,7 +17,6 @@
  */
 struct tern_lanes {
 	struct tern_link lane[2];
-	int stop;
 	struct tern_wire_hello hello;
 	__u8 boot_id[16];
 	bool known;

@@ -263,6 +263,27 @@ static void advance(struct iovec **iov, unsigned int *nr, size_t done)
 	}
 }
 
+static void set_msg(struct tern_link *link)
+{
+	memset(&link->msg, 0, sizeof(link->msg));
+	link->msg.msg_iov = link->iov;
+	link->msg.msg_iovlen = link->nr < IOV_MAX ? link->nr : IOV_MAX;
+}
+
+/* What the socket takes at once needs no ring: nearly all, for most are small. */
+static int send_now(struct tern_link *link)
+{
+	ssize_t n;
+
+	set_msg(link);
+	n = sendmsg(link->fd, &link->msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN ? 0 : lost(-errno);
+	__atomic_fetch_add(&link->bytes_out, n, __ATOMIC_RELAXED);
+	advance(&link->iov, &link->nr, n);
+	return 0;
+}
+
 /* Put the next part of the message into the ring. */
 static int send_part(struct tern_link *link)
 {
@@ -271,9 +292,7 @@ static int send_part(struct tern_link *link)
 
 	if (!sqe)
 		return -ENOMEM;
-	memset(&link->msg, 0, sizeof(link->msg));
-	link->msg.msg_iov = link->iov;
-	link->msg.msg_iovlen = link->nr < IOV_MAX ? link->nr : IOV_MAX;
+	set_msg(link);
 	if (link->msg.msg_iovlen < link->nr)
 		flags |= MSG_MORE;
 	io_uring_prep_sendmsg(sqe, link->fd, &link->msg, flags);
@@ -281,23 +300,13 @@ static int send_part(struct tern_link *link)
 	return submit(link);
 }
 
-/**
- * tern_link_sendv_start() - begin to send one message
- * @link: the lane
- * @type: enum tern_msg_type
- * @iov: @iov[0] is free for the header, the payload stands from [1]; used up,
- *	and like the payload the lane's until tern_link_sendv_finish()
- * @nr: number of @iov, the header's included
- */
-int tern_link_sendv_start(struct tern_link *link, unsigned int type,
-			  struct iovec *iov, unsigned int nr)
+/* The header, for a payload of @iov and @more bytes from elsewhere. */
+static int begin(struct tern_link *link, unsigned int type, struct iovec *iov, unsigned int nr,
+		 size_t more)
 {
-	size_t len = 0;
+	size_t len = more;
 	unsigned int i;
-	int rc;
 
-	if (link->fd < 0 || link->broken)
-		return -ECONNRESET;
 	for (i = 1; i < nr; i++)
 		len += iov[i].iov_len;
 	if (type >= __TERN_MSG_MAX || len < fixed[type] || len > most(type))
@@ -308,18 +317,11 @@ int tern_link_sendv_start(struct tern_link *link, unsigned int type,
 	link->iov = iov;
 	link->nr = nr;
 	advance(&link->iov, &link->nr, 0);
-	rc = send_part(link);
-	link->broken = rc < 0;
-	return rc;
+	return 0;
 }
 
-/**
- * tern_link_sendv_finish() - wait until the message is with the network
- * @link: the lane, after tern_link_sendv_start() has succeeded
- *
- * An error leaves the lane in the middle of a frame: close it.
- */
-int tern_link_sendv_finish(struct tern_link *link)
+/* See what send_part() has started to its end. */
+static int send_finish(struct tern_link *link)
 {
 	for (;;) {
 		int rc = reap(link, 0);
@@ -334,10 +336,8 @@ int tern_link_sendv_finish(struct tern_link *link)
 				return 0;
 			rc = send_part(link);
 		}
-		if (rc < 0) {
-			link->broken = true;
+		if (rc < 0)
 			return rc;
-		}
 	}
 }
 
@@ -347,13 +347,27 @@ int tern_link_sendv_finish(struct tern_link *link)
  * @type: enum tern_msg_type
  * @iov: @iov[0] is free for the header, the payload stands from [1]; used up
  * @nr: number of @iov, the header's included
+ *
+ * An error leaves the lane in the middle of a frame: close it.
  */
 int tern_link_sendv(struct tern_link *link, unsigned int type,
 		    struct iovec *iov, unsigned int nr)
 {
-	int rc = tern_link_sendv_start(link, type, iov, nr);
+	int rc;
 
-	return rc ? rc : tern_link_sendv_finish(link);
+	if (link->fd < 0 || link->broken)
+		return -ECONNRESET;
+	rc = begin(link, type, iov, nr, 0);
+	if (rc)
+		return rc;
+	rc = send_now(link);
+	if (!rc && link->nr) {
+		rc = send_part(link);
+		if (!rc)
+			rc = send_finish(link);
+	}
+	link->broken = rc < 0;
+	return rc;
 }
 
 /**
@@ -373,6 +387,68 @@ int tern_link_send(struct tern_link *link, unsigned int type,
 	return tern_link_sendv(link, type, iov, len ? 2 : 1);
 }
 
+/* The rest of @link->iov, more of the message to follow. Blocks. */
+static int send_rest(struct tern_link *link)
+{
+	while (link->nr) {
+		ssize_t n;
+
+		set_msg(link);
+		n = sendmsg(link->fd, &link->msg, MSG_NOSIGNAL | MSG_MORE);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? lost(-errno) : -ECONNRESET;
+		__atomic_fetch_add(&link->bytes_out, n, __ATOMIC_RELAXED);
+		advance(&link->iov, &link->nr, n);
+	}
+	return 0;
+}
+
+static int splice_rest(struct tern_link *link, int pipe, size_t len)
+{
+	while (len) {
+		ssize_t n = splice(pipe, NULL, link->fd, NULL, len, SPLICE_F_MORE);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? lost(-errno) : -EPIPE;
+		__atomic_fetch_add(&link->bytes_out, n, __ATOMIC_RELAXED);
+		len -= n;
+	}
+	return 0;
+}
+
+/**
+ * tern_link_splice() - send one message, the end of its payload out of a pipe
+ * @link: the lane; its cancel eventfd does not interrupt this, a shutdown(2) of
+ *	the socket does
+ * @type: enum tern_msg_type
+ * @iov: as for tern_link_sendv()
+ * @nr: number of @iov, the header's included
+ * @pipe: holds the rest of the payload
+ * @len: bytes of it, more than none
+ *
+ * The last segment waits a moment for what is sent next.
+ */
+int tern_link_splice(struct tern_link *link, unsigned int type, struct iovec *iov,
+		     unsigned int nr, int pipe, size_t len)
+{
+	int rc;
+
+	if (link->fd < 0 || link->broken)
+		return -ECONNRESET;
+	rc = begin(link, type, iov, nr, len);
+	if (rc)
+		return rc;
+	rc = send_rest(link);
+	if (!rc)
+		rc = splice_rest(link, pipe, len);
+	link->broken = rc < 0;
+	return rc;
+}
+
 /*
  * Exactly @len bytes. A time-out before the first of them is the caller's, and
  * nothing is lost by it; @begun says that the peer owes us the rest.
@@ -388,8 +464,19 @@ static int recv_all(struct tern_link *link, void *buf, size_t len,
 		return -ECONNRESET;
 	while (got < len) {
 		size_t part = len - got < INT_MAX ? len - got : INT_MAX;
-		struct io_uring_sqe *sqe = io_uring_get_sqe(&link->ring);
+		struct io_uring_sqe *sqe;
+		ssize_t n = 0;
 		int rc;
+
+		/* what is behind a header is mostly there already */
+		if (begun)
+			n = recv(link->fd, (char *)buf + got, part, MSG_DONTWAIT);
+		if (n > 0) {
+			__atomic_fetch_add(&link->bytes_in, n, __ATOMIC_RELAXED);
+			got += n;
+			continue;
+		}
+		sqe = io_uring_get_sqe(&link->ring);
 
 		if (!sqe)
 			return -ENOMEM;

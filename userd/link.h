@@ -53,12 +53,11 @@ int tern_link_release(struct tern_link *link);
 /** tern_link_sendv() - one message; @iov[0] is free for the header, payload from [1] */
 int tern_link_sendv(struct tern_link *link, unsigned int type,
 		    struct iovec *iov, unsigned int nr);
-/** tern_link_sendv_start(), _finish() - the two halves of it, to work in between */
-int tern_link_sendv_start(struct tern_link *link, unsigned int type,
-			  struct iovec *iov, unsigned int nr);
-int tern_link_sendv_finish(struct tern_link *link);
 int tern_link_send(struct tern_link *link, unsigned int type,
 		   const void *payload, size_t len);
+/** tern_link_splice() - one message whose payload ends with @len bytes out of @pipe */
+int tern_link_splice(struct tern_link *link, unsigned int type, struct iovec *iov,
+		     unsigned int nr, int pipe, size_t len);
 /** tern_link_recv_head() - the next message's header, checked against the registry */
 int tern_link_recv_head(struct tern_link *link, struct tern_wire *head,
 			unsigned int timeout_ms);

@@ -285,3 +285,48 @@ bool tern_map_claim(struct tern_map *map, __u64 number)
 	__atomic_fetch_add(&map->moved, 1, __ATOMIC_RELAXED);
 	return true;
 }
+
+/**
+ * tern_map_unsent() - the next page that nobody has claimed
+ * @map: complete
+ * @number: where to start
+ *
+ * Returns its number, at least map->pages when there is none. Somebody else may
+ * claim it meanwhile.
+ */
+__u64 tern_map_unsent(const struct tern_map *map, __u64 number)
+{
+	while (number < map->pages) {
+		__u64 sent = __atomic_load_n(&map->sent[number / 64], __ATOMIC_RELAXED);
+		__u64 unsent = ~sent >> number % 64;
+
+		if (unsent)
+			return number + __builtin_ctzll(unsent);
+		number = (number / 64 + 1) * 64;
+	}
+	return number;
+}
+
+/**
+ * tern_map_addr() - where a page is
+ * @map: complete
+ * @number: of the page, below map->pages
+ * @left: out: pages from there on that are adjacent
+ */
+__u64 tern_map_addr(const struct tern_map *map, __u64 number, __u64 *left)
+{
+	size_t lo = 0, hi = map->nr;
+	__u64 addr;
+
+	while (hi - lo > 1) {
+		size_t mid = (lo + hi) / 2;
+
+		if (map->first[mid] <= number)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	addr = map->ranges[lo].start + (number - map->first[lo]) * PAGE;
+	*left = (map->ranges[lo].end - addr) / PAGE;
+	return addr;
+}

@@ -61,5 +61,7 @@ void tern_map_forget(struct tern_map *map);
 const struct tern_extent *tern_map_extent(const struct tern_map *map, __u64 addr);
 bool tern_map_find(const struct tern_map *map, __u64 addr, __u64 *number);
 bool tern_map_claim(struct tern_map *map, __u64 number);
+__u64 tern_map_unsent(const struct tern_map *map, __u64 number);
+__u64 tern_map_addr(const struct tern_map *map, __u64 number, __u64 *left);
 
 #endif

@@ -6,7 +6,7 @@
 #include "script.h"
 
 #define TERN_MEMO_KEY	0	/* of TERN_IOC_KEEP, at the destination */
-#define TERN_MEMO_MAGIC	0x316f6d656d726574ULL
+#define TERN_MEMO_MAGIC	0x326f6d656d726574ULL
 
 /**
  * struct tern_memo - lives in a memfd that the kernel keeps with the migration;

@@ -24,6 +24,9 @@
 #define REPORT_NS	100000000ULL
 #define RETRY_NS	200000ULL
 #define BYE_NS		2000000000ULL
+#define WAITED_NS	100000000ULL	/* somebody waits now and then, if so recently */
+#define STEP		32U		/* pages of the flush between two looks at faults */
+#define STEP_WAITED	8U
 
 static __u64 now(void)
 {
@@ -43,23 +46,23 @@ static __u64 now(void)
 int tern_pager_init(struct tern_pager *p, struct tern_job *job, int dev,
 		    struct tern_memo *memo)
 {
-	unsigned int n;
 	int err;
 
 	memset(p, 0, sizeof(*p));
 	p->job = job;
 	p->dev = dev;
 	p->memo = memo;
-	p->window = 1;
-	p->window_end = ~0ULL;
 	p->ring.ring_fd = -1;
-	for (n = 0; n < 2; n++) {
-		p->lane[n].fd = -1;
-		p->lane[n].next = -1;
-	}
+	p->lane.fd = -1;
+	p->lane.next = -1;
+	err = tern_intake_init(&p->intake);
+	if (err)
+		return err;
 	err = tern_layout_init(&p->layout, memo->seed, memo->nr_seeds);
 	if (!err)
 		err = tern_pageset_init(&p->asked, p->layout.pages, false);
+	if (!err)
+		err = tern_pageset_init(&p->ahead, p->layout.pages, false);
 	p->out = malloc(TERN_PAGER_OUT);
 	if (!err && !p->out)
 		err = -ENOMEM;
@@ -86,13 +89,13 @@ void tern_pager_fini(struct tern_pager *p)
 	if (p->ring.ring_fd >= 0)
 		io_uring_queue_exit(&p->ring);
 	p->ring.ring_fd = -1;
-	for (i = 0; i < 2; i++) {
-		if (p->lane[i].fd >= 0)
-			close(p->lane[i].fd);
-		if (p->lane[i].next >= 0)
-			close(p->lane[i].next);
-		free(p->lane[i].buf);
-	}
+	if (p->intake.event > 0)
+		tern_intake_fini(&p->intake);
+	if (p->lane.fd >= 0)
+		close(p->lane.fd);
+	if (p->lane.next >= 0)
+		close(p->lane.next);
+	free(p->lane.buf);
 	for (i = 0; i < p->nr_spaces; i++) {
 		if (p->space[i]->uffd >= 0)
 			close(p->space[i]->uffd);
@@ -103,9 +106,12 @@ void tern_pager_fini(struct tern_pager *p)
 	free(p->waiter);
 	free(p->out);
 	tern_pageset_fini(&p->asked);
+	tern_pageset_fini(&p->ahead);
 	tern_layout_fini(&p->layout);
 	memset(p, 0, sizeof(*p));
 	p->ring.ring_fd = -1;
+	p->lane.fd = -1;
+	p->lane.next = -1;
 }
 
 /**
@@ -216,8 +222,8 @@ static void arm(struct tern_pager *p)
 {
 	arm_watch(p, PAGER_MAIL, p->job->mail);
 	arm_watch(p, PAGER_CANCEL, p->job->cancel);
-	tern_pager_lane_arm(p, 0);
-	tern_pager_lane_arm(p, 1);
+	arm_watch(p, PAGER_FLUSH, p->intake.event);
+	tern_pager_lane_arm(p);
 	bury(p);
 	arm_spaces(p);
 }
@@ -262,6 +268,7 @@ static int handle(struct tern_pager *p, __u64 data, int res, struct tern_why *wh
 {
 	struct tern_space *space;
 	unsigned int n = data;
+	eventfd_t nothing;
 	int err;
 
 	switch (data >> 32) {
@@ -279,8 +286,12 @@ static int handle(struct tern_pager *p, __u64 data, int res, struct tern_why *wh
 		space->polled = false;
 		err = tern_pager_space_drain(p, space);
 		return err < 0 ? err : 0;
+	case PAGER_FLUSH:
+		p->armed &= ~(1U << PAGER_FLUSH);
+		eventfd_read(p->intake.event, &nothing);
+		return 0;
 	case PAGER_RECV:
-		return tern_pager_lane_received(p, n, res);
+		return tern_pager_lane_received(p, res);
 	case PAGER_SEND:
 		tern_pager_lane_sent(p, res);
 		return 0;
@@ -315,6 +326,8 @@ static int enter(struct tern_pager *p, __u64 wait_ns)
 	int err;
 
 	if (!wait_ns) {
+		if (!io_uring_sq_ready(&p->ring))
+			return 0;
 		err = io_uring_submit(&p->ring);
 		return err < 0 && err != -EINTR && err != -EBUSY ? err : 0;
 	}
@@ -352,6 +365,8 @@ static int release(struct tern_pager *p)
 		.pages = p->memo->report.pages_moved,
 		.zero = p->memo->report.pages_zero,
 		.bytes = p->memo->report.bytes,
+		.ahead = p->memo->report.pages_ahead,
+		.twice = p->memo->report.pages_twice,
 	};
 	unsigned int i;
 	int err;
@@ -373,12 +388,10 @@ static int release(struct tern_pager *p)
 static int say_bye(struct tern_pager *p, struct tern_why *why)
 {
 	__u64 until = now() + BYE_NS;
-	int err = 0;
+	int err = tern_pager_lane_skip(p);
 
-	while (!err && !p->independent && p->lane[0].fd >= 0 && now() < until) {
-		/* pages that were asked for twice may still come */
-		p->lane[0].place.runs = NULL;
-		tern_pager_lane_arm(p, 0);
+	while (!err && !p->independent && p->lane.fd >= 0 && now() < until) {
+		tern_pager_lane_arm(p);
 		err = enter(p, REPORT_NS);
 		if (!err)
 			err = handle_all(p, why);
@@ -393,14 +406,22 @@ static int work(struct tern_pager *p, bool *more)
 	int err, flush;
 
 	p->retry = false;
-	err = tern_pager_lane_place(p, 0);
-	flush = err < 0 ? err : tern_pager_lane_place(p, 1);
+	err = tern_pager_lane_place(p);
+	if (err >= 0 && p->nr_waiters)
+		flush = tern_pager_serve(p);
+	else
+		flush = err;
+	/* what has been asked for leaves before the flush takes its turn */
+	tern_pager_lane_arm(p);
+	if (flush >= 0)
+		flush = tern_pager_flush_place(p, now() < p->waited_ns + WAITED_NS ? STEP_WAITED :
+						  STEP);
 	if (flush < 0)
 		return flush;
 	*more = err > 0 || flush > 0;
-	if (p->flushed && p->mapped && p->lane[0].ready && !*more)
+	if (p->flushed && p->mapped && p->lane.ready && !*more)
 		tern_pager_ask_rest(p);
-	return p->nr_waiters ? tern_pager_serve(p) : 0;
+	return 0;
 }
 
 /**
@@ -420,7 +441,7 @@ int tern_pager_run(struct tern_pager *p, int lane0, struct tern_why *why)
 
 	if (lane0 >= 0) {
 		tern_pager_lane_attach(p, 0, lane0);
-		p->lane[0].ready = true;
+		p->lane.ready = true;
 	}
 	take_mail(p);
 	err = tern_pager_space_drain(p, p->space[0]);

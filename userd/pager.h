@@ -4,6 +4,8 @@
  *
  * pager.c	life and loop: io_uring, mail, cancel, progress
  * pager_lane.c	messages over the two lanes
+ * intake.c	receives the flush, in a thread of its own
+ * streams.c	foresight
  * pager_space.c	userfaultfd events: faults, and changes of layout
  * place.c	arrived pages into the address spaces
  */
@@ -15,8 +17,10 @@
 #include <tern/wire.h>
 
 #include "host.h"
+#include "intake.h"
 #include "memo.h"
 #include "space.h"
+#include "streams.h"
 
 /**
  * struct tern_place - a PAGES message that is being put in place
@@ -45,18 +49,18 @@ struct tern_waiter {
 };
 
 /**
- * struct tern_pager_lane - a lane, while the pager has it
+ * struct tern_pager_lane - lane 0, while the pager has it
  * @fd: socket, -1: none
  * @next: a new one that waits for the old to be quiet, -1: none
- * @ready: the source expects FAULTs (lane 0)
+ * @ready: the source expects FAULTs
  * @receiving: a recv is in the ring
  * @sending: a send is in the ring
  * @lost: broken; to be closed when both have ended
- * @head: of the message that is being received
- * @have: bytes of head and payload received
- * @buf: payload
+ * @buf: what has been received, header by header and payload by payload
  * @room: of @buf
- * @place: a PAGES message that is not in place yet; no recv meanwhile
+ * @at: where the oldest message begins that is not done with
+ * @have: where what has been received ends
+ * @place: that message, when it is PAGES not in place yet; no recv meanwhile
  */
 struct tern_pager_lane {
 	int fd;
@@ -65,10 +69,10 @@ struct tern_pager_lane {
 	bool receiving;
 	bool sending;
 	bool lost;
-	struct tern_wire head;
-	size_t have;
 	char *buf;
 	size_t room;
+	size_t at;
+	size_t have;
 	struct tern_place place;
 };
 
@@ -83,7 +87,8 @@ struct tern_pager_lane {
  * @map: pages that exist there, when @mapped
  * @mapped: MAP has arrived
  * @flushed: FLUSHED has arrived
- * @asked: pages that have been asked for
+ * @asked: pages that have been asked for, since somebody waits
+ * @ahead: pages that are likely to be wanted soon, as the source has been told
  * @space: address spaces, ascending by number; [0] is the migrant's
  * @nr_spaces: how many
  * @deaths: some of them may be dead and not yet put away
@@ -91,9 +96,11 @@ struct tern_pager_lane {
  * @nr_waiters: how many
  * @room_waiters: for how many there is room
  * @retry: something was refused for the moment, look again soon
- * @window: pages to ask for at once
- * @window_end: page number at which the next fault would be a sequential one
- * @lane: both lanes
+ * @streams: what is likely
+ * @waited_ns: when somebody last began to wait
+ * @lane: lane 0
+ * @intake: lane 1
+ * @flush: a message of its that is being put in place
  * @out: bytes to be sent on lane 0
  * @out_len: how many; the first @out_busy are with the kernel
  * @out_busy: see there
@@ -113,6 +120,7 @@ struct tern_pager {
 	bool mapped;
 	bool flushed;
 	struct tern_pageset asked;
+	struct tern_pageset ahead;
 	struct tern_space **space;
 	unsigned int nr_spaces;
 	bool deaths;
@@ -120,9 +128,11 @@ struct tern_pager {
 	unsigned int nr_waiters;
 	unsigned int room_waiters;
 	bool retry;
-	unsigned int window;
-	__u64 window_end;
-	struct tern_pager_lane lane[2];
+	struct tern_streams streams;
+	__u64 waited_ns;
+	struct tern_pager_lane lane;
+	struct tern_intake intake;
+	struct tern_place flush;
 	char *out;
 	size_t out_len;
 	size_t out_busy;
@@ -145,10 +155,12 @@ bool tern_pager_done(const struct tern_pager *p);
 /* pager_lane.c */
 void tern_pager_lane_attach(struct tern_pager *p, unsigned int n, int fd);
 void tern_pager_lane_lose(struct tern_pager *p, unsigned int n, const char *why);
-void tern_pager_lane_arm(struct tern_pager *p, unsigned int n);
-int tern_pager_lane_received(struct tern_pager *p, unsigned int n, int res);
+void tern_pager_lane_arm(struct tern_pager *p);
+int tern_pager_lane_received(struct tern_pager *p, int res);
 void tern_pager_lane_sent(struct tern_pager *p, int res);
-int tern_pager_lane_place(struct tern_pager *p, unsigned int n);
+int tern_pager_lane_place(struct tern_pager *p);
+int tern_pager_lane_skip(struct tern_pager *p);
+int tern_pager_flush_place(struct tern_pager *p, unsigned int budget);
 bool tern_pager_send(struct tern_pager *p, unsigned int type, const void *payload, size_t len);
 __u64 tern_pager_data(unsigned int what, unsigned int n);
 
@@ -171,6 +183,7 @@ enum pager_watch {
 	PAGER_MAIL,
 	PAGER_CANCEL,
 	PAGER_UFFD,
+	PAGER_FLUSH,
 	PAGER_RECV,
 	PAGER_SEND,
 	PAGER_NOTHING,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages over the two lanes, while the migrant runs. Everything goes through
- * the pager's ring: one receive per lane and one send are under way at most,
- * and a lane's memory and socket stay until both have ended. A lane that breaks
- * is put aside, and the migrant's faults wait until the source has come back
- * with a new one. Nothing here waits.
+ * Messages over the two lanes, while the migrant runs. Lane 0 goes through the
+ * pager's ring: one receive and one send are under way at most, and its memory
+ * and socket stay until both have ended. Lane 1 is received by a thread (intake.c),
+ * and only looked at here. A lane that breaks is put aside, and the migrant's
+ * faults wait until the source has come back with a new one. Nothing here waits.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 #include "signals.h"
 
 #define HEAD		sizeof(struct tern_wire)
-#define BUF_KEEP	(8U << 20)	/* a larger buffer is not kept for the next message */
+#define BUF		(256U << 10)	/* of lane 0, if it need not be larger */
 
 /** tern_pager_data() - user_data of an operation in the ring */
 __u64 tern_pager_data(unsigned int what, unsigned int n)
@@ -57,12 +57,20 @@ static bool length_ok(unsigned int lane, const struct tern_wire *head)
 	return most && head->len >= least && head->len <= most;
 }
 
+static void sent(struct tern_pager *p, size_t n)
+{
+	p->memo->report.bytes += n;
+	memmove(p->out, p->out + n, p->out_len - n);
+	p->out_len -= n;
+	p->out_busy = 0;
+}
+
 /* ---- life of a lane -------------------------------------------------------------- */
 
 /* The socket may go when nothing of ours is in the ring any more. */
-static void settle(struct tern_pager *p, unsigned int n)
+static void settle(struct tern_pager *p)
 {
-	struct tern_pager_lane *lane = &p->lane[n];
+	struct tern_pager_lane *lane = &p->lane;
 
 	if (!lane->lost || lane->receiving || lane->sending || lane->place.runs)
 		return;
@@ -70,11 +78,22 @@ static void settle(struct tern_pager *p, unsigned int n)
 	lane->fd = lane->next;
 	lane->next = -1;
 	lane->lost = false;
+	lane->at = 0;
 	lane->have = 0;
-	if (!n) {
-		p->out_len = 0;
-		p->out_busy = 0;
-	}
+	p->out_len = 0;
+	p->out_busy = 0;
+}
+
+static void lose_control(struct tern_pager *p)
+{
+	p->lane.lost = true;
+	p->lane.ready = false;
+	shutdown(p->lane.fd, SHUT_RDWR);
+	p->memo->report.reconnects++;
+	/* what was asked for may be lost with it */
+	tern_pageset_del(&p->asked, 0, p->asked.nr);
+	tern_pageset_del(&p->ahead, 0, p->ahead.nr);
+	settle(p);
 }
 
 /**
@@ -85,34 +104,47 @@ static void settle(struct tern_pager *p, unsigned int n)
  */
 void tern_pager_lane_lose(struct tern_pager *p, unsigned int n, const char *why)
 {
-	struct tern_pager_lane *lane = &p->lane[n];
-
-	if (lane->fd < 0 || lane->lost)
+	if (n ? p->intake.fd < 0 : p->lane.fd < 0 || p->lane.lost)
 		return;
 	if (!p->bye)
 		tern_log(LOG_NOTICE, "migration %016" PRIx64 ": lane %u is lost (%s)",
 			 (uint64_t)p->job->id, n, why);
-	lane->lost = true;
-	lane->ready = false;
-	shutdown(lane->fd, SHUT_RDWR);
-	/* what was asked for may be lost with it, and the flush starts anew */
+	/* the flush starts anew */
 	p->flushed = false;
 	if (!n) {
-		__u64 nr = p->asked.nr;
-
-		p->memo->report.reconnects++;
-		tern_pageset_del(&p->asked, 0, nr);
+		lose_control(p);
+		return;
 	}
-	settle(p, n);
+	p->flush.runs = NULL;
+	tern_intake_stop(&p->intake);
+}
+
+static void attach_flush(struct tern_pager *p, int fd)
+{
+	int err;
+
+	tern_pager_lane_lose(p, 1, "the source has connected again");
+	err = tern_intake_start(&p->intake, fd);
+	if (!err)
+		return;
+	/* the source will notice, and come again */
+	tern_log(LOG_ERR, "migration %016" PRIx64 ": no thread to receive the flush: %s",
+		 (uint64_t)p->job->id, strerror(-err));
+	close(fd);
 }
 
 /** tern_pager_lane_attach() - the source has come (back) with a socket for lane @n */
 void tern_pager_lane_attach(struct tern_pager *p, unsigned int n, int fd)
 {
-	struct tern_pager_lane *lane = &p->lane[n];
+	struct tern_pager_lane *lane = &p->lane;
 
+	if (n) {
+		attach_flush(p, fd);
+		return;
+	}
 	if (lane->fd < 0) {
 		lane->fd = fd;
+		lane->at = 0;
 		lane->have = 0;
 		return;
 	}
@@ -122,36 +154,90 @@ void tern_pager_lane_attach(struct tern_pager *p, unsigned int n, int fd)
 	tern_pager_lane_lose(p, n, "the source has connected again");
 }
 
-/** tern_pager_lane_arm() - put into the ring what lane @n should be doing */
-void tern_pager_lane_arm(struct tern_pager *p, unsigned int n)
+static int make_room(struct tern_pager_lane *lane)
 {
-	struct tern_pager_lane *lane = &p->lane[n];
+	size_t left = lane->have - lane->at, need = HEAD;
+	const struct tern_wire *head;
+	char *buf;
+
+	if (left >= HEAD) {
+		head = (const void *)(lane->buf + lane->at);
+		need += head->len;
+	}
+	if (need < BUF)
+		need = BUF;
+	if (lane->at) {
+		memmove(lane->buf, lane->buf + lane->at, left);
+		lane->at = 0;
+		lane->have = left;
+	}
+	/* a large one is not kept for small messages */
+	if (lane->room == need || (lane->room > need && left))
+		return 0;
+	buf = realloc(lane->buf, need);
+	if (!buf)
+		return -ENOMEM;
+	lane->buf = buf;
+	lane->room = need;
+	return 0;
+}
+
+static void arm_receive(struct tern_pager *p)
+{
+	struct tern_pager_lane *lane = &p->lane;
 	struct io_uring_sqe *sqe;
 
-	settle(p, n);
+	if (make_room(lane)) {
+		p->retry = true;
+		return;
+	}
+	sqe = io_uring_get_sqe(&p->ring);
+	if (!sqe)
+		return;
+	io_uring_prep_recv(sqe, lane->fd, lane->buf + lane->have, lane->room - lane->have, 0);
+	io_uring_sqe_set_data64(sqe, tern_pager_data(PAGER_RECV, 0));
+	lane->receiving = true;
+}
+
+/* At once, as far as the socket takes it: somebody waits for the answer. */
+static void send_now(struct tern_pager *p)
+{
+	ssize_t n = send(p->lane.fd, p->out, p->out_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n >= 0)
+		sent(p, n);
+	else if (errno != EAGAIN && errno != EINTR)
+		tern_pager_lane_lose(p, 0, strerror(errno));
+}
+
+static void arm_send(struct tern_pager *p)
+{
+	struct io_uring_sqe *sqe;
+
+	send_now(p);
+	if (p->lane.lost || !p->out_len)
+		return;
+	sqe = io_uring_get_sqe(&p->ring);
+	if (!sqe)
+		return;
+	p->out_busy = p->out_len;
+	io_uring_prep_send(sqe, p->lane.fd, p->out, p->out_busy, MSG_NOSIGNAL);
+	io_uring_sqe_set_data64(sqe, tern_pager_data(PAGER_SEND, 0));
+	p->lane.sending = true;
+}
+
+/** tern_pager_lane_arm() - let lane 0 send and receive what it should */
+void tern_pager_lane_arm(struct tern_pager *p)
+{
+	struct tern_pager_lane *lane = &p->lane;
+
+	settle(p);
 	if (lane->fd < 0 || lane->lost)
 		return;
-	if (!lane->receiving && !lane->place.runs) {
-		bool head = lane->have < HEAD;
-		char *to = head ? (char *)&lane->head + lane->have : lane->buf + lane->have - HEAD;
-		size_t len = head ? HEAD - lane->have : HEAD + lane->head.len - lane->have;
-
-		sqe = io_uring_get_sqe(&p->ring);
-		if (!sqe)
-			return;
-		io_uring_prep_recv(sqe, lane->fd, to, len, 0);
-		io_uring_sqe_set_data64(sqe, tern_pager_data(PAGER_RECV, n));
-		lane->receiving = true;
-	}
-	if (!n && !lane->sending && p->out_len) {
-		sqe = io_uring_get_sqe(&p->ring);
-		if (!sqe)
-			return;
-		p->out_busy = p->out_len;
-		io_uring_prep_send(sqe, lane->fd, p->out, p->out_busy, MSG_NOSIGNAL);
-		io_uring_sqe_set_data64(sqe, tern_pager_data(PAGER_SEND, n));
-		lane->sending = true;
-	}
+	if (!lane->sending && p->out_len)
+		arm_send(p);
+	if (!lane->lost && !lane->receiving && !lane->place.runs)
+		arm_receive(p);
 }
 
 /* ---- sending ------------------------------------------------------------------------ */
@@ -169,7 +255,7 @@ bool tern_pager_send(struct tern_pager *p, unsigned int type, const void *payloa
 {
 	struct tern_wire head = { .type = type, .len = len };
 
-	if (p->lane[0].fd < 0 || p->lane[0].lost || p->out_len + HEAD + len > TERN_PAGER_OUT)
+	if (p->lane.fd < 0 || p->lane.lost || p->out_len + HEAD + len > TERN_PAGER_OUT)
 		return false;
 	memcpy(p->out + p->out_len, &head, HEAD);
 	memcpy(p->out + p->out_len + HEAD, payload, len);
@@ -180,11 +266,11 @@ bool tern_pager_send(struct tern_pager *p, unsigned int type, const void *payloa
 /** tern_pager_lane_sent() - a send has ended */
 void tern_pager_lane_sent(struct tern_pager *p, int res)
 {
-	struct tern_pager_lane *lane = &p->lane[0];
+	struct tern_pager_lane *lane = &p->lane;
 
 	lane->sending = false;
 	if (lane->lost) {
-		settle(p, 0);
+		settle(p);
 		return;
 	}
 	if (res == -EINTR || res == -EAGAIN)
@@ -193,10 +279,7 @@ void tern_pager_lane_sent(struct tern_pager *p, int res)
 		tern_pager_lane_lose(p, 0, strerror(res ? -res : EPIPE));
 		return;
 	}
-	p->memo->report.bytes += res;
-	memmove(p->out, p->out + res, p->out_len - res);
-	p->out_len -= res;
-	p->out_busy = 0;
+	sent(p, res);
 }
 
 /* ---- messages --------------------------------------------------------------------------- */
@@ -229,7 +312,7 @@ static int got_query(struct tern_pager *p)
 	if (!tern_pager_send(p, TERN_MSG_ANSWER, &answer, sizeof(answer)))
 		return -EPROTO;
 	/* behind the answer the source is ready for whatever we ask */
-	p->lane[0].ready = true;
+	p->lane.ready = true;
 	return 0;
 }
 
@@ -284,34 +367,26 @@ static int got_map(struct tern_pager *p, const void *buf, size_t len)
 	return err;
 }
 
-static int got_pages(struct tern_pager *p, struct tern_pager_lane *lane)
+/* A message of lane 0, the oldest that has been received. */
+static int got(struct tern_pager *p, const struct tern_wire *head)
 {
-	int err = tern_place_init(&lane->place, lane->buf, lane->head.len);
+	const void *payload = head + 1;
+	int err;
 
-	(void)p;
-	if (err)
-		lane->place.runs = NULL;
-	return err;
-}
-
-static int got(struct tern_pager *p, unsigned int n)
-{
-	struct tern_pager_lane *lane = &p->lane[n];
-
-	switch (lane->head.type) {
+	switch (head->type) {
 	case TERN_MSG_PAGES:
-		return got_pages(p, lane);
+		err = tern_place_init(&p->lane.place, payload, head->len);
+		if (err)
+			p->lane.place.runs = NULL;
+		return err;
 	case TERN_MSG_MAP:
-		return got_map(p, lane->buf, lane->head.len);
+		return got_map(p, payload, head->len);
 	case TERN_MSG_CLOCK:
-		return got_clock(p, (const void *)lane->buf);
+		return got_clock(p, payload);
 	case TERN_MSG_QUERY:
 		return got_query(p);
 	case TERN_MSG_SIGNALS:
-		return tern_signals_deliver(p->job->pid, lane->buf, lane->head.len);
-	case TERN_MSG_FLUSHED:
-		p->flushed = true;
-		return 0;
+		return tern_signals_deliver(p->job->pid, payload, head->len);
 	case TERN_MSG_INDEPENDENT:
 		p->independent = true;
 		return 0;
@@ -320,76 +395,177 @@ static int got(struct tern_pager *p, unsigned int n)
 	}
 }
 
-static int make_room(struct tern_pager_lane *lane, size_t len)
+/* The oldest message, if it is whole; -EPROTO. */
+static int whole(const struct tern_pager_lane *lane, const struct tern_wire **head)
 {
-	char *buf;
+	size_t left = lane->have - lane->at;
 
-	if (len <= lane->room && (lane->room <= BUF_KEEP || len > BUF_KEEP))
+	*head = NULL;
+	if (left < HEAD)
 		return 0;
-	buf = malloc(len ? len : 1);
-	if (!buf)
-		return -ENOMEM;
-	free(lane->buf);
-	lane->buf = buf;
-	lane->room = len;
+	*head = (const void *)(lane->buf + lane->at);
+	/* all payloads keep what follows them aligned */
+	if (!length_ok(0, *head) || (*head)->len % 8)
+		return -EPROTO;
+	if (left < HEAD + (*head)->len)
+		*head = NULL;
+	return 0;
+}
+
+/* Everything that is whole, up to PAGES that have to be put in place first. */
+static int take_messages(struct tern_pager *p)
+{
+	struct tern_pager_lane *lane = &p->lane;
+	const struct tern_wire *head;
+	int err;
+
+	while (!lane->lost && !lane->place.runs) {
+		err = whole(lane, &head);
+		if (!err && head)
+			err = got(p, head);
+		/* after good-bye pages that were asked for twice may still come */
+		if (p->bye)
+			lane->place.runs = NULL;
+		if (err == -EPROTO)
+			tern_pager_lane_lose(p, 0, "not what belongs here");
+		else if (err)
+			return err;
+		if (!head || lane->lost)
+			break;
+		if (!lane->place.runs)
+			lane->at += HEAD + head->len;
+	}
 	return 0;
 }
 
 /**
- * tern_pager_lane_received() - a receive has ended
+ * tern_pager_lane_received() - a receive on lane 0 has ended
  * @p: the pager
- * @n: lane
  * @res: bytes, or negative errno
  *
  * Return: negative errno only when the pager itself cannot go on.
  */
-int tern_pager_lane_received(struct tern_pager *p, unsigned int n, int res)
+int tern_pager_lane_received(struct tern_pager *p, int res)
 {
-	struct tern_pager_lane *lane = &p->lane[n];
-	int err = 0;
+	struct tern_pager_lane *lane = &p->lane;
 
 	lane->receiving = false;
 	if (lane->lost || res == -EINTR || res == -EAGAIN) {
-		settle(p, n);
+		settle(p);
 		return 0;
 	}
 	if (res <= 0) {
-		tern_pager_lane_lose(p, n, res ? strerror(-res) : "closed by the source");
+		tern_pager_lane_lose(p, 0, res ? strerror(-res) : "closed by the source");
 		return 0;
 	}
 	p->memo->report.bytes += res;
 	lane->have += res;
-	if (lane->have == HEAD)
-		err = length_ok(n, &lane->head) ? make_room(lane, lane->head.len) : -EPROTO;
-	if (!err && lane->have >= HEAD && lane->have == HEAD + lane->head.len) {
-		lane->have = 0;
-		err = got(p, n);
-	}
-	if (err == -EPROTO) {
-		tern_pager_lane_lose(p, n, "not what belongs here");
-		return 0;
-	}
-	return err;
+	return take_messages(p);
 }
 
-/**
- * tern_pager_lane_place() - put a part of what lane @n has brought in place
- * @p: the pager
- * @n: lane
- *
- * Return: 1: there is more, 0: nothing to do, or negative errno.
- */
-int tern_pager_lane_place(struct tern_pager *p, unsigned int n)
+static int place_some(struct tern_pager *p, struct tern_place *place, unsigned int budget)
 {
-	struct tern_pager_lane *lane = &p->lane[n];
-	int ret;
+	int ret = tern_place_step(p, place, budget);
 
-	if (!lane->place.runs)
-		return 0;
-	ret = tern_place_step(p, &lane->place, n ? 64 : TERN_WIRE_PAGES_MAX);
 	if (ret == -EAGAIN) {
 		p->retry = true;
 		return 0;
 	}
 	return ret < 0 ? ret : !ret;
+}
+
+/**
+ * tern_pager_lane_place() - put what lane 0 has brought in place
+ * @p: the pager
+ *
+ * Return: 1: there is more, 0: nothing to do, or negative errno.
+ */
+int tern_pager_lane_place(struct tern_pager *p)
+{
+	struct tern_pager_lane *lane = &p->lane;
+	int ret = 0;
+
+	while (lane->place.runs && !ret) {
+		const struct tern_wire *head = (const void *)(lane->buf + lane->at);
+
+		ret = place_some(p, &lane->place, TERN_WIRE_PAGES_MAX);
+		if (ret < 0 || lane->place.runs)
+			break;
+		lane->at += HEAD + head->len;
+		ret = take_messages(p);
+	}
+	return ret;
+}
+
+/**
+ * tern_pager_lane_skip() - no page is wanted any more
+ * @p: the pager, after @p->bye was set
+ *
+ * Return: 0 or negative errno.
+ */
+int tern_pager_lane_skip(struct tern_pager *p)
+{
+	struct tern_pager_lane *lane = &p->lane;
+	const struct tern_wire *head = (const void *)(lane->buf + lane->at);
+
+	if (!lane->place.runs)
+		return 0;
+	lane->place.runs = NULL;
+	lane->at += HEAD + head->len;
+	return take_messages(p);
+}
+
+/* The next message of lane 1. 1: there was one. */
+static int take_flush(struct tern_pager *p)
+{
+	const struct tern_intake_slot *slot;
+	int err;
+
+	if (p->intake.fd < 0)
+		return 0;
+	slot = tern_intake_look(&p->intake, &err);
+	if (!slot) {
+		if (err)
+			tern_pager_lane_lose(p, 1, err == -ECONNRESET ? "closed by the source" :
+						   strerror(-err));
+		return 0;
+	}
+	p->memo->report.bytes += HEAD + slot->head.len;
+	err = length_ok(1, &slot->head) ? 0 : -EPROTO;
+	if (!err && slot->head.type == TERN_MSG_FLUSHED)
+		p->flushed = true;
+	else if (!err)
+		err = tern_place_init(&p->flush, slot->buf, slot->head.len);
+	if (err) {
+		p->flush.runs = NULL;
+		tern_pager_lane_lose(p, 1, "not what belongs here");
+		return 0;
+	}
+	if (!p->flush.runs)
+		tern_intake_done(&p->intake);
+	return 1;
+}
+
+/**
+ * tern_pager_flush_place() - put a part of what lane 1 has brought in place
+ * @p: the pager
+ * @budget: about so many pages
+ *
+ * Return: 1: there is more, 0: nothing to do, or negative errno.
+ */
+int tern_pager_flush_place(struct tern_pager *p, unsigned int budget)
+{
+	int ret;
+
+	if (!p->flush.runs)
+		ret = take_flush(p);
+	else
+		ret = 1;
+	if (ret <= 0 || !p->flush.runs)
+		return ret;
+	ret = place_some(p, &p->flush, budget);
+	if (ret < 0 || p->flush.runs)
+		return ret;
+	tern_intake_done(&p->intake);
+	return 1;
 }

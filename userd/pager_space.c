@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dev.h"
@@ -24,7 +25,6 @@
 #define USER_END	0x7ffffffff000ULL
 #define EVENTS		32
 #define SPACES_MAX	65536
-#define WINDOW_MAX	32
 
 /* ---- spaces ------------------------------------------------------------------ */
 
@@ -99,6 +99,14 @@ struct tern_space *tern_pager_space_find(const struct tern_pager *p, unsigned in
 
 /* ---- threads that wait ---------------------------------------------------------- */
 
+static __u64 now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
 static int wait_for(struct tern_pager *p, struct tern_space *space, __u64 addr)
 {
 	struct tern_waiter *more;
@@ -118,6 +126,7 @@ static int wait_for(struct tern_pager *p, struct tern_space *space, __u64 addr)
 	}
 	p->waiter[p->nr_waiters++] = (struct tern_waiter){ space, addr };
 	p->retry = true;
+	p->waited_ns = now();
 	return 0;
 }
 
@@ -149,37 +158,72 @@ static void wake_all(struct tern_pager *p, struct tern_space *space)
 	}
 }
 
-/* How many pages from @page on to ask for: more, the longer it goes straight on. */
-static unsigned int ask_for(struct tern_pager *p, const struct tern_space *space, __u64 page,
-			    __u64 left)
+/* Pages that nobody waits for yet, if they are missing. */
+static int tell_ahead(struct tern_pager *p, const struct tern_space *space, __u64 page, __u64 nr)
 {
-	unsigned int n = 1;
+	while (nr) {
+		struct tern_wire_fault fault = { .flags = TERN_WIRE_FAULT_AHEAD };
+		__u64 left, addr = tern_layout_addr(&p->layout, page);
+		__u64 n = tern_layout_pages(&p->layout, addr, nr, &left);
+		int err;
 
-	if (page == p->window_end)
-		p->window = p->window * 2 < WINDOW_MAX ? p->window * 2 : WINDOW_MAX;
-	else
-		p->window = 1;
-	while (n < p->window && n < left && tern_pageset_has(&space->missing, page + n) &&
-	       !tern_pageset_has(&p->asked, page + n))
-		n++;
-	p->window_end = page + n;
-	return n;
+		if (!n)
+			return 0;
+		fault.addr = addr;
+		fault.nr = n;
+		if (tern_pageset_has(&space->missing, page) &&
+		    tern_pager_send(p, TERN_MSG_FAULT, &fault, sizeof(fault))) {
+			err = tern_pageset_add(&p->ahead, page, n);
+			if (err)
+				return err;
+		}
+		page += n;
+		nr -= n;
+	}
+	return 0;
 }
 
-/* Ask for page number @page and some behind it, unless that has been done. */
-static int ask(struct tern_pager *p, const struct tern_space *space, __u64 page, __u64 left)
+/* Somebody waits for a page of @space: what will be wanted next? */
+static int foresee(struct tern_pager *p, const struct tern_space *space, __u64 page)
 {
-	struct tern_wire_fault fault = { .addr = tern_layout_addr(&p->layout, page) };
+	struct tern_ahead a;
+	unsigned int i;
+	int err = 0;
 
-	if (!p->lane[0].ready || tern_pageset_has(&p->asked, page))
+	/* before the map there is no flush that could do it, after it no need */
+	if (!p->mapped || p->flushed)
 		return 0;
-	fault.nr = ask_for(p, space, page, left);
+	a = tern_streams_fault(&p->streams, page, p->layout.pages);
+	/* one message for adjacent pages, whichever way it goes */
+	if (a.nr && a.stride == 1)
+		return tell_ahead(p, space, a.first, a.nr);
+	if (a.nr && a.stride == -1)
+		return tell_ahead(p, space, a.first - (a.nr - 1), a.nr);
+	for (i = 0; i < a.nr && !err; i++)
+		err = tell_ahead(p, space, a.first + i * a.stride, 1);
+	return err;
+}
+
+/* Ask for page number @page, unless that has been done. */
+static int ask(struct tern_pager *p, const struct tern_space *space, __u64 page)
+{
+	struct tern_wire_fault fault = {
+		.addr = tern_layout_addr(&p->layout, page),
+		.nr = 1,
+	};
+	int err;
+
+	if (!p->lane.ready || tern_pageset_has(&p->asked, page))
+		return 0;
 	if (!tern_pager_send(p, TERN_MSG_FAULT, &fault, sizeof(fault))) {
 		p->retry = true;
 		return 0;
 	}
 	p->memo->report.faults++;
-	return tern_pageset_add(&p->asked, page, fault.nr);
+	err = tern_pageset_add(&p->asked, page, 1);
+	if (!err)
+		err = tern_pageset_del(&p->ahead, page, 1);
+	return err ? err : foresee(p, space, page);
 }
 
 /* A page that nobody has to send. 1: answered, 0: later. */
@@ -216,7 +260,7 @@ static int serve_one(struct tern_pager *p, const struct tern_waiter *w)
 
 	if (tern_space_find(w->space, w->addr, &page, &left) &&
 	    tern_pageset_has(&w->space->missing, page))
-		return ask(p, w->space, page, left);
+		return ask(p, w->space, page);
 	return answer_zero(p, w);
 }
 
@@ -261,7 +305,7 @@ void tern_pager_ask_rest(struct tern_pager *p)
 		__u64 page = 0, addr;
 
 		while (n < 64 && tern_space_wants(space, &page, p->layout.pages, &addr)) {
-			if (ask(p, space, page, 1) < 0)
+			if (ask(p, space, page) < 0)
 				return;
 			page++;
 			n++;

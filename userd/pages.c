@@ -6,6 +6,7 @@
  * Owns no memory of pages and holds no locks.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "dev.h"
@@ -36,6 +37,7 @@ void tern_pages_reset(struct tern_pages *pages)
 	pages->nr_iov = 3;
 	pages->pages = 0;
 	pages->zero = 0;
+	pages->later = 0;
 }
 
 static void new_run(struct tern_pages *pages, __u64 addr, unsigned int flags)
@@ -61,17 +63,8 @@ static bool is_full(const struct tern_pages *pages)
 	return pages->pages == TERN_WIRE_PAGES_MAX;
 }
 
-/**
- * tern_pages_add() - add a whole page
- * @pages: the message
- * @addr: above all that were added before
- * @data: its contents, or NULL: all zero
- *
- * -ENOSPC: the message is full.
- */
-int tern_pages_add(struct tern_pages *pages, __u64 addr, const void *data)
+static int add_page(struct tern_pages *pages, __u64 addr, unsigned int flags)
 {
-	unsigned int flags = data ? 0 : TERN_WIRE_RUN_ZERO;
 	struct tern_wire_run *last = NULL;
 
 	if (is_full(pages))
@@ -82,12 +75,27 @@ int tern_pages_add(struct tern_pages *pages, __u64 addr, const void *data)
 		last->nr++;
 	else
 		new_run(pages, addr, flags);
-	if (data)
-		add_data(pages, data, PAGE);
-	else
+	if (flags & TERN_WIRE_RUN_ZERO)
 		pages->zero++;
 	pages->pages++;
 	return 0;
+}
+
+/**
+ * tern_pages_add() - add a whole page
+ * @pages: the message
+ * @addr: not the address of one that was added before
+ * @data: its contents, or NULL: all zero
+ *
+ * -ENOSPC: the message is full.
+ */
+int tern_pages_add(struct tern_pages *pages, __u64 addr, const void *data)
+{
+	int rc = add_page(pages, addr, data ? 0 : TERN_WIRE_RUN_ZERO);
+
+	if (!rc && data)
+		add_data(pages, data, PAGE);
+	return rc;
 }
 
 /**
@@ -158,16 +166,89 @@ int tern_pages_read(struct tern_pages *pages, int dev, __u64 addr, unsigned int 
 }
 
 /**
- * tern_pages_start() - begin to send the message
- * @pages: the message; not to be touched until tern_link_sendv_finish()
- * @link: the lane
+ * tern_pages_look() - add pages of the migrant whose data is read later
+ * @pages: the message; no page in it may have data of its own
+ * @dev: handle that stands for the migration
+ * @addr: of the first page
+ * @nr: how many, adjacent, in one mapping
+ *
+ * As tern_pages_read(), but for the data.
  */
-int tern_pages_start(struct tern_pages *pages, struct tern_link *link)
+int tern_pages_look(struct tern_pages *pages, int dev, __u64 addr, unsigned int nr)
+{
+	unsigned int done = 0;
+
+	while (done < nr) {
+		unsigned int left = nr - done < TERN_READ_MAX ? nr - done : TERN_READ_MAX;
+		__u64 present = 0;
+		int i, n;
+
+		n = tern_dev_read_pages(dev, addr + (__u64)done * PAGE, left, NULL, &present);
+		if (n <= 0)
+			return done ? (int)done : n ? n : -EIO;
+		for (i = 0; i < n; i++) {
+			bool zero = !(present & 1ULL << i);
+
+			if (add_page(pages, addr + (__u64)(done + i) * PAGE,
+				     zero ? TERN_WIRE_RUN_ZERO : 0))
+				return done + i;
+			pages->later += !zero;
+		}
+		done += n;
+	}
+	return done;
+}
+
+/**
+ * tern_pages_pipe() - the pages themselves into a pipe
+ * @pages: filled by tern_pages_look()
+ * @dev: handle that stands for the migration
+ * @pipe: empty, with room for all of them
+ *
+ * After an error nobody knows what is in the pipe.
+ */
+int tern_pages_pipe(const struct tern_pages *pages, int dev, int pipe)
+{
+	unsigned int i;
+
+	for (i = 0; i < pages->nr_runs; i++) {
+		const struct tern_wire_run *run = &pages->runs[i];
+		off64_t addr = run->addr;
+		size_t left = (size_t)run->nr * PAGE;
+
+		while (left && !run->flags) {
+			ssize_t n = splice(dev, &addr, pipe, NULL, left, SPLICE_F_NONBLOCK);
+
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n <= 0)
+				return n ? -errno : -EIO;
+			left -= n;
+		}
+	}
+	return 0;
+}
+
+static void set_head(struct tern_pages *pages)
 {
 	pages->head.nr_runs = pages->nr_runs;
 	pages->iov[1] = (struct iovec) { &pages->head, sizeof(pages->head) };
 	pages->iov[2] = (struct iovec) { pages->runs, pages->nr_runs * sizeof(pages->runs[0]) };
-	return tern_link_sendv_start(link, TERN_MSG_PAGES, pages->iov, pages->nr_iov);
+}
+
+/**
+ * tern_pages_splice() - send the message
+ * @pages: filled by tern_pages_look()
+ * @link: the lane
+ * @pipe: its end to read from, after tern_pages_pipe()
+ */
+int tern_pages_splice(struct tern_pages *pages, struct tern_link *link, int pipe)
+{
+	if (!pages->later)
+		return tern_pages_send(pages, link);
+	set_head(pages);
+	return tern_link_splice(link, TERN_MSG_PAGES, pages->iov, pages->nr_iov, pipe,
+				(size_t)pages->later * PAGE);
 }
 
 /**
@@ -177,7 +258,6 @@ int tern_pages_start(struct tern_pages *pages, struct tern_link *link)
  */
 int tern_pages_send(struct tern_pages *pages, struct tern_link *link)
 {
-	int rc = tern_pages_start(pages, link);
-
-	return rc ? rc : tern_link_sendv_finish(link);
+	set_head(pages);
+	return tern_link_sendv(link, TERN_MSG_PAGES, pages->iov, pages->nr_iov);
 }

@@ -6,7 +6,7 @@
 #include "link.h"
 
 /**
- * struct tern_pages - runs of pages, in ascending order of address
+ * struct tern_pages - runs of pages
  * @head: fixed payload
  * @runs: the runs
  * @nr_runs: how many
@@ -15,8 +15,9 @@
  * @nr_iov: how many
  * @pages: pages in all runs
  * @zero: of those, without data
+ * @later: of those, with data that comes out of a pipe
  *
- * Data stays where it is until the message was sent.
+ * Data stays where it is until the message was sent, or comes out of a pipe then.
  */
 struct tern_pages {
 	struct tern_wire_pages head;
@@ -29,6 +30,7 @@ struct tern_pages {
 	unsigned int nr_iov;
 	unsigned int pages;
 	unsigned int zero;
+	unsigned int later;
 };
 
 void tern_pages_reset(struct tern_pages *pages);
@@ -37,7 +39,9 @@ int tern_pages_add_part(struct tern_pages *pages, __u64 addr, unsigned int offse
 			const void *data);
 int tern_pages_read(struct tern_pages *pages, int dev, __u64 addr, unsigned int nr,
 		    void *buf);
-int tern_pages_start(struct tern_pages *pages, struct tern_link *link);
+int tern_pages_look(struct tern_pages *pages, int dev, __u64 addr, unsigned int nr);
+int tern_pages_pipe(const struct tern_pages *pages, int dev, int pipe);
+int tern_pages_splice(struct tern_pages *pages, struct tern_link *link, int pipe);
 int tern_pages_send(struct tern_pages *pages, struct tern_link *link);
 bool tern_page_is_zero(const void *page);
 

@@ -175,6 +175,15 @@ static int place_pages(struct tern_pager *p, const struct tern_wire_run *run,
 	if (!p->space[0]->dead)
 		moved = before - p->space[0]->missing.count;
 	p->memo->report.pages_moved += moved;
+	p->memo->report.pages_twice += zero ? 0 : nr - moved;
+	if (p->ahead.count) {
+		__u64 ahead = p->ahead.count;
+
+		err = tern_pageset_del(&p->ahead, page, nr);
+		p->memo->report.pages_ahead += ahead - p->ahead.count;
+		if (err)
+			return err;
+	}
 	p->memo->report.pages_zero += zero ? moved : 0;
 	return tern_pageset_del(&p->asked, page, nr);
 }

@@ -119,6 +119,8 @@ static void json_report(FILE *f, const struct tern_report *r)
 	json_number(f, "oneway_ns", r->oneway_ns);
 	json_number(f, "reconnects", r->reconnects);
 	json_number(f, "floor_ns", r->floor_ns);
+	json_number(f, "pages_ahead", r->pages_ahead);
+	json_number(f, "pages_twice", r->pages_twice);
 }
 
 /**
@@ -213,6 +215,8 @@ static void print_paging(FILE *f, const struct tern_report *r)
 	row_pages(f, "in the blast", r->pages_first);
 	row_count(f, "faults over the link", r->faults, "");
 	row_count(f, "faults answered locally", r->faults_local, "");
+	row_pages(f, "foreseen, and in time", r->pages_ahead);
+	row_pages(f, "sent in vain", r->pages_twice);
 	row_bytes(f, "bytes on the wire", r->bytes);
 	row_count(f, "links made again", r->reconnects, "");
 	row_ns(f, "time to independence", r->phase_ns[TERN_PHASE_PAGING], "");

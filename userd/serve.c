@@ -74,6 +74,7 @@ static unsigned int extent_of_answer(struct serve *v, __u64 addr, unsigned int n
 		return 0;
 	/* the first one is waited for even if it is on its way in the flush */
 	tern_map_claim(map, number);
+	tern_flush_hint(&v->s->flush, number);
 	for (n = 1; n < nr; n++)
 		if (!tern_map_find(map, addr + n * PAGE, &number) || !tern_map_claim(map, number))
 			break;
@@ -84,11 +85,18 @@ static int answer(struct serve *v, const struct tern_wire_fault *fault)
 {
 	struct tern_source *s = v->s;
 	unsigned int nr;
+	__u64 number;
 	int n;
 
-	if (fault->addr % PAGE || fault->addr >= ADDR_MAX || fault->reserved ||
+	if (fault->addr % PAGE || fault->addr >= ADDR_MAX ||
+	    fault->flags & ~TERN_WIRE_FAULT_AHEAD ||
 	    !fault->nr || fault->nr > TERN_WIRE_PAGES_MAX)
 		return -EPROTO;
+	if (fault->flags & TERN_WIRE_FAULT_AHEAD) {
+		if (s->map.built && tern_map_find(&s->map, fault->addr, &number))
+			tern_flush_ahead(&s->flush, number, fault->nr);
+		return 0;
+	}
 	tern_pages_reset(v->pages);
 	nr = extent_of_answer(v, fault->addr, fault->nr);
 	if (!nr) {
@@ -119,6 +127,8 @@ static int on_complete(struct serve *v)
 	report->faults_local = complete.faults_local;
 	report->pages_moved = complete.pages;
 	report->pages_zero = complete.zero;
+	report->pages_ahead = complete.ahead;
+	report->pages_twice = complete.twice;
 	v->complete = true;
 	return 0;
 }
@@ -234,7 +244,7 @@ static int serve_link(struct serve *v)
 		if (!v->complete)
 			tell_progress(v, false);
 	}
-	tern_flush_stop(&s->flush, s->lanes.stop);
+	tern_flush_stop(&s->flush);
 	return rc;
 }
 

@@ -208,7 +208,7 @@ struct tern_wire_refused {
 };
 
 /**
- * struct tern_wire_pages - pages, in address order
+ * struct tern_wire_pages - pages, those of the flush in any order
  * @nr_runs: struct tern_wire_run follow, then the data of every run that has any
  * @reserved: 0
  */
@@ -266,12 +266,16 @@ struct tern_wire_resumed {
  * struct tern_wire_fault - the migrant waits for a page
  * @addr: page-aligned, at the source
  * @nr: pages that it would like from there on, the first one first
+ * @flags: TERN_WIRE_FAULT_*
  */
 struct tern_wire_fault {
 	__u64 addr;
 	__u32 nr;
-	__u32 reserved;
+	__u32 flags;
 };
+
+#define TERN_WIRE_FAULT_AHEAD	(1U << 0)	/* nobody waits for them yet: not an answer, but */
+						/* the flush is to send them soon, if not sent */
 
 /**
  * struct tern_wire_complete - every page has arrived
@@ -280,6 +284,8 @@ struct tern_wire_fault {
  * @pages: pages put in place
  * @zero: of those, without data
  * @bytes: bytes received on both lanes
+ * @ahead: pages that were asked for ahead, and came in time
+ * @twice: pages with data that came and were not missing
  */
 struct tern_wire_complete {
 	__u64 faults;
@@ -287,6 +293,8 @@ struct tern_wire_complete {
 	__u64 pages;
 	__u64 zero;
 	__u64 bytes;
+	__u64 ahead;
+	__u64 twice;
 };
 
 /**
@@ -324,7 +332,7 @@ TERN_ASSERT_SIZE(struct tern_wire_run, 16);
 TERN_ASSERT_SIZE(struct tern_wire_resume, 40);
 TERN_ASSERT_SIZE(struct tern_wire_resumed, 80);
 TERN_ASSERT_SIZE(struct tern_wire_fault, 16);
-TERN_ASSERT_SIZE(struct tern_wire_complete, 40);
+TERN_ASSERT_SIZE(struct tern_wire_complete, 56);
 TERN_ASSERT_SIZE(struct tern_wire_answer, 8);
 
 #endif /* _TERN_WIRE_H */

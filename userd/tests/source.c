@@ -220,6 +220,8 @@ static bool exists(__u64 addr)
 
 static int do_read_pages(struct tern_read_pages *io)
 {
+	static const char zeros[PAGE];
+	char page[PAGE], *to;
 	unsigned int i;
 
 	if (kernel.state < TERN_PARKED || kernel.state > TERN_COMMITTED || io->addr % PAGE ||
@@ -231,10 +233,11 @@ static int do_read_pages(struct tern_read_pages *io)
 			return -EFAULT;
 		if (!exists(io->addr + i * PAGE))
 			continue;
-		if (pread(mem_fd, (void *)(io->buf + i * PAGE), PAGE, io->addr + i * PAGE) !=
-		    (ssize_t)PAGE)
+		to = io->buf ? (char *)(io->buf + i * PAGE) : page;
+		if (pread(mem_fd, to, PAGE, io->addr + i * PAGE) != (ssize_t)PAGE)
 			return -EFAULT;
-		io->present |= 1ULL << i;
+		if (io->buf || memcmp(page, zeros, PAGE))
+			io->present |= 1ULL << i;
 	}
 	return 0;
 }
@@ -400,7 +403,6 @@ static int take_pages(struct tern_link *link, const struct tern_wire *head)
 	struct tern_wire_pages *pages = (void *)buf;
 	struct tern_wire_run *run = (void *)(pages + 1);
 	unsigned int i, j;
-	__u64 last = 0;
 
 	if (tern_link_recv_body(link, buf, head->len, 5000)) {
 		free(buf);
@@ -408,9 +410,6 @@ static int take_pages(struct tern_link *link, const struct tern_wire *head)
 	}
 	data = (char *)(run + pages->nr_runs);
 	for (i = 0; i < pages->nr_runs; i++) {
-		if (run[i].addr < last)
-			other.wrong++;
-		last = run[i].addr + run[i].nr * PAGE;
 		if (run[i].flags & TERN_WIRE_RUN_PART) {
 			char page[PAGE] = { 0 };
 			unsigned int off = *(__u32 *)data;

@@ -118,6 +118,9 @@ enum tern_phase {
  * @reconnects: how often the link was lost and found again
  * @floor_ns: one-way time of about as many bytes as the blast has, measured on the
  *	warm link right before; 0: not measured
+ * @pages_ahead: pages that were asked for before anybody waited for them, and came
+ *	in time
+ * @pages_twice: pages with data that came and were not missing (any more)
  */
 struct tern_report {
 	__u64 phase_ns[__TERN_PHASE_MAX];
@@ -132,6 +135,8 @@ struct tern_report {
 	__u64 oneway_ns;
 	__u64 reconnects;
 	__u64 floor_ns;
+	__u64 pages_ahead;
+	__u64 pages_twice;
 };
 
 /* ---- anybody ---------------------------------------------------------- */
@@ -376,11 +381,16 @@ struct tern_fail {
  * @size: sizeof(struct tern_read_pages)
  * @nr: in: pages wanted, at most TERN_READ_MAX; out: pages looked at
  * @addr: page-aligned address of the first one
- * @buf: receives the pages, each at its own place
+ * @buf: receives the pages, each at its own place; 0: only look at them
  * @present: out: bit n is set when page n was copied; a page whose bit is clear
- *	has never been touched, its place in @buf is left alone
+ *	has never been touched, its place in @buf is left alone. With @buf 0: when
+ *	there is anything but zeros on page n
  *
  * A page that cannot be read is an error (EFAULT, EIO), never zeros.
+ *
+ * splice(2) from the handle into a pipe, with the address as offset and whole
+ * pages as length, passes pages on without a copy. It stops before one that has
+ * never been touched.
  */
 struct tern_read_pages {
 	__u32 size;

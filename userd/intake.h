@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Lane 1 at the destination: whole messages, received ahead by a thread. */
+#ifndef TERN_INTAKE_H
+#define TERN_INTAKE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <tern/wire.h>
+
+#define TERN_INTAKE_SLOTS	4	/* messages that may wait */
+
+/**
+ * struct tern_intake_slot - a message
+ * @head: its header
+ * @buf: its payload
+ * @room: of @buf
+ */
+struct tern_intake_slot {
+	struct tern_wire head;
+	char *buf;
+	size_t room;
+};
+
+/**
+ * struct tern_intake - the lane
+ * @fd: its socket, owned; -1: none
+ * @event: eventfd, readable when there is something new after there was nothing
+ * @thread: receives
+ * @lock: guards all that follows, but not what is in a slot
+ * @freed: a slot is free again, or @stop
+ * @slot: messages @taken to @put - 1 wait
+ * @put: how many the thread has received
+ * @taken: how many are done with
+ * @stop: the thread is to end
+ * @err: why it has ended; 0: it has not
+ */
+struct tern_intake {
+	int fd;
+	int event;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	struct tern_intake_slot slot[TERN_INTAKE_SLOTS];
+	unsigned int put;
+	unsigned int taken;
+	bool stop;
+	int err;
+};
+
+int tern_intake_init(struct tern_intake *in);
+void tern_intake_fini(struct tern_intake *in);
+int tern_intake_start(struct tern_intake *in, int fd);
+void tern_intake_stop(struct tern_intake *in);
+const struct tern_intake_slot *tern_intake_look(struct tern_intake *in, int *err);
+void tern_intake_done(struct tern_intake *in);
+
+#endif
