@@ -72,7 +72,6 @@ static int fill_migration(struct sk_buff *skb, struct tern_migration *m,
  */
 #define DELIVERY_DELAY	msecs_to_jiffies(20)
 
-
 static struct sk_buff_head events;
 
 struct event_cb {

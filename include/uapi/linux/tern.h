@@ -16,6 +16,8 @@
  * Changelog:
  *
  *  1: first version
+ *  2: TERN_CAPTURE_DRAFT, TERN_COLD, TERN_HOLD and TERN_PREPARED, WENT, signals of
+ *     threads in LOAD, splice(2) of pages; more figures in struct tern_report
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -23,7 +25,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	1
+#define TERN_ABI_VERSION	2
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */
