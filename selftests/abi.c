@@ -68,6 +68,7 @@ static const struct {
 	{ "REPORT", TERN_IOC_REPORT, sizeof(struct tern_report_io), false },
 	{ "KEEP", TERN_IOC_KEEP, sizeof(struct tern_keep), false },
 	{ "KEPT", TERN_IOC_KEPT, sizeof(struct tern_keep), false },
+	{ "WENT", TERN_IOC_WENT, sizeof(struct tern_went), false },
 	{ "UFFD_READ", TERN_IOC_UFFD_READ, sizeof(struct tern_uffd_read), false },
 };
 
@@ -156,7 +157,7 @@ TEST_F(dev, unknown_numbers)
 	int dev = job(_metadata, 99);
 	unsigned int nr;
 
-	for (nr = 22; nr < 256; nr++)
+	for (nr = 24; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY, call(dev, _IO(TERN_IOC_MAGIC, nr), NULL));
 	EXPECT_EQ(-ENOTTY, call(dev, _IO('T', 1), NULL));
 	close(dev);
