@@ -23,8 +23,6 @@
 #include "park.h"
 #include "restart.h"
 
-#define IMAGE_USUAL	(64UL << 10)
-
 static void check_threads(struct task_struct *leader,
 			  struct tern_reasons *reasons)
 {
@@ -259,10 +257,9 @@ static int capture_mm(struct tern_migration *m, struct task_struct *leader,
 		      struct tern_why *why)
 {
 	struct tern_image image;
-	size_t size = IMAGE_USUAL;
+	size_t size = TERN_CAPTURE_USUAL;
 	int err;
 
-	/* most images are small; only a large one is worth a second round */
 	for (;;) {
 		err = tern_capture_room(m, size);
 		if (err)

@@ -34,7 +34,6 @@
 
 #define PARK_TIMEOUT_MS		1000
 #define PARK_TIMEOUT_MAX_MS	60000
-#define CAPTURE_LEAST		(64UL << 10)
 
 static void thread_free(struct kref *ref)
 {
@@ -392,7 +391,7 @@ static int park_locked(struct tern_migration *m, struct tern_park *park,
 	m->mm = get_task_mm(leader);
 	if (!m->mm || test_bit(MMF_UNSTABLE, &m->mm->flags))
 		goto undo;
-	err = tern_capture_room(m, CAPTURE_LEAST);
+	err = tern_capture_room(m, TERN_CAPTURE_USUAL);
 	if (err)
 		goto undo;
 	/* were it reaped for want of memory, its pages would read as zeros */

@@ -71,10 +71,10 @@ static int prepare(struct tern_source *s, bool cold)
 	if (!rc && s->job->flags & TERN_HOLD && !s->released) {
 		rc = tern_source_hold(s);
 		s->released = !rc;
+		/* the last look was a while ago */
+		if (!rc)
+			rc = tern_source_draft(s);
 	}
-	/* it may have been held for long */
-	if (!rc && s->released)
-		rc = tern_source_draft(s);
 	if (!rc && !cold)
 		tern_first_prepare(s->first, &s->draft.image);
 	if (!rc)
