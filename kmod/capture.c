@@ -281,6 +281,10 @@ static int capture_locked(struct tern_migration *m, struct task_struct *leader,
 
 	if (!(io->flags & TERN_CAPTURE_DRAFT))
 		return capture_mm(m, leader, m->mm, io, why);
+	/* what cannot move is refused with its reason, and before anything else */
+	err = tern_check_task(leader, m->flags, why);
+	if (err)
+		return err;
 	mm = get_task_mm(leader);
 	if (!mm)
 		return tern_why(why, -ESRCH, "the process has ended");

@@ -42,7 +42,7 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * struct check - what one run of the check has seen so far
  * @why: sentence
  * @index: of the object that is looked at
- * @count: objects by type
+ * @count: objects by type, but for those that are skipped
  * @task: the TASK object
  * @vma_end: end of the last mapping
  * @descs: DESC objects by id - 1
@@ -577,7 +577,8 @@ static int check_header(struct check *c, const struct tern_obj *obj, size_t left
 		return bad(c, obj, "unknown version");
 	if (obj->len - sizeof(*obj) < kind->fixed)
 		return bad(c, obj, "too short");
-	if (++c->count[obj->type] > kind->most)
+	/* what is not looked at has no place in the tables either */
+	if (!skipped(c, obj->type) && ++c->count[obj->type] > kind->most)
 		return bad(c, obj, "too many of this type");
 	return 0;
 }
