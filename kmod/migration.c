@@ -313,6 +313,9 @@ static int ask_migrate(struct tern_host *host, struct tern_ask *ask,
 	if ((ask->flags & (TERN_HOLD | TERN_COLD)) == (TERN_HOLD | TERN_COLD))
 		return tern_why(why, -EINVAL,
 				"to prepare and not to prepare do not go together");
+	if (ask->flags & TERN_HYBRID && ask->flags & (TERN_COLD | TERN_LAZY))
+		return tern_why(why, -EINVAL,
+				"pages cannot be sent ahead and not be: hybrid goes neither with lazy nor without a preparation");
 	if (!tern_host_knows(host, ask->host))
 		return tern_why(why, -ENOENT,
 				"host '%s' is not in the daemon's configuration",

@@ -17,6 +17,7 @@
 #define ATTEMPTS	10
 #define HELD_PAUSE_MS	1000
 #define ATTEMPTS_DRAFT	6	/* then without a draft: there is less to change in between */
+#define ATTEMPTS_AHEAD	2	/* likewise, pages that are sent ahead take time */
 
 /* ---- before the migrant stands ---- */
 
@@ -53,9 +54,20 @@ static int make_room(struct tern_source *s)
 	return rc;
 }
 
-static int prepare(struct tern_source *s, bool cold)
+/* Send pages ahead; that takes a while, after which the draft may be @stale. */
+static int send_ahead(struct tern_source *s, unsigned int attempt, bool stale)
+{
+	int rc = attempt < ATTEMPTS_AHEAD ? tern_source_precopy(s) : 1;
+
+	if (rc < 0)
+		return rc;
+	return stale || !rc ? tern_source_draft(s) : 0;
+}
+
+static int prepare(struct tern_source *s, unsigned int attempt)
 {
 	struct tern_prepared *p = &s->prepared;
+	bool cold = is_cold(s, attempt);
 	int rc;
 
 	rc = tern_prepare(p, s->job->pid, s->job->flags, &s->why);
@@ -68,12 +80,13 @@ static int prepare(struct tern_source *s, bool cold)
 		rc = tern_prepared_ready(p, &s->lanes.lane[0], &s->why);
 	if (!rc && !cold)
 		rc = tern_source_draft(s);
+	if (!rc && !cold)
+		rc = send_ahead(s, attempt, false);
 	if (!rc && s->job->flags & TERN_HOLD && !s->released) {
 		rc = tern_source_hold(s);
 		s->released = !rc;
-		/* the last look was a while ago */
 		if (!rc)
-			rc = tern_source_draft(s);
+			rc = send_ahead(s, attempt, true);
 	}
 	if (!rc && !cold)
 		tern_first_prepare(s->first, &s->draft.image);
@@ -164,13 +177,13 @@ static int park(struct tern_source *s)
 }
 
 /* One attempt. -EAGAIN: the migrant runs again and has changed, try once more. */
-static int attempt(struct tern_source *s, bool cold)
+static int attempt(struct tern_source *s, unsigned int n)
 {
 	int rc, err;
 
 	rc = connect_peer(s);
 	if (!rc)
-		rc = prepare(s, cold);
+		rc = prepare(s, n);
 	if (!rc)
 		rc = park(s);
 	if (rc)
@@ -200,12 +213,13 @@ int tern_source_move(struct tern_source *s)
 	if (rc)
 		return rc;
 	for (i = 0; i < ATTEMPTS; i++) {
-		rc = attempt(s, is_cold(s, i));
+		rc = attempt(s, i);
 		if (rc != -EAGAIN)
 			break;
 		tern_log(LOG_INFO, "migration %016" PRIx64 ": %s", (uint64_t)s->job->id, s->why.text);
 		tern_lanes_close(&s->lanes);
 		tern_draft_fini(&s->draft);
+		tern_precopy_fini(&s->precopy);
 		tern_prepared_fini(&s->prepared);
 		if (i + 1 < ATTEMPTS)
 			s->why.text[0] = '\0';

@@ -258,6 +258,7 @@ static int run(int argc, char **argv)
 	static const struct option options[] = {
 		{ "stdio", required_argument, NULL, 's' },
 		{ "no-prepare", no_argument, NULL, 'c' },
+		{ "mode", required_argument, NULL, 'm' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "no-wait", no_argument, NULL, 'n' },
 		{ },
@@ -276,6 +277,9 @@ static int run(int argc, char **argv)
 		case 'c':
 			flags |= TERN_COLD;
 			break;
+		case 'm':
+			rc = parse_mode(&cmd_migrate, optarg, &flags);
+			break;
 		case 'j':
 			f.json = true;
 			f.bar = false;
@@ -291,6 +295,8 @@ static int run(int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		return usage(&cmd_migrate, "migrate takes a process id and a host");
+	if (flags & TERN_HYBRID && flags & (TERN_COLD | TERN_LAZY))
+		return usage(&cmd_migrate, "--mode=hybrid goes neither with --mode=lazy nor with --no-prepare");
 	if (parse_pid(argv[optind], &f.pid))
 		return usage(&cmd_migrate, "\"%s\" is no process id", argv[optind]);
 	f.host = argv[optind + 1];
@@ -305,12 +311,18 @@ static int run(int argc, char **argv)
 
 const struct command cmd_migrate = {
 	.name = "migrate",
-	.args = "PID HOST [--stdio=null] [--no-prepare] [--json] [--no-wait]",
+	.args = "PID HOST [--stdio=null] [--mode=MODE] [--no-prepare] [--json] [--no-wait]",
 	.help = "move a process to another host",
 	.text = "Moves the process, shows how its pages follow, and ends when nothing of it is\n"
 		"left on this host: from then on this host may be switched off.\n"
 		"\n"
 		"  --stdio=null   standard descriptors that cannot move become /dev/null\n"
+		"  --mode=lazy    no page is sent before the process has moved: it leaves soonest\n"
+		"  --mode=hybrid  its pages are sent ahead while it still runs here, and only what\n"
+		"                 it writes to meanwhile follows later: it waits least afterwards\n"
+		"  --mode=auto    hybrid, for ten seconds at most, and not if the process writes\n"
+		"                 to its memory half as fast as the link is (what is done without\n"
+		"                 this option)\n"
 		"  --no-prepare   do not have the other host lay out the process beforehand: it\n"
 		"                 stands still for longer, but is moved a moment sooner\n"
 		"  --json         print one JSON object at the end, and nothing else\n"

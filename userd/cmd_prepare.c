@@ -70,20 +70,34 @@ static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "stdio", required_argument, NULL, 's' },
+		{ "mode", required_argument, NULL, 'm' },
 		{ "json", no_argument, NULL, 'j' },
 		{ },
 	};
 	struct tern_client *client;
 	unsigned int flags = 0;
 	bool json = false;
-	int opt, pid, rc;
+	int opt, pid, rc = 0;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt == 'j')
+		switch (opt) {
+		case 's':
+			rc = parse_stdio(&cmd_prepare, optarg, &flags);
+			break;
+		case 'm':
+			rc = parse_mode(&cmd_prepare, optarg, &flags);
+			break;
+		case 'j':
 			json = true;
-		else if (opt != 's' || parse_stdio(&cmd_prepare, optarg, &flags))
-			return EXIT_USAGE;
+			break;
+		default:
+			rc = EXIT_USAGE;
+		}
+		if (rc)
+			return rc;
 	}
+	if ((flags & TERN_LAZY) && (flags & TERN_HYBRID))
+		return usage(&cmd_prepare, "--mode=lazy and --mode=hybrid exclude each other");
 	if (argc - optind != 2)
 		return usage(&cmd_prepare, "prepare takes a process id and a host");
 	if (parse_pid(argv[optind], &pid))
@@ -98,7 +112,7 @@ static int run(int argc, char **argv)
 
 const struct command cmd_prepare = {
 	.name = "prepare",
-	.args = "PID HOST [--stdio=null] [--json]",
+	.args = "PID HOST [--stdio=null] [--mode=MODE] [--json]",
 	.help = "have another host lay a process out, to move it later",
 	.text = "The other host makes the process's memory map, opens its files and reserves its\n"
 		"ids; the process runs on here, and what it changes is followed. A \"tern migrate\"\n"
@@ -107,6 +121,7 @@ const struct command cmd_prepare = {
 		"beforehand. Ends when all is ready; \"tern abort\" forgets it.\n"
 		"\n"
 		"  --stdio=null   standard descriptors that cannot move become /dev/null\n"
+		"  --mode=MODE    lazy, hybrid or auto: as for \"tern migrate\"\n"
 		"  --json         print one JSON object at the end, and nothing else\n"
 		"\n"
 		"Exit status: 0 prepared, 1 it cannot be, 2 usage, or nothing could be asked.\n"

@@ -326,6 +326,7 @@ static void run_on(struct tern_dest *d)
 {
 	say(d, LOG_INFO, "resumed", NULL);
 	d->memo->report.bytes += d->link.bytes_in + d->link.bytes_out;
+	d->pager.stage = &d->stage;
 	tern_dest_prepare_fini(d);
 	page(d, tern_link_release(&d->link));
 }

@@ -48,6 +48,7 @@ struct tern_dest_pages {
  * @dressing: the shell is at its last script
  * @settled: and that one changes no mappings
  * @memo: for whoever comes after us
+ * @stage: PAGES that came before the image
  * @pages: PAGES that wait
  * @pages_last: where to append
  * @pages_len: bytes of them
@@ -74,6 +75,7 @@ struct tern_dest {
 	bool dressing;
 	bool settled;
 	struct tern_memo *memo;
+	struct tern_stage stage;
 	struct tern_dest_pages *pages;
 	struct tern_dest_pages **pages_last;
 	size_t pages_len;

@@ -53,20 +53,29 @@ static int place_all(struct tern_dest *d)
 	return err;
 }
 
+static int put_aside(struct tern_dest *d, const struct tern_dest_pages *pages)
+{
+	int err = tern_stage_put(&d->stage, pages->data, pages->len);
+
+	return err ? tern_why_set(&d->why, err, "pages sent ahead cannot be kept on %s: %s",
+				  d->job->host->name, strerror(-err)) : 0;
+}
+
 /**
  * tern_dest_pages() - receive PAGES
  * @d: the attempt
  * @len: bytes of the message
  *
- * A shell that is dressed and does not change its mappings any more takes them
- * at once, for others they are kept.
+ * Before the image they are put aside, for the migrant still runs and may change
+ * them. Behind it a shell that is dressed and does not change its mappings any more
+ * takes them at once, for others they are kept.
  */
 int tern_dest_pages(struct tern_dest *d, size_t len)
 {
 	struct tern_dest_pages *pages;
 	int err;
 
-	if (!d->dressing || d->pages_len + len > PAGES_MAX)
+	if (!d->prepare || d->pages_len + len > PAGES_MAX)
 		return tern_why_set(&d->why, -EPROTO, "pages where none belong, or too many");
 	pages = malloc(sizeof(*pages) + len);
 	if (!pages)
@@ -74,8 +83,9 @@ int tern_dest_pages(struct tern_dest *d, size_t len)
 	pages->next = NULL;
 	pages->len = len;
 	err = tern_link_recv_body(&d->link, pages->data, len, BODY_MS);
-	if (!err && d->settled) {
-		err = place_message(d, pages);
+	if (err || !d->dressing || d->settled) {
+		if (!err)
+			err = d->dressing ? place_message(d, pages) : put_aside(d, pages);
 		free(pages);
 		return err;
 	}
@@ -218,4 +228,5 @@ void tern_dest_build_fini(struct tern_dest *d)
 		d->pages = next;
 	}
 	tern_dest_dress_fini(d);
+	tern_stage_fini(&d->stage);
 }

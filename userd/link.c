@@ -42,6 +42,7 @@ static size_t most(unsigned int type)
 	case TERN_MSG_DRAFT:
 	case TERN_MSG_IMAGE:
 	case TERN_MSG_MAP:
+	case TERN_MSG_FRESH:
 	case TERN_MSG_SIGNALS:
 		return TERN_WIRE_MAX;
 	case TERN_MSG_WARM:
@@ -575,6 +576,19 @@ int tern_link_recv_refused(struct tern_link *link, struct tern_why *why)
 		return rc;
 	clean(refused.why, sizeof(refused.why));
 	return tern_why_set(why, refused_errno(refused.err), "%s", refused.why);
+}
+
+/**
+ * tern_link_readable() - has something come that was not received yet?
+ * @link: the lane
+ *
+ * Also when it has broken: receiving will tell.
+ */
+bool tern_link_readable(const struct tern_link *link)
+{
+	struct pollfd p = { .fd = link->fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
 }
 
 /**

@@ -63,6 +63,8 @@ int tern_pager_init(struct tern_pager *p, struct tern_job *job, int dev,
 		err = tern_pageset_init(&p->asked, p->layout.pages, false);
 	if (!err)
 		err = tern_pageset_init(&p->ahead, p->layout.pages, false);
+	if (!err)
+		err = tern_pageset_init(&p->fresh, p->layout.pages, false);
 	p->out = malloc(TERN_PAGER_OUT);
 	if (!err && !p->out)
 		err = -ENOMEM;
@@ -105,8 +107,10 @@ void tern_pager_fini(struct tern_pager *p)
 	free(p->space);
 	free(p->waiter);
 	free(p->out);
+	free(p->staged);
 	tern_pageset_fini(&p->asked);
 	tern_pageset_fini(&p->ahead);
+	tern_pageset_fini(&p->fresh);
 	tern_layout_fini(&p->layout);
 	memset(p, 0, sizeof(*p));
 	p->ring.ring_fd = -1;
@@ -367,6 +371,7 @@ static int release(struct tern_pager *p)
 		.bytes = p->memo->report.bytes,
 		.ahead = p->memo->report.pages_ahead,
 		.twice = p->memo->report.pages_twice,
+		.before = p->memo->report.pages_before,
 	};
 	unsigned int i;
 	int err;
@@ -401,6 +406,18 @@ static int say_bye(struct tern_pager *p, struct tern_why *why)
 
 /* ---- the loop --------------------------------------------------------------------------- */
 
+/* What is here already, and what the flush has brought, but not much of either. */
+static int place_some(struct tern_pager *p)
+{
+	unsigned int budget = now() < p->waited_ns + WAITED_NS ? STEP_WAITED : STEP;
+	int staged = tern_pager_stage_place(p, budget), flush;
+
+	if (staged < 0)
+		return staged;
+	flush = tern_pager_flush_place(p, budget);
+	return flush < 0 ? flush : flush || staged;
+}
+
 static int work(struct tern_pager *p, bool *more)
 {
 	int err, flush;
@@ -414,8 +431,7 @@ static int work(struct tern_pager *p, bool *more)
 	/* what has been asked for leaves before the flush takes its turn */
 	tern_pager_lane_arm(p);
 	if (flush >= 0)
-		flush = tern_pager_flush_place(p, now() < p->waited_ns + WAITED_NS ? STEP_WAITED :
-						  STEP);
+		flush = place_some(p);
 	if (flush < 0)
 		return flush;
 	*more = err > 0 || flush > 0;

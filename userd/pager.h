@@ -6,6 +6,7 @@
  * pager_lane.c	messages over the two lanes
  * intake.c	receives the flush, in a thread of its own
  * streams.c	foresight
+ * pager_stage.c	pages that were sent before the resume
  * pager_space.c	userfaultfd events: faults, and changes of layout
  * place.c	arrived pages into the address spaces
  */
@@ -20,6 +21,7 @@
 #include "intake.h"
 #include "memo.h"
 #include "space.h"
+#include "stage.h"
 #include "streams.h"
 
 /**
@@ -101,6 +103,10 @@ struct tern_pager_lane {
  * @lane: lane 0
  * @intake: lane 1
  * @flush: a message of its that is being put in place
+ * @stage: pages that were sent ahead, not owned; NULL: none
+ * @fresh: those of them that are right and not in place yet
+ * @next_fresh: where to go on with them
+ * @staged: room for some of them
  * @out: bytes to be sent on lane 0
  * @out_len: how many; the first @out_busy are with the kernel
  * @out_busy: see there
@@ -133,6 +139,10 @@ struct tern_pager {
 	struct tern_pager_lane lane;
 	struct tern_intake intake;
 	struct tern_place flush;
+	struct tern_stage *stage;
+	struct tern_pageset fresh;
+	__u64 next_fresh;
+	char *staged;
 	char *out;
 	size_t out_len;
 	size_t out_busy;
@@ -162,6 +172,8 @@ int tern_pager_lane_place(struct tern_pager *p);
 int tern_pager_lane_skip(struct tern_pager *p);
 int tern_pager_flush_place(struct tern_pager *p, unsigned int budget);
 bool tern_pager_send(struct tern_pager *p, unsigned int type, const void *payload, size_t len);
+int tern_pager_fill(const struct tern_pager *p, struct tern_pageset *set,
+		    const struct tern_wire_range *range, size_t nr);
 __u64 tern_pager_data(unsigned int what, unsigned int n);
 
 /* pager_space.c */
@@ -174,9 +186,15 @@ int tern_pager_serve(struct tern_pager *p);
 void tern_pager_unwait(struct tern_pager *p, struct tern_space *space, __u64 addr, __u64 end);
 void tern_pager_ask_rest(struct tern_pager *p);
 
+/* pager_stage.c */
+int tern_pager_got_fresh(struct tern_pager *p, const struct tern_wire_range *range, size_t nr);
+int tern_pager_stage_answer(struct tern_pager *p, const struct tern_space *space, __u64 page);
+int tern_pager_stage_place(struct tern_pager *p, unsigned int budget);
+
 /* place.c */
 int tern_place_init(struct tern_place *place, const void *buf, size_t len);
 int tern_place_step(struct tern_pager *p, struct tern_place *place, unsigned int budget);
+int tern_place_pages(struct tern_pager *p, __u64 page, __u64 nr, const char *data);
 
 /* What a completion belongs to; the low half of user_data is a number. */
 enum pager_watch {

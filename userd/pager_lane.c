@@ -38,6 +38,7 @@ static bool length_ok(unsigned int lane, const struct tern_wire *head)
 					     sizeof(struct tern_wire_clock) },
 			[TERN_MSG_PAGES] = { sizeof(struct tern_wire_pages), 5U << 20 },
 			[TERN_MSG_MAP] = { 0, TERN_WIRE_MAX },
+			[TERN_MSG_FRESH] = { 0, 1U << 20 },
 			[TERN_MSG_SIGNALS] = { 0, 16U << 20 },
 		},
 		[1] = {
@@ -316,7 +317,16 @@ static int got_query(struct tern_pager *p)
 	return 0;
 }
 
-static int fill_map(struct tern_pager *p, struct tern_pageset *map,
+/**
+ * tern_pager_fill() - addresses at the source become numbers of pages
+ * @p: the pager
+ * @set: to which they are added
+ * @range: ascending
+ * @nr: how many
+ *
+ * Return: 0, -EPROTO, or -ENOMEM.
+ */
+int tern_pager_fill(const struct tern_pager *p, struct tern_pageset *set,
 		    const struct tern_wire_range *range, size_t nr)
 {
 	__u64 end = 0;
@@ -336,7 +346,7 @@ static int fill_map(struct tern_pager *p, struct tern_pageset *map,
 			__u64 n, page;
 
 			n = tern_layout_pages(&p->layout, at, (end - at) / TERN_WIRE_PAGE, &page);
-			if (tern_pageset_add(map, page, n))
+			if (tern_pageset_add(set, page, n))
 				return -ENOMEM;
 		}
 	}
@@ -354,7 +364,7 @@ static int got_map(struct tern_pager *p, const void *buf, size_t len)
 		return -EPROTO;
 	err = tern_pageset_init(&map, p->layout.pages, false);
 	if (!err)
-		err = fill_map(p, &map, buf, len / sizeof(struct tern_wire_range));
+		err = tern_pager_fill(p, &map, buf, len / sizeof(struct tern_wire_range));
 	for (i = 0; i < p->nr_spaces && !err; i++)
 		if (!p->space[i]->dead)
 			err = tern_pageset_and(&p->space[i]->missing, &map);
@@ -381,6 +391,11 @@ static int got(struct tern_pager *p, const struct tern_wire *head)
 		return err;
 	case TERN_MSG_MAP:
 		return got_map(p, payload, head->len);
+	case TERN_MSG_FRESH:
+		if (head->len % sizeof(struct tern_wire_range))
+			return -EPROTO;
+		return tern_pager_got_fresh(p, payload,
+					    head->len / sizeof(struct tern_wire_range));
 	case TERN_MSG_CLOCK:
 		return got_clock(p, payload);
 	case TERN_MSG_QUERY:

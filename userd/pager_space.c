@@ -257,11 +257,15 @@ static int answer_zero(struct tern_pager *p, const struct tern_waiter *w)
 static int serve_one(struct tern_pager *p, const struct tern_waiter *w)
 {
 	__u64 page, left;
+	int ret;
 
-	if (tern_space_find(w->space, w->addr, &page, &left) &&
-	    tern_pageset_has(&w->space->missing, page))
-		return ask(p, w->space, page);
-	return answer_zero(p, w);
+	if (!tern_space_find(w->space, w->addr, &page, &left) ||
+	    !tern_pageset_has(&w->space->missing, page))
+		return answer_zero(p, w);
+	ret = tern_pager_stage_answer(p, w->space, page);
+	if (ret == -EAGAIN)
+		return 0;
+	return ret ? ret : ask(p, w->space, page);
 }
 
 /**

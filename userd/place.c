@@ -157,10 +157,19 @@ static int forget(struct tern_pager *p, struct tern_space *space, __u64 page, __
 	return space->dead ? 0 : tern_pageset_del(&space->missing, page, nr);
 }
 
-static int place_pages(struct tern_pager *p, const struct tern_wire_run *run,
-		       const char *data, __u64 page, __u64 nr)
+/**
+ * tern_place_pages() - put pages in place, wherever they are missing
+ * @p: the pager
+ * @page: number of the first one
+ * @nr: how many
+ * @data: their contents, NULL: zeros
+ *
+ * Return: 0; -EAGAIN: a space refuses them for the moment, some may be in place;
+ * or another negative errno.
+ */
+int tern_place_pages(struct tern_pager *p, __u64 page, __u64 nr, const char *data)
 {
-	bool zero = run->flags & TERN_WIRE_RUN_ZERO;
+	bool zero = !data;
 	__u64 before = p->space[0]->missing.count, moved = nr;
 	unsigned int i;
 	int err = 0;
@@ -250,7 +259,9 @@ int tern_place_step(struct tern_pager *p, struct tern_place *place, unsigned int
 				nr = budget;
 			if (run->flags & TERN_WIRE_RUN_PART)
 				data = part_page(p, place->data);
-			err = place_pages(p, run, data, page, nr);
+			else if (run->flags & TERN_WIRE_RUN_ZERO)
+				data = NULL;
+			err = tern_place_pages(p, page, nr, data);
 		}
 		if (err)
 			return err;

@@ -121,6 +121,7 @@ static void json_report(FILE *f, const struct tern_report *r)
 	json_number(f, "floor_ns", r->floor_ns);
 	json_number(f, "pages_ahead", r->pages_ahead);
 	json_number(f, "pages_twice", r->pages_twice);
+	json_number(f, "pages_before", r->pages_before);
 }
 
 /**
@@ -212,6 +213,7 @@ static void print_paging(FILE *f, const struct tern_report *r)
 	row_pages(f, "pages", r->pages_total);
 	row_pages(f, "moved", r->pages_moved);
 	row_pages(f, "named as zero", r->pages_zero);
+	row_pages(f, "sent before the move", r->pages_before);
 	row_pages(f, "in the blast", r->pages_first);
 	row_count(f, "faults over the link", r->faults, "");
 	row_count(f, "faults answered locally", r->faults_local, "");

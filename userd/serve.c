@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +21,7 @@
 #define ADDR_MAX	(1ULL << 47)
 #define TICK_MS		100
 #define LINGER_MS	1000
+#define FRESH_MAX	512
 
 /**
  * struct serve - what answering needs
@@ -129,6 +129,7 @@ static int on_complete(struct serve *v)
 	report->pages_zero = complete.zero;
 	report->pages_ahead = complete.ahead;
 	report->pages_twice = complete.twice;
+	report->pages_before = complete.before;
 	v->complete = true;
 	return 0;
 }
@@ -182,11 +183,36 @@ static int receive(struct serve *v, unsigned int timeout_ms)
 	return rc ? rc : on_message(v, &head);
 }
 
-static bool readable(int fd)
+/* Answer those that wait by now. */
+static int receive_some(struct serve *v)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int rc = 0;
 
-	return poll(&p, 1, 0) > 0;
+	while (!rc && !v->complete && tern_link_readable(&v->s->lanes.lane[0]))
+		rc = receive(v, LINGER_MS);
+	return rc;
+}
+
+/* Between faults find out which of the pages that were sent ahead are right. */
+static int send_fresh(struct serve *v)
+{
+	struct tern_source *s = v->s;
+	struct tern_wire_range ranges[FRESH_MAX];
+	unsigned int nr;
+	int rc, done;
+
+	do {
+		done = tern_precopy_fresh(s, ranges, FRESH_MAX, &nr);
+		rc = nr ? tern_link_send(&s->lanes.lane[0], TERN_MSG_FRESH, ranges,
+					 nr * sizeof(ranges[0])) : 0;
+		if (!rc)
+			rc = receive_some(v);
+	} while (!rc && !done);
+	/* what has not been found out is sent again */
+	if (done < 0)
+		tern_log(LOG_NOTICE, "migration %016" PRIx64 ": /proc/%d/pagemap: %s",
+			 (uint64_t)s->job->id, s->job->pid, strerror(-done));
+	return rc;
 }
 
 /* Build the map between faults, then send it. */
@@ -199,8 +225,7 @@ static int send_map(struct serve *v)
 		rc = tern_map_step(&s->map);
 		if (rc)
 			break;
-		while (!rc && !v->complete && readable(s->lanes.lane[0].fd))
-			rc = receive(v, LINGER_MS);
+		rc = receive_some(v);
 		if (rc)
 			return rc;
 	}
@@ -210,6 +235,7 @@ static int send_map(struct serve *v)
 		tern_source_pause(s, 1000);
 		return rc;
 	}
+	tern_precopy_claim(&s->precopy, &s->map);
 	return tern_link_send(&s->lanes.lane[0], TERN_MSG_MAP, s->map.ranges,
 			      s->map.nr * sizeof(s->map.ranges[0]));
 }
@@ -233,6 +259,8 @@ static int serve_link(struct serve *v)
 	int rc;
 
 	rc = send_signals(s);
+	if (!rc)
+		rc = send_fresh(v);
 	if (!rc)
 		rc = send_map(v);
 	if (!rc && !v->complete)
@@ -281,6 +309,8 @@ static int reconnect(struct tern_source *s)
 
 	tern_lanes_close(&s->lanes);
 	tern_map_forget(&s->map);
+	/* who receives now may not be who kept it */
+	tern_precopy_fini(&s->precopy);
 	tern_source_pause(s, pause);
 	for (;;) {
 		s->why.text[0] = '\0';

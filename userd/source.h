@@ -9,6 +9,7 @@
 #include "host.h"
 #include "lanes.h"
 #include "map.h"
+#include "precopy.h"
 #include "prepare.h"
 
 /* What the job leaves with the migration for the next daemon, by key. */
@@ -50,6 +51,7 @@ struct tern_memo {
  * @draft: the last image that the destination has dressed its shell by
  * @image: the capture, as tern_map_init() wants it
  * @wire: of it what the destination does not have
+ * @precopy: pages that were sent ahead
  * @first: memory for first pages
  * @kept: memfds that the kernel has, for @draft, @wire and the memo; -1: none
  * @pagemap: /proc/PID/pagemap of the parked migrant, -1: none
@@ -72,6 +74,7 @@ struct tern_source {
 	struct tern_draft draft;
 	struct tern_image image;
 	struct tern_image wire;
+	struct tern_precopy precopy;
 	struct tern_first *first;
 	int kept[3];
 	int pagemap;

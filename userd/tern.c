@@ -120,6 +120,23 @@ int parse_stdio(const struct command *command, const char *text, unsigned int *f
 }
 
 /**
+ * parse_mode() - the argument of --mode
+ * @command: whose option it is
+ * @text: its value
+ * @flags: the flag that asks for it is added
+ */
+int parse_mode(const struct command *command, const char *text, unsigned int *flags)
+{
+	if (!strcmp(text, "lazy"))
+		*flags |= TERN_LAZY;
+	else if (!strcmp(text, "hybrid"))
+		*flags |= TERN_HYBRID;
+	else if (strcmp(text, "auto"))
+		return usage(command, "--mode=%s: known are lazy, hybrid and auto", text);
+	return 0;
+}
+
+/**
  * struct match - search for the migration that a prefix names
  * @prefix: hex digits
  * @len: how many

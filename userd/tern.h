@@ -41,6 +41,7 @@ int complain(struct tern_client *client, int err, const char *what);
 int open_client(struct tern_client **client);
 int parse_pid(const char *text, int *pid);
 int parse_stdio(const struct command *command, const char *text, unsigned int *flags);
+int parse_mode(const struct command *command, const char *text, unsigned int *flags);
 int find_id(struct tern_client *client, const char *text, __u64 *id);
 
 /* print.c */

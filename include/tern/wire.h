@@ -15,6 +15,7 @@
  *                        ◄──────────────    READY or REFUSED
  *       DRAFT            ──────────────►    shell is dressed; again when it has changed
  *                        ◄──────────────    DRESSED or REFUSED
+ *       PAGES            ──────────────►    while the migrant runs: kept aside
  *       WARM             ──────────────►    as many bytes as the blast may have
  *                        ◄──────────────    CLOCK
  *   ═══ parked: from here until the migrant runs, nothing travels back ═══
@@ -22,6 +23,7 @@
  *       PAGES            ══════════════►    first pages
  *       RESUME           ══════════════►    migrant runs
  *                        ◄──────────────    RESUMED or REFUSED
+ *       FRESH            ──────────────►    which of those kept aside are right
  *       MAP              ──────────────►    which pages there are
  *                        ◄──────────────    FAULT
  *       PAGES            ──────────────►
@@ -42,7 +44,7 @@
 #include <tern/image.h>
 
 #define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
-#define TERN_WIRE_VERSION	2
+#define TERN_WIRE_VERSION	3
 #define TERN_WIRE_PORT		7837
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
@@ -70,7 +72,8 @@
 	X(SIGNALS,	17, struct tern_wire_none) \
 	X(DRAFT,	18, struct tern_wire_none) \
 	X(DRESSED,	19, struct tern_wire_none) \
-	X(WARM,		20, struct tern_wire_clock)
+	X(WARM,		20, struct tern_wire_clock) \
+	X(FRESH,	21, struct tern_wire_none)
 
 enum tern_msg_type {
 #define X(name, id, type) TERN_MSG_##name = id,
@@ -286,6 +289,7 @@ struct tern_wire_fault {
  * @bytes: bytes received on both lanes
  * @ahead: pages that were asked for ahead, and came in time
  * @twice: pages with data that came and were not missing
+ * @before: pages kept aside that were right
  */
 struct tern_wire_complete {
 	__u64 faults;
@@ -295,6 +299,7 @@ struct tern_wire_complete {
 	__u64 bytes;
 	__u64 ahead;
 	__u64 twice;
+	__u64 before;
 };
 
 /**
@@ -313,6 +318,8 @@ struct tern_wire_answer {
 /*
  * MAP: payload is an array of struct tern_wire_range: pages that exist at the
  * source. Addresses outside have never been touched, they read as zeros.
+ * FRESH: payload is an array of struct tern_wire_range, ascending: pages that were
+ * sent before the image, and have now the contents that were last sent.
  * SIGNALS: payload is TERN_OBJ_SIGNAL objects: arrived after the capture.
  * WARM: a struct tern_wire_clock and bytes that say nothing.
  * DRAFT, IMAGE: payload is an image, TERN_OBJ_END last, in which TERN_OBJ_SAME
@@ -332,7 +339,7 @@ TERN_ASSERT_SIZE(struct tern_wire_run, 16);
 TERN_ASSERT_SIZE(struct tern_wire_resume, 40);
 TERN_ASSERT_SIZE(struct tern_wire_resumed, 80);
 TERN_ASSERT_SIZE(struct tern_wire_fault, 16);
-TERN_ASSERT_SIZE(struct tern_wire_complete, 56);
+TERN_ASSERT_SIZE(struct tern_wire_complete, 64);
 TERN_ASSERT_SIZE(struct tern_wire_answer, 8);
 
 #endif /* _TERN_WIRE_H */

@@ -52,10 +52,14 @@ start()
 	PIDS[$2]=$PID
 }
 
+# How "tern migrate" is to send pages; a test that needs pages to be missing for a
+# while after the move says --mode=lazy.
+MODE=
+
 # migrate PID FROM TO: move it and wait until it is independent.
 migrate()
 {
-	on "$2" "tern migrate $1 $3 --json" >migrate.json 2>migrate.err || {
+	on "$2" "tern migrate $1 $3 $MODE --json" >migrate.json 2>migrate.err || {
 		cat migrate.err migrate.json
 		fail "pid $1 did not move from $2 to $3"
 	}
@@ -64,7 +68,7 @@ migrate()
 # migrate_begin PID FROM TO: begin to move it; migrate_end waits for the tool.
 migrate_begin()
 {
-	"$TOP/scripts/lab" exec "$2" "tern migrate $1 $3 --json" \
+	"$TOP/scripts/lab" exec "$2" "tern migrate $1 $3 $MODE --json" \
 		</dev/null >migrate.json 2>migrate.err &
 	MIGRATE_JOB=$!
 }

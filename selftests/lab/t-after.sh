@@ -2,6 +2,7 @@
 # shellcheck shell=bash source=lib.sh
 # What a process does at once on arrival, with pages missing: the link is slow.
 
+MODE=--mode=lazy
 start a exec exec
 start a after after all
 for name in exec after; do

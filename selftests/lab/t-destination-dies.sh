@@ -3,6 +3,7 @@
 # The destination's daemon is killed: before anything, while the blast is on its
 # way, and after it. The process must run on exactly one host.
 
+MODE=--mode=lazy
 start a heap heap 16 5
 
 # not there at all

@@ -4,6 +4,7 @@
 # on its way (in doubt until the link is back), and for ten seconds while pages
 # are missing (the process waits, and goes on).
 
+MODE=--mode=lazy
 start a heap heap 32 5
 
 lab link b down

@@ -2,6 +2,7 @@
 # shellcheck shell=bash source=lib.sh
 # The module stays while a migration needs it, even without any daemon.
 
+MODE=--mode=lazy
 start a heap heap 32 5
 lab netem a rate 20mbit
 migrate_begin "$PID" a b

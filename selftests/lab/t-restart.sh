@@ -3,6 +3,7 @@
 # While pages are missing the daemons are killed and started again, first the
 # source's, then the destination's: faults wait and go on, every byte right.
 
+MODE=--mode=lazy
 start a heap heap 64 5
 lab netem a rate 20mbit
 migrate_begin "$PID" a b

@@ -3,6 +3,7 @@
 # The source's daemon is killed: before the blast, when the process runs on, and
 # in doubt, when the next daemon finds out where it runs.
 
+MODE=--mode=lazy
 start a heap heap 16 5
 
 lab netem a delay 1500ms

@@ -298,9 +298,13 @@ where()
 	done
 }
 
+# How pages are sent; a test that needs them to be missing for a while after the
+# move says --mode=lazy.
+MODE=
+
 migrate()
 {
-	tern "$2" migrate "$1" "$3" --json
+	tern "$2" migrate "$1" "$3" ${MODE:+"$MODE"} --json
 }
 
 # state HOST PID: of the newest migration of that pid

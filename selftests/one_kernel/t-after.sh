@@ -9,6 +9,7 @@ execs()
 	migrate "${PIDS[exec]}" a b && verdict exec 1
 }
 
+MODE=--mode=lazy
 plan 6
 must "a process that will fork, exec, move memory … starts" start a after after all
 must "one that will exec itself starts" start a exec exec

@@ -24,7 +24,7 @@ kill_and_start()
 plan 10
 must "a heap is filled" start a heap heap 64 5
 must "the cable is slow" slow a 5mbit
-must "it begins to move" tern a migrate "$PID" b --no-wait
+must "it begins to move" tern a migrate "$PID" b --mode=lazy --no-wait
 must "it runs on b, with pages missing" wait_until "$LONG" is_state b "$PID" paging
 must "b's daemon is killed and started again" kill_and_start b
 must "the heap goes on" beating heap

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -87,7 +88,7 @@ static struct kernel {
 static int add_map(void *arg, const struct tern_proc_map *map)
 {
 	struct tern_image *image = arg;
-	struct tern_obj_vma vma = { .start = map->start, .end = map->end };
+	struct tern_obj_vma vma = { .start = map->start, .end = map->end, .prot = PROT_READ };
 	bool file = map->path[0] == '/';
 	struct stat st;
 
@@ -342,11 +343,91 @@ int ioctl(int fd, unsigned long nr, ...)
 	return rc < 0 ? -1 : rc;
 }
 
+/*
+ * Not every kernel that this runs on keeps soft-dirty bits, so they are played,
+ * too: a page is dirty when the test has written to it since they were cleared.
+ */
+static void *dirty;		/* addresses */
+static int self_pagemap = -1;
+static unsigned int self_looks, cleared;
+
+static int by_addr(const void *a, const void *b)
+{
+	__u64 x = (__u64)a, y = (__u64)b;
+
+	return (x > y) - (x < y);
+}
+
+static void no_free(void *node)
+{
+	(void)node;
+}
+
 int open(const char *path, int flags, ...)
 {
+	int fd;
+
 	if (!strcmp(path, "/dev/tern"))
 		path = "/dev/null";
-	return syscall(SYS_openat, AT_FDCWD, path, flags, 0600);
+	if (strstr(path, "/clear_refs")) {
+		cleared += !strstr(path, "self");
+		path = "/dev/null";
+		tdestroy(dirty, no_free);
+		dirty = NULL;
+	}
+	fd = syscall(SYS_openat, AT_FDCWD, path, flags, 0600);
+	if (fd == self_pagemap)
+		self_pagemap = -1;
+	if (!strcmp(path, "/proc/self/pagemap"))
+		self_pagemap = fd;
+	return fd;
+}
+
+static bool is_pagemap(int fd)
+{
+	char name[64], path[64];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = readlink(name, path, sizeof(path) - 1);
+	path[n < 0 ? 0 : n] = '\0';
+	return strstr(path, "/pagemap");
+}
+
+ssize_t pread(int fd, void *buf, size_t len, off_t at)
+{
+	ssize_t n = syscall(SYS_pread64, fd, buf, len, at);
+	__u64 *entry = buf;
+	unsigned int i;
+
+	if (n <= 0 || n % 8 || !is_pagemap(fd))
+		return n;
+	for (i = 0; i < n / 8; i++) {
+		__u64 addr = (at / 8 + i) * PAGE;
+		bool set = fd == self_pagemap ? self_looks++ & 1 :
+			   tfind((void *)addr, &dirty, by_addr) != NULL;
+
+		entry[i] &= ~(1ULL << 55);
+		entry[i] |= (__u64)set << 55;
+	}
+	return n;
+}
+
+/* The migrant writes to a page: @with is not what was there, or it is. */
+static void write_page(__u64 addr, bool same)
+{
+	char name[64], c;
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/%d/mem", pid);
+	fd = open(name, O_RDWR | O_CLOEXEC);
+	if (pread(fd, &c, 1, addr + 123) != 1)
+		exit(98);
+	c += !same;
+	if (pwrite(fd, &c, 1, addr + 123) != 1)
+		exit(98);
+	close(fd);
+	tsearch((void *)addr, &dirty, by_addr);
 }
 
 /* ---- the other host ---- */
@@ -354,6 +435,7 @@ int open(const char *path, int flags, ...)
 enum scenario {
 	GOOD, ODD_FILES, REFUSE, CHANGING, NOT_RESUMED, RESUMED_UNHEARD, REBOOTED,
 	CUT_WHILE_PAGING, DAEMON_DIED, ABORT_EARLY, FORCED, COLD, DRAFT_REFUSED,
+	HYBRID, HYBRID_REFUSED,
 };
 
 static struct other {
@@ -373,14 +455,15 @@ static struct other {
 	size_t image_len;		/* of the image, as it came */
 	struct tern_wire_range *map;
 	unsigned int nr_map;
+	struct staged {			/* pages that were sent ahead */
+		__u64 addr;
+		char data[PAGE];
+	} *staged;
+	unsigned int nr_staged, rounds;
+	bool resumed;
+	unsigned int fresh;
+	__u64 changed[20];		/* pages that were written to since */
 } other;
-
-static int by_addr(const void *a, const void *b)
-{
-	__u64 x = (__u64)a, y = (__u64)b;
-
-	return (x > y) - (x < y);
-}
 
 static void take_page(__u64 addr, const char *data, unsigned int live)
 {
@@ -394,6 +477,61 @@ static void take_page(__u64 addr, const char *data, unsigned int live)
 	node = tsearch((void *)addr, &other.pages, by_addr);
 	(void)node;
 	other.nr_pages++;
+}
+
+static void put_aside(__u64 addr, const char *data)
+{
+	struct staged *page = NULL;
+	unsigned int i;
+
+	for (i = 0; i < other.nr_staged && !page; i++)
+		if (other.staged[i].addr == addr)
+			page = &other.staged[i];
+	if (!page) {
+		other.staged = realloc(other.staged, (other.nr_staged + 1) * sizeof(*page));
+		page = &other.staged[other.nr_staged++];
+	}
+	page->addr = addr;
+	memcpy(page->data, data, PAGE);
+}
+
+static int take_fresh(const struct tern_wire *head)
+{
+	struct tern_wire_range *range = malloc(head->len + 1);
+	unsigned int i, j;
+	__u64 addr;
+
+	if (!other.resumed || tern_link_recv_body(&other.lane[0], range, head->len, 5000))
+		return -1;
+	for (i = 0; i < head->len / sizeof(*range); i++) {
+		for (addr = range[i].start; addr < range[i].end; addr += PAGE) {
+			for (j = 0; j < other.nr_staged; j++)
+				if (other.staged[j].addr == addr)
+					break;
+			if (j == other.nr_staged) {
+				other.wrong++;
+				continue;
+			}
+			take_page(addr, other.staged[j].data, 0);
+			other.fresh++;
+		}
+	}
+	free(range);
+	return 0;
+}
+
+/* The migrant writes: to the same effect, or not; before the last round, or after. */
+static int answer_round(void)
+{
+	struct tern_wire_clock clock;
+	unsigned int i;
+
+	if (tern_link_recv_body(&other.lane[0], &clock, sizeof(clock), 5000))
+		return -1;
+	if (!other.rounds++ && other.nr_staged > 100)
+		for (i = 0; i < 20; i++)
+			write_page(other.staged[i].addr, i % 2);
+	return tern_link_send(&other.lane[0], TERN_MSG_CLOCK, &clock, sizeof(clock));
 }
 
 static int take_pages(struct tern_link *link, const struct tern_wire *head)
@@ -422,6 +560,12 @@ static int take_pages(struct tern_link *link, const struct tern_wire *head)
 		for (j = 0; j < run[i].nr; j++) {
 			bool zero = run[i].flags & TERN_WIRE_RUN_ZERO;
 
+			if (kernel.state == TERN_REQUESTED) {
+				put_aside(run[i].addr + j * PAGE, data);
+				other.wrong += zero;
+				data += PAGE;
+				continue;
+			}
 			take_page(run[i].addr + j * PAGE, zero ? zeros : data, 0);
 			other.zero += zero;
 			data += zero ? 0 : PAGE;
@@ -554,6 +698,7 @@ static int take_blast(void)
 	struct tern_image image = { 0 };
 	struct tern_wire_resume resume;
 	struct tern_wire head;
+	unsigned int i;
 
 	while (!tern_link_recv_head(link, &head, 10000)) {
 		switch (head.type) {
@@ -561,7 +706,18 @@ static int take_blast(void)
 			if (take_draft(&head))
 				return -1;
 			break;
+		case TERN_MSG_CLOCK:
+			if (other.scenario == HYBRID_REFUSED)
+				return refuse("there is no memory") ?: 1;
+			if (answer_round())
+				return -1;
+			break;
 		case TERN_MSG_WARM:
+			/* after the last round */
+			for (i = 0; i < 20 && other.nr_staged > 100; i++) {
+				other.changed[i] = other.staged[50 + i].addr;
+				write_page(other.changed[i], i % 2);
+			}
 			if (answer_warm(&head))
 				return -1;
 			break;
@@ -592,6 +748,7 @@ static int send_resumed(void)
 {
 	struct tern_wire_resumed resumed = { .phase_ns = { 0, 0, 0, 1, 2, 3, 4, 10, 0 }, .since_ns = 1 };
 
+	other.resumed = true;
 	return tern_link_send(&other.lane[0], TERN_MSG_RESUMED, &resumed, sizeof(resumed));
 }
 
@@ -655,6 +812,11 @@ static int page_in(void)
 	while (!tern_link_recv_head(&other.lane[0], &head, 10000) && head.type != TERN_MSG_MAP) {
 		char buf[1024];
 
+		if (head.type == TERN_MSG_FRESH) {
+			if (take_fresh(&head))
+				return -1;
+			continue;
+		}
 		if (head.type != TERN_MSG_SIGNALS || head.len > sizeof(buf) ||
 		    tern_link_recv_body(&other.lane[0], buf, head.len, 5000))
 			return -1;
@@ -715,10 +877,12 @@ static void *play(void *arg)
 	case GOOD:
 	case COLD:
 	case ODD_FILES:
+	case HYBRID:
 		rc = up_to_blast() || send_resumed() || page_in();
 		break;
 	case REFUSE:
 	case DRAFT_REFUSED:
+	case HYBRID_REFUSED:
 	case ABORT_EARLY:
 		up_to_blast();
 		break;
@@ -779,10 +943,11 @@ static void set_up(enum scenario scenario, unsigned int state)
 	}
 	kernel.state = state ? state : TERN_REQUESTED;
 	free(other.map);
+	free(other.staged);
 	tern_draft_fini(&other.draft);
-	tdestroy(other.pages, (void (*)(void *))(void *)by_addr);
-	tern_draft_fini(&other.draft);
+	tdestroy(other.pages, no_free);
 	memset(&other, 0, sizeof(other));
+	cleared = 0;
 	other.scenario = scenario;
 	other.lane[0].fd = -1;
 	other.lane[1].fd = -1;
@@ -808,11 +973,15 @@ static int run_case(unsigned int adopt, int cancel)
 {
 	struct tern_job job = {
 		.host = &host, .id = ID, .peer = &host.peers[0], .pid = pid, .state = adopt,
-		.flags = other.scenario == COLD ? TERN_COLD : 0, .cancel = cancel, .mail = -1, .lanes = { -1, -1 },
+		.flags = TERN_LAZY, .cancel = cancel, .mail = -1, .lanes = { -1, -1 },
 	};
 	pthread_t thread;
 	void *rc;
 
+	if (other.scenario == COLD)
+		job.flags = TERN_COLD;
+	else if (other.scenario == HYBRID || other.scenario == HYBRID_REFUSED)
+		job.flags = TERN_HYBRID;
 	pthread_create(&thread, NULL, play, NULL);
 	tern_source_run(&job);
 	if (other.listen >= 0)
@@ -866,6 +1035,32 @@ static void moves(void)
 	CHECK(!run_scenario(COLD, 0));
 	all_arrived();
 	CHECK(!kernel.drafts && !other.drafts && !other.warm && other.image_len > 1024);
+}
+
+static bool arrived(__u64 addr)
+{
+	return tfind((void *)addr, &other.pages, by_addr);
+}
+
+/* What has been written to since it was sent ahead is not taken for right. */
+static void sends_ahead(void)
+{
+	unsigned int i;
+
+	CHECK(!run_scenario(HYBRID, 0));
+	all_arrived();
+	printf("# %u pages sent ahead in %u rounds, %u of them right, %u wrong\n", other.nr_staged,
+	       other.rounds, other.fresh, other.wrong);
+	CHECK(other.nr_staged > 1000 && other.rounds == 2 && cleared == 1);
+	/* ten of those that were written to at the end have changed, and none of the others */
+	CHECK(other.fresh == other.nr_staged - 10);
+	for (i = 0; i < 20; i++)
+		if (!arrived(other.changed[i]))
+			other.wrong++;
+	CHECK(!other.wrong);
+	run_scenario(HYBRID_REFUSED, 0);
+	CHECK(kernel.state == TERN_FAILED && !strcmp(kernel.fail.why, "there is no memory"));
+	CHECK(!kernel.parked);
 }
 
 static void stays(void)
@@ -922,7 +1117,7 @@ static void operators(void)
 {
 	int cancel = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
 	struct tern_job job = { .host = &host, .id = ID, .peer = &host.peers[0], .pid = pid,
-				.cancel = cancel };
+				.cancel = cancel, .flags = TERN_LAZY };
 	pthread_t abort_thread, play_thread;
 
 	printf("# operators\n");
@@ -952,6 +1147,7 @@ int main(void)
 		return 0;
 	}
 	moves();
+	sends_ahead();
 	stays();
 	goes_on();
 	operators();
@@ -959,6 +1155,8 @@ int main(void)
 	waitpid(pid, NULL, 0);
 	tern_image_free(&kernel.image);
 	free(other.map);
-	tdestroy(other.pages, (void (*)(void *))(void *)by_addr);
+	free(other.staged);
+	tdestroy(other.pages, no_free);
+	tdestroy(dirty, no_free);
 	return done();
 }

@@ -18,6 +18,7 @@
  *  1: first version
  *  2: TERN_CAPTURE_DRAFT, TERN_COLD, TERN_HOLD and TERN_PREPARED, WENT, signals of
  *     threads in LOAD, splice(2) of pages; more figures in struct tern_report
+ *  3: TERN_LAZY, TERN_HYBRID, pages_before in struct tern_report
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -25,7 +26,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	2
+#define TERN_ABI_VERSION	3
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */
@@ -123,6 +124,8 @@ enum tern_phase {
  * @pages_ahead: pages that were asked for before anybody waited for them, and came
  *	in time
  * @pages_twice: pages with data that came and were not missing (any more)
+ * @pages_before: of those moved, pages that had been sent while the migrant still ran
+ *	at the source, and were right
  */
 struct tern_report {
 	__u64 phase_ns[__TERN_PHASE_MAX];
@@ -139,6 +142,7 @@ struct tern_report {
 	__u64 floor_ns;
 	__u64 pages_ahead;
 	__u64 pages_twice;
+	__u64 pages_before;
 };
 
 /* ---- anybody ---------------------------------------------------------- */
@@ -171,13 +175,19 @@ struct tern_check {
 #define TERN_COLD		(1U << 2)
 /* prepare, and move when the same is asked for once more without this flag */
 #define TERN_HOLD		(1U << 3)
-#define TERN_FLAGS_ALL		(TERN_STDIO_NULL | TERN_COLD | TERN_HOLD)
+/* no page travels before the migrant has moved */
+#define TERN_LAZY		(1U << 4)
+/* pages are sent ahead while the migrant still runs; neither: the daemon decides */
+#define TERN_HYBRID		(1U << 5)
+#define TERN_FLAGS_ALL		(TERN_STDIO_NULL | TERN_COLD | TERN_HOLD | TERN_LAZY | \
+				 TERN_HYBRID)
 
 /**
  * struct tern_ask - ask for a migration, or for the end of one (TERN_IOC_ASK)
  * @size: sizeof(struct tern_ask)
  * @what: TERN_ASK_*
- * @flags: TERN_STDIO_NULL, TERN_COLD, TERN_HOLD for TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
+ * @flags: TERN_STDIO_NULL, TERN_COLD, TERN_HOLD, TERN_LAZY, TERN_HYBRID for
+ *	TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
  * @pid: the process to move, in the caller's pid namespace
  * @id: TERN_ASK_MIGRATE: out, the new migration; TERN_ASK_ABORT: in
  * @host: TERN_ASK_MIGRATE: the destination's name as the daemon knows it

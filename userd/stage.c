@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages that were sent ahead, while the migrant ran on: each may have been
+ * written to since, so none of them is anywhere in the migrant's memory before
+ * the source has said, after the resume, which are right. They wait in a sparse
+ * file in memory, at their own addresses: the kernel's page cache is the index.
+ *
+ * There is room for half of the memory that is free; what comes beyond it is
+ * dropped, and paged later like any other page.
+ *
+ * Owns the file. One thread, no locks.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "pager.h"
+#include "stage.h"
+
+#define PAGE	((__u64)TERN_WIRE_PAGE)
+#define PAGES	(1ULL << 35)	/* of user space */
+
+/* Half of the memory that this host could give, in pages. */
+static __u64 find_room(void)
+{
+	unsigned long long kib = 0;
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+
+	while (f && !kib && fgets(line, sizeof(line), f))
+		sscanf(line, "MemAvailable: %llu kB", &kib);
+	if (f)
+		fclose(f);
+	return kib / (PAGE / 1024) / 2;
+}
+
+static int open_stage(struct tern_stage *stage)
+{
+	int err;
+
+	stage->fd = memfd_create("tern-stage", MFD_CLOEXEC);
+	if (stage->fd < 0)
+		return -errno;
+	err = tern_pageset_init(&stage->have, PAGES, false);
+	if (err)
+		close(stage->fd);
+	stage->room = find_room();
+	return err;
+}
+
+static int put_run(struct tern_stage *stage, const struct tern_wire_run *run, const char *data)
+{
+	__u64 done = 0, len = run->nr * PAGE;
+
+	/* what has been there before must not be taken for this */
+	if (stage->have.count + run->nr > stage->room)
+		return tern_stage_drop(stage, run->addr, run->nr);
+	while (done < len) {
+		ssize_t n = pwrite(stage->fd, data + done, len - done, run->addr + done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return tern_stage_drop(stage, run->addr, run->nr);
+		done += n;
+	}
+	return tern_pageset_add(&stage->have, run->addr / PAGE, run->nr);
+}
+
+/**
+ * tern_stage_put() - keep what a PAGES message brings
+ * @stage: the stage
+ * @payload: of the message, aligned to 8
+ * @len: bytes of it
+ *
+ * Return: 0, -EPROTO, or another negative errno.
+ */
+int tern_stage_put(struct tern_stage *stage, const void *payload, size_t len)
+{
+	struct tern_place place;
+	unsigned int i;
+	int err;
+
+	err = tern_place_init(&place, payload, len);
+	if (!err && !stage->have.nr)
+		err = open_stage(stage);
+	for (i = 0; i < place.nr && !err; i++) {
+		const struct tern_wire_run *run = &place.runs[i];
+
+		/* zeros are not worth it, parts belong to the blast */
+		if (run->flags)
+			return -EPROTO;
+		err = put_run(stage, run, place.data);
+		place.data += run->nr * PAGE;
+	}
+	return err;
+}
+
+/** tern_stage_run() - how many pages from @addr on are here, at most @nr */
+__u64 tern_stage_run(const struct tern_stage *stage, __u64 addr, __u64 nr)
+{
+	__u64 end = tern_pageset_next(&stage->have, addr / PAGE, false) - addr / PAGE;
+
+	return end < nr ? end : nr;
+}
+
+/** tern_stage_read() - the contents of pages that are here */
+int tern_stage_read(const struct tern_stage *stage, __u64 addr, __u64 nr, void *buf)
+{
+	__u64 done = 0, len = nr * PAGE;
+
+	while (done < len) {
+		ssize_t n = pread(stage->fd, (char *)buf + done, len - done, addr + done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		done += n;
+	}
+	return 0;
+}
+
+/** tern_stage_drop() - these are not needed (any more) */
+int tern_stage_drop(struct tern_stage *stage, __u64 addr, __u64 nr)
+{
+	int err = tern_pageset_del(&stage->have, addr / PAGE, nr);
+
+	/* if this fails memory stays taken for longer than it had to be */
+	if (!err)
+		fallocate(stage->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, addr, nr * PAGE);
+	return err;
+}
+
+/** tern_stage_fini() - drop them all; harmless on one that is zeroed */
+void tern_stage_fini(struct tern_stage *stage)
+{
+	if (stage->have.nr)
+		close(stage->fd);
+	tern_pageset_fini(&stage->have);
+}
