@@ -2,12 +2,6 @@
 # shellcheck shell=bash
 # The cases: each migrant moved by Tern, and by CRIU if that part is wanted.
 
-# Does the tool know the option? The cold path is measured once there are two.
-cold_path()
-{
-	lab exec a "tern migrate --help" | grep -q -e --no-prepare
-}
-
 # before each move of heap-1g: what the link can carry in that direction
 link_rate()
 {
@@ -27,7 +21,8 @@ case_tern()
 	fi
 	moves_tern "$1" tern "$RUNS"
 	BEFORE_MOVE=
-	! cold_path || moves_tern "$1" tern.cold "$RUNS" --no-prepare
+	moves_tern "$1" tern.cold "$RUNS" --no-prepare
+	moves_tern "$1" tern.hybrid "$RUNS" --mode=hybrid
 	yardsticks "$1"
 }
 

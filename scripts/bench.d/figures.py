@@ -6,7 +6,7 @@ one run's; what it is divided by is the median of the same case's.
 """
 import statistics
 
-from records import MS, PHASES, gap, total
+from records import MS, PHASES, gap, plain, total
 
 FULL_SPEED = 0.9
 WINDOW = 10             # slots of 10 ms that must be at full speed
@@ -30,6 +30,10 @@ def latency(records):
         yield "blast_KiB", case, [r["move"]["tern"]["blast_bytes"] / 1024 for r in runs]
         yield "faults", case, [r["move"]["tern"]["faults"] for r in runs]
         yield "paging_ms", case, [r["move"]["tern"]["phase_ns"]["paging"] / MS for r in runs]
+        if case.endswith(".hybrid"):
+            yield ("pages_before_share", case,
+                   [r["move"]["tern"]["pages_before"] / r["move"]["tern"]["pages_total"]
+                    for r in runs])
 
 
 def over_yardsticks(records):
@@ -54,10 +58,10 @@ def over_tern(records):
     for case in measured(records):
         tern = records.get(case, "tern")
         for mode in ("stop", "lazy"):
-            gaps = [gap(r) for r in records.get(case.removesuffix(".cold"), "criu-" + mode)]
+            gaps = [gap(r) for r in records.get(plain(case), "criu-" + mode)]
             if not gaps:
                 continue
-            if not case.endswith(".cold"):
+            if case == plain(case):
                 yield "criu_%s_gap_ms" % mode, case, [g / MS for g in gaps]
             floor = statistics.median(gap(r) for r in tern)
             yield "criu_%s_over_tern" % mode, case, [g / floor for g in gaps]
@@ -66,12 +70,18 @@ def over_tern(records):
 
 
 def prepared(records):
-    """What preparing the destination is worth."""
+    """What preparing the destination is worth, and sending pages ahead."""
     for case in measured(records):
         cold, warm = records.get(case + ".cold", "tern"), records.get(case, "tern")
         if cold:
             base = statistics.median(total(r) for r in warm)
             yield "cold_L_over_L", case, [total(r) / base for r in cold]
+        ahead = records.get(case + ".hybrid", "tern")
+        if ahead:
+            base = statistics.median(total(r) for r in warm)
+            yield "hybrid_L_over_L", case, [total(r) / base for r in ahead]
+            base = statistics.median(gap(r) for r in warm)
+            yield "hybrid_gap_over_gap", case, [gap(r) / base for r in ahead]
 
 
 def faults(records):
@@ -108,16 +118,17 @@ def full_speed_ms(beat):
 
 
 def speed(records):
-    runs = records.get("speed", "tern")
-    if not runs:
-        return
-    yield "L_ms", "speed", [total(r) / MS for r in runs]
-    yield "gap_ms", "speed", [gap(r) / MS for r in runs]
-    yield "paging_ms", "speed", [r["move"]["tern"]["phase_ns"]["paging"] / MS for r in runs]
-    times = [(full_speed_ms(r["beat"]), gap(r) / MS) for r in runs]
-    times = [after + before for after, before in times if after is not None]
-    if times:
-        yield "time_to_full_speed_ms", "speed", times
+    for case in ("speed", "speed.hybrid"):
+        runs = records.get(case, "tern")
+        if not runs:
+            continue
+        yield "L_ms", case, [total(r) / MS for r in runs]
+        yield "gap_ms", case, [gap(r) / MS for r in runs]
+        yield "paging_ms", case, [r["move"]["tern"]["phase_ns"]["paging"] / MS for r in runs]
+        times = [(full_speed_ms(r["beat"]), gap(r) / MS) for r in runs]
+        times = [after + before for after, before in times if after is not None]
+        if times:
+            yield "time_to_full_speed_ms", case, times
 
 
 def job(records):

@@ -24,6 +24,11 @@ def gap(record):
     return beat["after"] - beat["before"] - ahead
 
 
+def plain(case):
+    """The case without the way in which it was moved."""
+    return case.removesuffix(".cold").removesuffix(".hybrid")
+
+
 def total(record):
     return record["move"]["tern"]["phase_ns"]["total"]
 
@@ -31,7 +36,7 @@ def total(record):
 class Records:
     """All records, by case and by what was measured.
 
-    A case that Tern moved without preparing it is one of its own, CASE.cold.
+    A case that Tern moved in another way is one of its own: CASE.cold, CASE.hybrid.
     """
 
     def __init__(self, path):
@@ -40,8 +45,8 @@ class Records:
         for line in open(path):
             record = json.loads(line)
             how = record["how"]
-            if how == "tern.cold":
-                record["case"] += ".cold"
+            if how.startswith("tern."):
+                record["case"] += how.removeprefix("tern")
                 how = "tern"
             if record["case"] not in self.cases:
                 self.cases.append(record["case"])
@@ -53,7 +58,7 @@ class Records:
 
     def yardsticks(self, case):
         """Those of the case, which are the same however it moved; or None."""
-        found = self.get(case.removesuffix(".cold"), "yardsticks")
+        found = self.get(plain(case), "yardsticks")
         return found[-1]["yardsticks"] if found else None
 
     def page_pingpong(self):

@@ -10,7 +10,7 @@ from records import Records, spread
 
 RATIOS = ["L_over_F", "gap_over_F", "L_over_forkexec", "criu_stop_over_tern",
           "criu_lazy_over_tern", "criu_stop_over_tern_L", "criu_lazy_over_tern_L",
-          "cold_L_over_L"]
+          "cold_L_over_L", "hybrid_L_over_L", "hybrid_gap_over_gap"]
 TIMES = ["L_ms", "gap_ms", "criu_stop_gap_ms", "criu_lazy_gap_ms", "F_ms", "forkexec_ms"]
 PHASES = ["phase_%s_ms" % phase for phase in figures.PHASES] + ["blast_KiB", "faults", "paging_ms"]
 

@@ -4,17 +4,24 @@
 
 SPEED_MIB=64
 
-measure_speed()
+# speed HOW [OPTION…]
+speed()
 {
 	local here=a pid run LINGER=3
 
 	pid=$(guest a start speed speed $SPEED_MIB)
 	for ((run = 1; run <= SPEED_RUNS; run++)); do
-		say "speed: $run of $SPEED_RUNS"
+		say "speed: $1 $run of $SPEED_RUNS"
 		# it must have been fast before
 		sleep 2
-		move_tern speed tern "$pid" $here
+		move_tern speed "$1" "$pid" $here "${@:2}"
 		here=$(other $here)
 	done
 	guest $here end "$pid"
+}
+
+measure_speed()
+{
+	speed tern
+	speed tern.hybrid --mode=hybrid
 }
