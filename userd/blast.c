@@ -89,7 +89,7 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 			rc = send_ahead(s, attempt, true);
 	}
 	if (!rc && !cold)
-		tern_first_prepare(s->first, &s->draft.image);
+		tern_first_prepare(s->first, &s->draft.image, s->job->pid, p->tids, p->nr_tids);
 	if (!rc)
 		rc = make_room(s);
 	return rc || cold ? rc : tern_source_warm(s);

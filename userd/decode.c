@@ -5,10 +5,15 @@
  * simple to know; where they are not, the instruction is passed over. A wrong
  * guess is harmless: nothing here is more than a hint.
  *
- * Owns nothing, holds no locks, executes nothing.
+ * To decode costs far more than to follow what was decoded, and threads often stand
+ * at the same place, so instructions are remembered by their address. One that has
+ * been written over since is a wrong guess, too.
+ *
+ * Owns what it remembers, holds no locks, executes nothing.
  */
 #include <Zydis/Zydis.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "first.h"
 #include "image.h"
@@ -16,6 +21,7 @@
 #define AHEAD		32	/* instructions */
 #define DEPTH		8	/* calls within them */
 #define INSN_MAX	15
+#define DECODED		512	/* instructions that are remembered */
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
@@ -52,12 +58,56 @@ struct insn {
 	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
 };
 
-static bool fetch(struct cpu *cpu, const ZydisDecoder *decoder, struct insn *insn)
-{
-	unsigned char code[INSN_MAX];
-	unsigned int len = tern_first_fetch(cpu->first, cpu->ip, code, INSN_MAX);
+/**
+ * struct tern_decoded - instructions that have been decoded
+ * @decoder: decodes others
+ * @ip: address of each, 0: none; its place follows from it
+ * @insn: they
+ */
+struct tern_decoded {
+	ZydisDecoder decoder;
+	__u64 ip[DECODED];
+	struct insn insn[DECODED];
+};
 
-	return len && ZYAN_SUCCESS(ZydisDecoderDecodeFull(decoder, code, len, &insn->i, insn->op));
+/** tern_decoded_create() - memory for instructions, all there already; NULL: none */
+struct tern_decoded *tern_decoded_create(void)
+{
+	struct tern_decoded *d = mmap(NULL, sizeof(*d), PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (d == MAP_FAILED)
+		return NULL;
+	if (ZYAN_FAILED(ZydisDecoderInit(&d->decoder, ZYDIS_MACHINE_MODE_LONG_64,
+					 ZYDIS_STACK_WIDTH_64))) {
+		tern_decoded_destroy(d);
+		return NULL;
+	}
+	return d;
+}
+
+/** tern_decoded_destroy() - free it */
+void tern_decoded_destroy(struct tern_decoded *d)
+{
+	munmap(d, sizeof(*d));
+}
+
+/* The instruction at @cpu->ip, NULL: none. */
+static const struct insn *fetch(struct cpu *cpu)
+{
+	struct tern_decoded *d = cpu->first->decoded;
+	unsigned int i = (cpu->ip ^ cpu->ip / DECODED) % DECODED, len;
+	struct insn *insn = &d->insn[i];
+	unsigned char code[INSN_MAX];
+
+	if (d->ip[i] == cpu->ip)
+		return insn;
+	d->ip[i] = 0;
+	len = tern_first_fetch(cpu->first, cpu->ip, code, INSN_MAX);
+	if (!len || ZYAN_FAILED(ZydisDecoderDecodeFull(&d->decoder, code, len, &insn->i, insn->op)))
+		return NULL;
+	d->ip[i] = cpu->ip;
+	return insn;
 }
 
 /* Index of the general register that @reg is part of, -1: another kind. */
@@ -334,22 +384,18 @@ static void start(struct cpu *cpu, struct tern_first *first, const struct tern_o
  */
 void tern_decode_ahead(struct tern_first *first, const struct tern_obj_thread *thread)
 {
-	ZydisDecoder decoder;
 	unsigned int i;
 	struct cpu cpu;
 
-	if (ZYAN_FAILED(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
-					 ZYDIS_STACK_WIDTH_64)))
-		return;
 	start(&cpu, first, thread);
 	for (i = 0; i < AHEAD && first->budget; i++) {
-		struct insn insn;
+		const struct insn *insn = fetch(&cpu);
 
-		if (!fetch(&cpu, &decoder, &insn))
+		if (!insn)
 			return;
 		tern_first_touch(first, cpu.ip);
-		note_memory(&cpu, &insn);
-		cpu.ip = step(&cpu, &insn);
+		note_memory(&cpu, insn);
+		cpu.ip = step(&cpu, insn);
 		if (!cpu.ip)
 			return;
 	}

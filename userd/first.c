@@ -10,9 +10,11 @@
  * sends only pages that exist, and all of what is alive on them.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "first.h"
 #include "source.h"
@@ -20,6 +22,7 @@
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 #define RED_ZONE	128	/* below the stack pointer, alive by the ABI */
 #define NEAR_END	512	/* frames likely reach into the next page */
+#define REHEARSED	64	/* threads whose next steps are decoded beforehand */
 
 enum { R_R10 = 7, R_R9 = 8, R_R8 = 9, R_AX = 10, R_DX = 12, R_SI, R_DI, R_ORIG_AX,
        R_IP, R_SP = 19 };
@@ -40,6 +43,12 @@ int tern_first_create(struct tern_first **first)
 		free(f);
 		return -ENOMEM;
 	}
+	f->decoded = tern_decoded_create();
+	if (!f->decoded) {
+		munmap(f->data, TERN_FIRST_SLOTS * PAGE);
+		free(f);
+		return -ENOMEM;
+	}
 	*first = f;
 	return 0;
 }
@@ -51,6 +60,7 @@ int tern_first_create(struct tern_first **first)
 void tern_first_destroy(struct tern_first *first)
 {
 	munmap(first->data, TERN_FIRST_SLOTS * PAGE);
+	tern_decoded_destroy(first->decoded);
 	tern_texts_close(&first->texts);
 	free(first->vmas);
 	free(first);
@@ -82,13 +92,22 @@ static unsigned short *bucket(struct tern_first *first, __u64 addr)
 	return &first->hash[i];
 }
 
+/* A whole page into @to; false: there is none. */
+static bool read_page(const struct tern_first *first, __u64 addr, char *to)
+{
+	struct iovec local = { to, PAGE }, remote = { (void *)addr, PAGE };
+	__u64 present = 0;
+
+	if (first->pid)
+		return process_vm_readv(first->pid, &local, 1, &remote, 1, 0) == (ssize_t)PAGE;
+	return tern_dev_read_pages(first->dev, addr, 1, to, &present) == 1 && present & 1;
+}
+
 /* The page around @addr, read if it was not yet; NULL: not to be had. */
 static struct tern_first_page *get(struct tern_first *first, __u64 addr)
 {
 	unsigned short *b;
 	struct tern_first_page *page;
-	__u64 present = 0;
-	int n;
 
 	addr &= ~(PAGE - 1);
 	b = bucket(first, addr);
@@ -98,8 +117,7 @@ static struct tern_first_page *get(struct tern_first *first, __u64 addr)
 		return NULL;
 	page = &first->page[first->nr];
 	*page = (struct tern_first_page) { .addr = addr };
-	n = tern_dev_read_pages(first->dev, addr, 1, first->data + first->nr * PAGE, &present);
-	page->present = n == 1 && present & 1;
+	page->present = read_page(first, addr, first->data + first->nr * PAGE);
 	*b = ++first->nr;
 	return page;
 }
@@ -182,8 +200,8 @@ static void touch(struct tern_first *first, __u64 addr, unsigned int live)
 	const struct tern_obj_vma *vma = find_vma(first, addr);
 	struct tern_first_page *page;
 
-	/* what the destination maps by itself need not travel */
-	if (!vma || vma->kind != TERN_VMA_ANON)
+	/* what the destination maps by itself need not travel, and a rehearsal nothing */
+	if (!vma || vma->kind != TERN_VMA_ANON || first->pid)
 		return;
 	page = get(first, addr);
 	if (!page || !page->present)
@@ -327,14 +345,73 @@ static int send_some(struct tern_first *first, struct tern_link *link, bool last
 	return first->message.nr_runs ? tern_pages_send(&first->message, link) : 0;
 }
 
+static void reset(struct tern_first *first)
+{
+	first->nr = 0;
+	first->nr_send = 0;
+	first->nr_sent = 0;
+	first->line_len = 0;
+	memset(first->hash, 0, sizeof(first->hash));
+}
+
+/* What can be seen of a thread from outside, if it waits for something. */
+static bool is_waiting(int pid, __s32 tid, struct tern_obj_thread *t)
+{
+	static const unsigned char args[] = { R_DI, R_SI, R_DX, R_R10, R_R8, R_R9 };
+	unsigned long long a[6], sp, ip;
+	char name[64];
+	unsigned int i;
+	long long nr;
+	bool waits;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/task/%d/syscall", pid, tid);
+	f = fopen(name, "re");
+	if (!f)
+		return false;
+	waits = fscanf(f, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", &nr, &a[0], &a[1],
+		       &a[2], &a[3], &a[4], &a[5], &sp, &ip) == 9;
+	fclose(f);
+	if (!waits)
+		return false;
+	memset(t, 0, sizeof(*t));
+	t->regs[R_ORIG_AX] = nr;
+	t->regs[R_IP] = ip;
+	t->regs[R_SP] = sp;
+	for (i = 0; i < sizeof(args); i++)
+		t->regs[args[i]] = a[i];
+	return true;
+}
+
 /**
  * tern_first_prepare() - make ready what a draft tells beforehand
  * @first: from tern_first_create()
  * @image: the draft
+ * @pid: the migrant, which runs
+ * @tids: its threads
+ * @nr: how many
+ *
+ * Threads that wait will mostly still do so when they are parked: what they will do
+ * next is decoded now, so that the instructions are known then.
  */
-void tern_first_prepare(struct tern_first *first, const struct tern_image *image)
+void tern_first_prepare(struct tern_first *first, const struct tern_image *image, int pid,
+			const __s32 *tids, unsigned int nr)
 {
+	struct tern_obj_thread thread;
+	unsigned int i;
+
 	tern_texts_open(&first->texts, image);
+	reset(first);
+	if (list_vmas(first, image))
+		return;
+	first->pid = pid;
+	for (i = 0; i < nr && i < REHEARSED; i++) {
+		if (!is_waiting(pid, tids[i], &thread))
+			continue;
+		first->budget = TERN_FIRST_THREAD;
+		tern_decode_ahead(first, &thread);
+	}
+	first->pid = 0;
 }
 
 /**
@@ -354,11 +431,7 @@ int tern_first_send(struct tern_first *first, int dev, const struct tern_image *
 	int rc;
 
 	first->dev = dev;
-	first->nr = 0;
-	first->nr_send = 0;
-	first->nr_sent = 0;
-	first->line_len = 0;
-	memset(first->hash, 0, sizeof(first->hash));
+	reset(first);
 	rc = list_vmas(first, image);
 	while (!rc && first->nr_send < TERN_FIRST_MAX &&
 	       (obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {

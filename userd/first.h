@@ -17,6 +17,7 @@
 
 struct tern_image;
 struct tern_obj_thread;
+struct tern_decoded;
 
 /**
  * struct tern_first_page - a page that was looked at
@@ -37,10 +38,12 @@ struct tern_first_page {
 /**
  * struct tern_first - first pages of all threads
  * @dev: handle that stands for the migration
+ * @pid: of a migrant that runs, which is only rehearsed; 0: it stands
  * @page: pages looked at
  * @data: their contents, 4096 bytes each
  * @nr: how many
  * @hash: index into @page plus 1, by address
+ * @decoded: instructions, the same as before where an address is the same
  * @texts: files that it executes
  * @line_addr: where the text in @line is from
  * @line_len: bytes of it
@@ -55,10 +58,12 @@ struct tern_first_page {
  */
 struct tern_first {
 	int dev;
+	int pid;
 	struct tern_first_page page[TERN_FIRST_SLOTS];
 	char *data;
 	unsigned int nr;
 	unsigned short hash[2048];
+	struct tern_decoded *decoded;
 	struct tern_texts texts;
 	__u64 line_addr;
 	unsigned int line_len;
@@ -77,6 +82,8 @@ unsigned int tern_first_fetch(struct tern_first *first, __u64 addr, void *to, un
 void tern_first_touch(struct tern_first *first, __u64 addr);
 
 /* decode.c */
+struct tern_decoded *tern_decoded_create(void);
+void tern_decoded_destroy(struct tern_decoded *decoded);
 void tern_decode_ahead(struct tern_first *first, const struct tern_obj_thread *thread);
 
 #endif

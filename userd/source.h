@@ -122,7 +122,8 @@ int tern_epoll_add(struct tern_image *image, int pid, struct tern_why *why);
 /* first.c */
 int tern_first_create(struct tern_first **first);
 void tern_first_destroy(struct tern_first *first);
-void tern_first_prepare(struct tern_first *first, const struct tern_image *image);
+void tern_first_prepare(struct tern_first *first, const struct tern_image *image, int pid,
+			const __s32 *tids, unsigned int nr);
 int tern_first_send(struct tern_first *first, int dev, const struct tern_image *image,
 		    struct tern_link *link);
 unsigned int tern_first_pages(const struct tern_first *first);
