@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Sets of pages. Address spaces are huge and mostly untouched, so chunks that
- * are full or empty have no bits of their own. Pure logic, no locks.
+ * are full or empty have no bits of their own, and whole groups of empty ones are
+ * passed over: a set may be as large as an address space. Pure logic, no locks.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #define CHUNK	32768ULL
 #define WORDS	(CHUNK / 64)
+#define GROUP	1024ULL		/* chunks */
 
 /* Only its address counts. */
 static __u64 full_mark;
@@ -19,6 +21,11 @@ static __u64 full_mark;
 static __u64 chunks(__u64 nr)
 {
 	return (nr + CHUNK - 1) / CHUNK;
+}
+
+static __u64 groups(__u64 nr)
+{
+	return chunks(nr) / GROUP + 1;
 }
 
 /* Pages of chunk @c that exist: the last one may be cut off. */
@@ -81,13 +88,15 @@ int tern_pageset_init(struct tern_pageset *set, __u64 nr, bool full)
 	set->count = full ? nr : 0;
 	set->chunk = calloc(chunks(nr) + 1, sizeof(*set->chunk));
 	set->weight = calloc(chunks(nr) + 1, sizeof(*set->weight));
-	if (!set->chunk || !set->weight) {
+	set->group = calloc(groups(nr), sizeof(*set->group));
+	if (!set->chunk || !set->weight || !set->group) {
 		tern_pageset_fini(set);
 		return -ENOMEM;
 	}
 	for (i = 0; full && i < chunks(nr); i++) {
 		set->chunk[i] = FULL;
 		set->weight[i] = chunk_size(set, i);
+		set->group[i / GROUP] += set->weight[i];
 	}
 	return 0;
 }
@@ -97,11 +106,15 @@ void tern_pageset_fini(struct tern_pageset *set)
 {
 	__u64 i;
 
-	for (i = 0; set->chunk && i < chunks(set->nr); i++)
-		if (set->chunk[i] != FULL)
+	for (i = 0; set->chunk && set->group && set->count && i < chunks(set->nr); i++) {
+		if (!(i % GROUP) && !set->group[i / GROUP])
+			i += GROUP - 1;
+		else if (set->chunk[i] != FULL)
 			free(set->chunk[i]);
+	}
 	free(set->chunk);
 	free(set->weight);
+	free(set->group);
 	memset(set, 0, sizeof(*set));
 }
 
@@ -116,6 +129,7 @@ int tern_pageset_copy(struct tern_pageset *to, const struct tern_pageset *from)
 		return err;
 	to->count = from->count;
 	memcpy(to->weight, from->weight, chunks(from->nr) * sizeof(*to->weight));
+	memcpy(to->group, from->group, groups(from->nr) * sizeof(*to->group));
 	for (i = 0; i < chunks(from->nr); i++) {
 		if (!from->chunk[i] || from->chunk[i] == FULL) {
 			to->chunk[i] = from->chunk[i];
@@ -172,6 +186,8 @@ static void settle(struct tern_pageset *set, __u64 c, __u32 weight)
 {
 	set->count += weight;
 	set->count -= set->weight[c];
+	set->group[c / GROUP] += weight;
+	set->group[c / GROUP] -= set->weight[c];
 	set->weight[c] = weight;
 	if (!weight || weight == chunk_size(set, c))
 		drop_bits(set, c, weight ? FULL : NULL);
@@ -246,7 +262,9 @@ __u64 tern_pageset_next(const struct tern_pageset *set, __u64 page, bool in)
 		if (!bits || bits == FULL) {
 			if (!!bits == in)
 				return page;
-			page = (page / CHUNK + 1) * CHUNK;
+			page = in && !set->group[page / CHUNK / GROUP] ?
+			       (page / CHUNK / GROUP + 1) * GROUP * CHUNK :
+			       (page / CHUNK + 1) * CHUNK;
 			continue;
 		}
 		word = bits[page % CHUNK / 64];

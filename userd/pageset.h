@@ -13,12 +13,14 @@
  * @chunk: for every 32768 pages: their bits; NULL: none of them,
  *	tern_pageset_full: all of them
  * @weight: and how many of them there are
+ * @group: for every 1024 chunks: pages in the set
  */
 struct tern_pageset {
 	__u64 nr;
 	__u64 count;
 	__u64 **chunk;
 	__u32 *weight;
+	__u64 *group;
 };
 
 int tern_pageset_init(struct tern_pageset *set, __u64 nr, bool full);

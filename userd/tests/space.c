@@ -272,6 +272,31 @@ static bool set_run(unsigned int seed)
 	return ok;
 }
 
+/* A set over all of user space: few pages, far from one another. */
+static void sparse(void)
+{
+	static const __u64 pages[] = { 16, 0x555555554ULL, 0x7f0000000ULL, (1ULL << 35) - 1 };
+	struct tern_pageset set, copy;
+	__u64 at = 0;
+	unsigned int i;
+
+	CHECK(!tern_pageset_init(&set, 1ULL << 35, false));
+	CHECK(tern_pageset_next(&set, 0, true) == set.nr);
+	for (i = 0; i < 4; i++)
+		tern_pageset_add(&set, pages[i], 1);
+	CHECK(!tern_pageset_copy(&copy, &set));
+	for (i = 0; i < 4; i++) {
+		at = tern_pageset_next(&copy, at, true);
+		CHECK(at == pages[i]);
+		at = tern_pageset_next(&copy, at, false);
+		CHECK(at == pages[i] + 1);
+	}
+	tern_pageset_del(&copy, pages[2], 1);
+	CHECK(tern_pageset_next(&copy, pages[1] + 1, true) == pages[3] && copy.count == 3);
+	tern_pageset_fini(&set);
+	tern_pageset_fini(&copy);
+}
+
 int main(void)
 {
 	unsigned int seed;
@@ -279,6 +304,7 @@ int main(void)
 
 	layouts();
 	huge();
+	sparse();
 	for (seed = 1; seed <= 300 && ok; seed++)
 		ok = random_run(seed);
 	CHECK(ok);
