@@ -25,6 +25,7 @@ struct parser {
 	struct tern_host *host;
 	const char *path;
 	unsigned int line;
+	bool packs;
 	struct tern_why *why;
 };
 
@@ -151,6 +152,27 @@ static int key_shell(struct parser *p, char *value)
 	return 0;
 }
 
+static int key_pack(struct parser *p, char *value)
+{
+	static const char *const words[] = {
+		[TERN_PACK_AUTO] = "auto",
+		[TERN_PACK_ALWAYS] = "always",
+		[TERN_PACK_NEVER] = "never",
+	};
+	unsigned int i;
+
+	if (p->packs)
+		return fail(p, "\"pack\" is given twice");
+	p->packs = true;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(value, words[i]))
+			continue;
+		p->host->pack = i;
+		return 0;
+	}
+	return fail(p, "\"pack\" is auto, always or never, and not \"%.64s\"", value);
+}
+
 static const struct {
 	const char *key;
 	int (*set)(struct parser *p, char *value);
@@ -159,6 +181,7 @@ static const struct {
 	{ "listen", key_listen },
 	{ "peer", key_peer },
 	{ "shell", key_shell },
+	{ "pack", key_pack },
 };
 
 static int parse_line(struct parser *p, char *line)
@@ -177,7 +200,7 @@ static int parse_line(struct parser *p, char *line)
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (!strcmp(key, keys[i].key))
 			return keys[i].set(p, trim(eq + 1));
-	return fail(p, "unknown key \"%.64s\"; known are name, listen, peer and shell", key);
+	return fail(p, "unknown key \"%.64s\"; known are name, listen, peer, shell and pack", key);
 }
 
 static int finish(struct parser *p)

@@ -2,13 +2,14 @@
 /*
  * The flush: pushes every page of the map that no demand fault has fetched, in
  * the order of order.c. The socket gets the pages themselves, by splice; where
- * that is not possible they are read and sent.
+ * that is not possible they are read and sent. Where the link is slower than
+ * packing (gauge.c) they are read and packed.
  *
  * It shares the link with what somebody waits for, so it does not fill the queues
  * on the way further than the link needs to be busy, and hardly so far as long as
  * the migrant faults: pace().
  *
- * Owns its pipe and buffer, and lane 1 as long as it runs. Shares the bitmap of
+ * Owns its pipe, buffer and packer, and lane 1 as long as it runs. Shares the bitmap of
  * pages sent with the job's thread; takes no locks. Never waits for a fault.
  */
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <inttypes.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -23,12 +25,13 @@
 #include <unistd.h>
 
 #include "flush.h"
-#include "host.h"
+#include "gauge.h"
+#include "pack.h"
 #include "pages.h"
 
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 #define BATCH		64U		/* pages in one message */
-#define BATCH_WAITED	16U		/* while the migrant faults */
+#define BATCH_SMALL	16U		/* while the migrant faults, and to try something */
 #define WAITED_NS	50000000ULL	/* it does if it did so recently */
 #define PACE_NS		20000000ULL	/* look at the link so often */
 #define QUEUE_MS	8		/* of the link's time, that may queue on the way */
@@ -40,8 +43,13 @@
  * struct pusher - a flush at work
  * @flush: the flush
  * @pages: the message
- * @copy: likewise, while pages are read for it
- * @data: for those pages
+ * @copy: likewise, while pages are read for it that should have been spliced
+ * @data: for pages that are read
+ * @packer: for pages that are packed
+ * @gauge: whether that is quicker
+ * @packing: pages are packed, for the time being
+ * @raw: bytes that have been packed
+ * @packed: into so many
  * @pipe: from the kernel module to the socket; -1: pages must be read
  * @paced_ns: when pace() last looked
  * @waited: the migrant was faulting then
@@ -52,6 +60,11 @@ struct pusher {
 	struct tern_pages *pages;
 	struct tern_pages *copy;
 	char *data;
+	struct tern_packer packer;
+	struct tern_gauge gauge;
+	bool packing;
+	__u64 raw;
+	__u64 packed;
 	int pipe[2];
 	__u64 paced_ns;
 	bool waited;
@@ -121,6 +134,35 @@ static void pace(struct pusher *p)
 	setsockopt(p->flush->link->fd, SOL_SOCKET, SO_SNDBUFFORCE, &value, sizeof(value));
 }
 
+/* ---- to pack or not to pack --------------------------------------------------- */
+
+static void end_turn(struct pusher *p)
+{
+	struct tcp_info info = { 0 };
+	struct tern_gauge_line line;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(p->flush->link->fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return;
+	line.acked = info.tcpi_bytes_acked;
+	line.shut_ns = info.tcpi_rwnd_limited * 1000;
+	line.trip_ns = info.tcpi_min_rtt * 1000ULL;
+	tern_gauge_turn(&p->gauge, &line, now());
+	p->packing = p->gauge.packing;
+}
+
+/* A message is made, and not yet sent: is the link still busy with those before? */
+static void weigh(struct pusher *p, struct tern_gauge_batch *batch)
+{
+	struct pollfd room = { .fd = p->flush->link->fd, .events = POLLOUT };
+
+	if (p->flush->pack != TERN_PACK_AUTO)
+		return;
+	batch->full = !poll(&room, 1, 0);
+	if (tern_gauge_add(&p->gauge, batch, now()))
+		end_turn(p);
+}
+
 /* ---- messages ----------------------------------------------------------------- */
 
 /* A page that cannot be read stays missing: whoever touches it waits. */
@@ -158,18 +200,20 @@ static unsigned int add(struct pusher *p, struct tern_pages *pages, __u64 addr,
 	return done;
 }
 
-/* Returns false when there is nothing left to send. */
+/* With their data if they are to be packed. Returns false when there is nothing left to send. */
 static bool fill(struct pusher *p)
 {
-	unsigned int most = p->waited ? BATCH_WAITED : BATCH, used = 0, nr;
+	unsigned int most = BATCH, used = 0, nr;
 	__u64 addr;
 
+	if (p->waited || (p->gauge.trying && !p->gauge.tried))
+		most = BATCH_SMALL;
 	tern_pages_reset(p->pages);
 	while (used < most) {
 		nr = tern_order_next(&p->flush->order, most - used, &addr);
 		if (!nr)
 			return p->pages->nr_runs;
-		used += add(p, p->pages, addr, nr, NULL);
+		used += add(p, p->pages, addr, nr, p->packing ? p->data + used * PAGE : NULL);
 		if (used >= most && !p->pages->nr_runs)
 			used = 0;	/* not one of them could be read */
 	}
@@ -208,12 +252,14 @@ static int send_copies(struct pusher *p)
 	return p->copy->nr_runs ? tern_pages_send(p->copy, p->flush->link) : 0;
 }
 
-static int send_message(struct pusher *p)
+static int send_plain(struct pusher *p)
 {
+	struct tern_gauge_batch batch = { 0 };
 	int rc = -EINVAL;
 
 	if (p->pipe[0] >= 0)
 		rc = tern_pages_pipe(p->pages, p->flush->dev, p->pipe[1]);
+	weigh(p, &batch);
 	if (!rc)
 		return tern_pages_splice(p->pages, p->flush->link, p->pipe[0]);
 	close_pipe(p);
@@ -221,6 +267,30 @@ static int send_message(struct pusher *p)
 	if (rc != -EINVAL)
 		open_pipe(p);
 	return send_copies(p);
+}
+
+static int send_packed(struct pusher *p)
+{
+	struct tern_gauge_batch batch = { 0 };
+	__u64 since = now();
+	int rc = tern_pages_pack(p->pages, &p->packer);
+
+	if (rc) {
+		tern_log(LOG_WARNING, "migration %016" PRIx64 ": pages cannot be packed (%s), and go as they are",
+			 (uint64_t)p->flush->id, strerror(-rc));
+		p->flush->pack = TERN_PACK_NEVER;
+		p->packing = false;
+		return tern_pages_send(p->pages, p->flush->link);
+	}
+	batch.raw = p->packer.head.len;
+	batch.wire = p->packer.len;
+	batch.pack_ns = now() - since;
+	/* the first one pays for the stream's tables */
+	if (p->raw)
+		weigh(p, &batch);
+	p->raw += batch.raw;
+	p->packed += batch.wire;
+	return tern_packer_send(&p->packer, p->flush->link);
 }
 
 static int push(struct pusher *p)
@@ -232,7 +302,7 @@ static int push(struct pusher *p)
 		if (!fill(p))
 			return tern_link_send(p->flush->link, TERN_MSG_FLUSHED, NULL, 0);
 		__atomic_fetch_add(&p->flush->zero, p->pages->zero, __ATOMIC_RELAXED);
-		rc = send_message(p);
+		rc = p->packing ? send_packed(p) : send_plain(p);
 	}
 	return rc;
 }
@@ -240,7 +310,7 @@ static int push(struct pusher *p)
 static void *run(void *arg)
 {
 	struct tern_flush *flush = arg;
-	struct pusher p = { .flush = flush };
+	struct pusher p = { .flush = flush, .packing = flush->pack == TERN_PACK_ALWAYS };
 	int rc = -ENOMEM;
 
 	/* of this thread alone */
@@ -252,9 +322,13 @@ static void *run(void *arg)
 	if (p.pages && p.copy && p.data)
 		rc = push(&p);
 	close_pipe(&p);
+	tern_packer_fini(&p.packer);
 	free(p.pages);
 	free(p.copy);
 	free(p.data);
+	if (p.raw)
+		tern_log(LOG_INFO, "migration %016" PRIx64 ": %" PRIu64 " KiB of pages were packed into %" PRIu64 " KiB",
+			 (uint64_t)flush->id, (uint64_t)p.raw >> 10, (uint64_t)p.packed >> 10);
 	if (rc && rc != -ECANCELED)
 		tern_log(LOG_INFO, "migration %016" PRIx64 ": flush interrupted: %s",
 			 (uint64_t)flush->id, strerror(-rc));
@@ -265,15 +339,16 @@ static void *run(void *arg)
 /**
  * tern_flush_start() - start to push pages
  * @flush: to be filled
- * @id: of the migration
+ * @job: the migration
  * @dev: handle that stands for it
  * @link: lane 1
  * @map: complete
  */
-int tern_flush_start(struct tern_flush *flush, __u64 id, int dev, struct tern_link *link,
-		     struct tern_map *map)
+int tern_flush_start(struct tern_flush *flush, const struct tern_job *job, int dev,
+		     struct tern_link *link, struct tern_map *map)
 {
-	flush->id = id;
+	flush->id = job->id;
+	flush->pack = job->host->pack;
 	flush->dev = dev;
 	flush->link = link;
 	flush->map = map;

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "host.h"
 #include "link.h"
 #include "map.h"
 #include "order.h"
@@ -16,6 +17,7 @@
  * @map: complete
  * @order: what comes next
  * @id: for the log
+ * @pack: whether to pack pages
  * @thread: the thread
  * @running: it must be joined
  * @waited_ns: monotonic time at which a page was last waited for, atomic
@@ -28,6 +30,7 @@ struct tern_flush {
 	struct tern_map *map;
 	struct tern_order order;
 	__u64 id;
+	enum tern_pack pack;
 	pthread_t thread;
 	bool running;
 	__u64 waited_ns;
@@ -35,8 +38,8 @@ struct tern_flush {
 	bool failed;
 };
 
-int tern_flush_start(struct tern_flush *flush, __u64 id, int dev, struct tern_link *link,
-		     struct tern_map *map);
+int tern_flush_start(struct tern_flush *flush, const struct tern_job *job, int dev,
+		     struct tern_link *link, struct tern_map *map);
 void tern_flush_hint(struct tern_flush *flush, __u64 number);
 void tern_flush_ahead(struct tern_flush *flush, __u64 number, unsigned int nr);
 void tern_flush_stop(struct tern_flush *flush);

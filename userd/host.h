@@ -23,6 +23,18 @@ struct tern_peer {
 };
 
 /**
+ * enum tern_pack - are pages packed before they are sent by the flush?
+ * @TERN_PACK_AUTO: when that is quicker
+ * @TERN_PACK_ALWAYS: all of them
+ * @TERN_PACK_NEVER: none
+ */
+enum tern_pack {
+	TERN_PACK_AUTO,
+	TERN_PACK_ALWAYS,
+	TERN_PACK_NEVER,
+};
+
+/**
  * struct tern_host - this host; constant after start-up
  * @name: its own name
  * @listen: address that the daemon listens on
@@ -30,6 +42,7 @@ struct tern_peer {
  * @peers: the only hosts that it talks to
  * @nr_peers: how many
  * @shell: path of the shell program
+ * @pack: of pages that this host sends
  * @hello: our own HELLO, complete but for id and lane
  */
 struct tern_host {
@@ -39,6 +52,7 @@ struct tern_host {
 	struct tern_peer peers[TERN_HOSTS_MAX];
 	unsigned int nr_peers;
 	char shell[256];
+	enum tern_pack pack;
 	struct tern_wire_hello hello;
 };
 

@@ -6,7 +6,8 @@
  * TCP makes the source wait.
  *
  * The thread owns the slot that it fills; those that wait belong to the pager.
- * One lock, for the counters between the two. Never looks into a message.
+ * One lock, for the counters between the two. Unpacks what is packed, which the
+ * pager has no time for; never looks into a message otherwise.
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,7 +20,7 @@
 
 #include "intake.h"
 
-#define PAYLOAD_MAX	(5U << 20)
+#define PAYLOAD_MAX	TERN_WIRE_PACKED_MAX	/* of whatever comes here */
 #define PART		(128U << 10)	/* wake up for no less, if so much will come */
 #define NICE		5
 
@@ -49,6 +50,7 @@ void tern_intake_fini(struct tern_intake *in)
 	tern_intake_stop(in);
 	for (i = 0; i < TERN_INTAKE_SLOTS; i++)
 		free(in->slot[i].buf);
+	free(in->packed);
 	pthread_cond_destroy(&in->freed);
 	pthread_mutex_destroy(&in->lock);
 	close(in->event);
@@ -81,22 +83,50 @@ static int receive(int fd, char *buf, size_t len)
 	return 0;
 }
 
-static int fill(int fd, struct tern_intake_slot *slot)
+static int make_room(char **buf, size_t *room, size_t len)
 {
-	int err = receive(fd, (char *)&slot->head, sizeof(slot->head));
+	if (len <= *room)
+		return 0;
+	free(*buf);
+	*buf = malloc(len);
+	*room = *buf ? len : 0;
+	return *buf ? 0 : -ENOMEM;
+}
+
+/* The payload of a PACKED, as the PAGES that the pager expects. */
+static int fill_packed(struct tern_intake *in, struct tern_intake_slot *slot)
+{
+	size_t len = slot->head.len;
+	int err, pages;
+
+	err = make_room(&in->packed, &in->packed_room, len);
+	if (!err)
+		err = receive(in->fd, in->packed, len);
+	if (err)
+		return err;
+	pages = tern_unpack_len(in->packed, len);
+	if (pages < 0)
+		return pages;
+	err = make_room(&slot->buf, &slot->room, pages);
+	if (err)
+		return err;
+	slot->head = (struct tern_wire){ .type = TERN_MSG_PAGES, .len = pages };
+	return tern_unpack(&in->unpacker, in->packed, len, slot->buf);
+}
+
+static int fill(struct tern_intake *in, struct tern_intake_slot *slot)
+{
+	int err = receive(in->fd, (char *)&slot->head, sizeof(slot->head));
 
 	if (err)
 		return err;
 	if (slot->head.len > PAYLOAD_MAX)
 		return -EPROTO;
-	if (slot->head.len > slot->room) {
-		free(slot->buf);
-		slot->buf = malloc(slot->head.len);
-		slot->room = slot->buf ? slot->head.len : 0;
-		if (!slot->buf)
-			return -ENOMEM;
-	}
-	return receive(fd, slot->buf, slot->head.len);
+	slot->wire = sizeof(slot->head) + slot->head.len;
+	if (slot->head.type == TERN_MSG_PACKED)
+		return fill_packed(in, slot);
+	err = make_room(&slot->buf, &slot->room, slot->head.len);
+	return err ? err : receive(in->fd, slot->buf, slot->head.len);
 }
 
 /* The slot to fill, or NULL: stop. */
@@ -136,7 +166,7 @@ static void *run(void *arg)
 	setpriority(PRIO_PROCESS, 0, NICE);
 	do {
 		slot = wait_free(in);
-		err = slot ? fill(in->fd, slot) : -ECANCELED;
+		err = slot ? fill(in, slot) : -ECANCELED;
 		tell(in, err);
 	} while (!err);
 	return NULL;
@@ -178,6 +208,8 @@ void tern_intake_stop(struct tern_intake *in)
 	pthread_join(in->thread, NULL);
 	close(in->fd);
 	in->fd = -1;
+	/* the next connection has a stream of its own */
+	tern_unpacker_fini(&in->unpacker);
 }
 
 /**

@@ -50,8 +50,9 @@ static size_t most(unsigned int type)
 	case TERN_MSG_READY:
 		return fixed[type] + (1U << 20);
 	case TERN_MSG_PAGES:
-		return fixed[type] + TERN_WIRE_PAGES_MAX *
-		       (sizeof(struct tern_wire_run) + TERN_WIRE_PAGE);
+		return TERN_WIRE_PAGES_LEN;
+	case TERN_MSG_PACKED:
+		return TERN_WIRE_PACKED_MAX;
 	default:
 		return fixed[type];
 	}

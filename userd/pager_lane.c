@@ -530,6 +530,18 @@ int tern_pager_lane_skip(struct tern_pager *p)
 	return take_messages(p);
 }
 
+static const char *why_lost(int err)
+{
+	switch (err) {
+	case -ECONNRESET:
+		return "closed by the source";
+	case -EBADMSG:
+		return "pages that cannot be unpacked";
+	default:
+		return strerror(-err);
+	}
+}
+
 /* The next message of lane 1. 1: there was one. */
 static int take_flush(struct tern_pager *p)
 {
@@ -541,11 +553,10 @@ static int take_flush(struct tern_pager *p)
 	slot = tern_intake_look(&p->intake, &err);
 	if (!slot) {
 		if (err)
-			tern_pager_lane_lose(p, 1, err == -ECONNRESET ? "closed by the source" :
-						   strerror(-err));
+			tern_pager_lane_lose(p, 1, why_lost(err));
 		return 0;
 	}
-	p->memo->report.bytes += HEAD + slot->head.len;
+	p->memo->report.bytes += slot->wire;
 	err = length_ok(1, &slot->head) ? 0 : -EPROTO;
 	if (!err && slot->head.type == TERN_MSG_FLUSHED)
 		p->flushed = true;

@@ -261,3 +261,14 @@ int tern_pages_send(struct tern_pages *pages, struct tern_link *link)
 	set_head(pages);
 	return tern_link_sendv(link, TERN_MSG_PAGES, pages->iov, pages->nr_iov);
 }
+
+/**
+ * tern_pages_pack() - pack the message
+ * @pages: the message, its data at hand
+ * @packer: sends it; the message is not needed for that
+ */
+int tern_pages_pack(struct tern_pages *pages, struct tern_packer *packer)
+{
+	set_head(pages);
+	return tern_packer_pack(packer, pages->iov + 1, pages->nr_iov - 1);
+}

@@ -4,6 +4,7 @@
 #define TERN_PAGES_H
 
 #include "link.h"
+#include "pack.h"
 
 /**
  * struct tern_pages - runs of pages
@@ -43,6 +44,7 @@ int tern_pages_look(struct tern_pages *pages, int dev, __u64 addr, unsigned int 
 int tern_pages_pipe(const struct tern_pages *pages, int dev, int pipe);
 int tern_pages_splice(struct tern_pages *pages, struct tern_link *link, int pipe);
 int tern_pages_send(struct tern_pages *pages, struct tern_link *link);
+int tern_pages_pack(struct tern_pages *pages, struct tern_packer *packer);
 bool tern_page_is_zero(const void *page);
 
 #endif

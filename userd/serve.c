@@ -264,7 +264,7 @@ static int serve_link(struct serve *v)
 	if (!rc)
 		rc = send_map(v);
 	if (!rc && !v->complete)
-		rc = tern_flush_start(&s->flush, s->job->id, s->dev, &s->lanes.lane[1], &s->map);
+		rc = tern_flush_start(&s->flush, s->job, s->dev, &s->lanes.lane[1], &s->map);
 	while (!rc && !v->complete) {
 		rc = receive(v, TICK_MS);
 		if (!rc && __atomic_load_n(&s->flush.failed, __ATOMIC_ACQUIRE) && !v->complete)

@@ -27,7 +27,7 @@
  *       MAP              ──────────────►    which pages there are
  *                        ◄──────────────    FAULT
  *       PAGES            ──────────────►
- *       PAGES (lane 1)   ──────────────►
+ *       PAGES (lane 1)   ──────────────►    or PACKED
  *       FLUSHED (lane 1) ──────────────►
  *                        ◄──────────────    COMPLETE
  *       INDEPENDENT      ──────────────►
@@ -49,6 +49,11 @@
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
 #define TERN_WIRE_PAGE		4096
+#define TERN_WIRE_PAGES_LEN	(sizeof(struct tern_wire_pages) + TERN_WIRE_PAGES_MAX * \
+				 (sizeof(struct tern_wire_run) + TERN_WIRE_PAGE))
+						/* largest payload of PAGES */
+#define TERN_WIRE_PACKED_MAX	(5U << 20)	/* and of PACKED */
+#define TERN_WIRE_WINDOW_LOG	24		/* how far back PACKED refers, at most */
 #define TERN_WIRE_WARM_MAX	(512U << 10)	/* bytes of one WARM */
 
 /* X(NAME, id, fixed payload or void-like struct tern_wire_none, lane mask) */
@@ -73,7 +78,8 @@
 	X(DRAFT,	18, struct tern_wire_none) \
 	X(DRESSED,	19, struct tern_wire_none) \
 	X(WARM,		20, struct tern_wire_clock) \
-	X(FRESH,	21, struct tern_wire_none)
+	X(FRESH,	21, struct tern_wire_none) \
+	X(PACKED,	22, struct tern_wire_packed)
 
 enum tern_msg_type {
 #define X(name, id, type) TERN_MSG_##name = id,
@@ -239,6 +245,20 @@ struct tern_wire_run {
 						 */
 
 /**
+ * struct tern_wire_packed - a PAGES, compressed (lane 1)
+ * @len: bytes of its payload
+ * @reserved: 0
+ *
+ * What follows is the next part of a zstd stream without a dictionary, as far as
+ * that yields @len bytes and no more. The stream begins with the first PACKED of a
+ * connection and never ends.
+ */
+struct tern_wire_packed {
+	__u32 len;
+	__u32 reserved;
+};
+
+/**
  * struct tern_wire_resume - last item of the blast
  * @park_ns: how long the source's phases took until here
  * @capture_ns: likewise
@@ -336,6 +356,7 @@ TERN_ASSERT_SIZE(struct tern_wire_ready, 8);
 TERN_ASSERT_SIZE(struct tern_wire_refused, 264);
 TERN_ASSERT_SIZE(struct tern_wire_pages, 8);
 TERN_ASSERT_SIZE(struct tern_wire_run, 16);
+TERN_ASSERT_SIZE(struct tern_wire_packed, 8);
 TERN_ASSERT_SIZE(struct tern_wire_resume, 40);
 TERN_ASSERT_SIZE(struct tern_wire_resumed, 80);
 TERN_ASSERT_SIZE(struct tern_wire_fault, 16);

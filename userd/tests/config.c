@@ -26,7 +26,7 @@ static void good(void)
 {
 	CHECK(!parse("# comment\n\n name = a\nlisten = 10.0.0.1\n"
 		     "peer = b 10.0.0.2:99\npeer= c\t[fd00::3]:7\npeer =d fd00::4\n"
-		     "shell = /bin/true"));
+		     "shell = /bin/true\npack = always"));
 	CHECK(!strcmp(host.name, "a"));
 	CHECK(!strcmp(host.listen, "10.0.0.1") && host.port == TERN_WIRE_PORT);
 	CHECK(host.nr_peers == 3);
@@ -34,9 +34,12 @@ static void good(void)
 	CHECK(!strcmp(host.peers[1].addr, "fd00::3") && host.peers[1].port == 7);
 	CHECK(!strcmp(host.peers[2].addr, "fd00::4") && host.peers[2].port == TERN_WIRE_PORT);
 	CHECK(!strcmp(host.shell, "/bin/true"));
+	CHECK(host.pack == TERN_PACK_ALWAYS);
 	CHECK(tern_host_peer(&host, "c") == &host.peers[1]);
 	CHECK(!tern_host_peer(&host, "x"));
 	CHECK(!parse("listen = [::1]:80\n") && host.port == 80 && host.name[0]);
+	CHECK(host.pack == TERN_PACK_AUTO);
+	CHECK(!parse("listen = ::1\npack = never\n") && host.pack == TERN_PACK_NEVER);
 }
 
 static void bad(void)
@@ -62,6 +65,9 @@ static void bad(void)
 		{ "peer = b\n", "t.conf:1: a peer has a name" },
 		{ "peer = b 1.1.1.1\npeer = b 1.1.1.2\n", "t.conf:2: peer \"b\" is given twice" },
 		{ "shell = true\n", "t.conf:1: \"shell\" wants" },
+		{ "pack = yes\n", "t.conf:1: \"pack\" is auto, always or never" },
+		{ "pack =\n", "t.conf:1: \"pack\" is auto" },
+		{ "pack = auto\npack = auto\n", "t.conf:2: \"pack\" is given twice" },
 		{ "name = a\n", "t.conf: \"listen\" is missing" },
 		{ "name = a\nlisten = ::1\npeer = a ::2\n", "t.conf: peer \"a\" has this host's own" },
 		{ "", "t.conf: \"listen\" is missing" },

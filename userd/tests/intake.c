@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "intake.h"
+#include "pack.h"
 #include "test.h"
 
 static struct tern_intake in;
@@ -155,6 +156,65 @@ static void ends(void)
 	close(ours);
 }
 
+/* A PACKED that stands for @len bytes. */
+static void send_packed(struct tern_packer *packer, size_t len, size_t *wire)
+{
+	struct tern_wire head = { .type = TERN_MSG_PACKED };
+	char *buf = malloc(len), *msg;
+	struct iovec iov = { buf, len };
+
+	memset(buf, len % 251, len);
+	CHECK(!tern_packer_pack(packer, &iov, 1));
+	head.len = sizeof(packer->head) + packer->len;
+	*wire = sizeof(head) + head.len;
+	msg = malloc(*wire);
+	memcpy(msg, &head, sizeof(head));
+	memcpy(msg + sizeof(head), &packer->head, sizeof(packer->head));
+	memcpy(msg + sizeof(head) + sizeof(packer->head), packer->buf, packer->len);
+	CHECK(send(ours, msg, *wire, MSG_NOSIGNAL) == (ssize_t)*wire);
+	free(msg);
+	free(buf);
+}
+
+static void packed(void)
+{
+	static const size_t len[] = { 8, 4120, 300000, 270000, 4120 };
+	struct tern_packer packer = { 0 };
+	const struct tern_intake_slot *slot;
+	unsigned int i, round;
+	size_t wire;
+	int err;
+
+	/* a stream of its own for each connection, and plain messages in between */
+	for (round = 0; round < 2; round++) {
+		begin();
+		for (i = 0; i < sizeof(len) / sizeof(len[0]); i++) {
+			send_packed(&packer, len[i], &wire);
+			slot = next(&err);
+			CHECK(slot && slot->head.type == TERN_MSG_PAGES && slot->wire == wire);
+			CHECK(take(len[i]));
+			send_message(8192, 10000);
+			CHECK(take(8192));
+		}
+		tern_intake_stop(&in);
+		close(ours);
+		tern_packer_fini(&packer);
+	}
+	/* the middle of a stream */
+	begin();
+	send_packed(&packer, 5000, &wire);
+	CHECK(take(5000));
+	tern_intake_stop(&in);
+	close(ours);
+	begin();
+	send_packed(&packer, 5000, &wire);
+	slot = next(&err);
+	CHECK(!slot && err == -EBADMSG);
+	tern_intake_stop(&in);
+	close(ours);
+	tern_packer_fini(&packer);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -162,6 +222,7 @@ int main(void)
 	CHECK(!tern_intake_init(&in));
 	sizes();
 	ends();
+	packed();
 	tern_intake_fini(&in);
 	return done();
 }

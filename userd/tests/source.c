@@ -27,6 +27,7 @@
 #include "host.h"
 #include "image.h"
 #include "link.h"
+#include "pack.h"
 #include "prepare.h"
 #include "test.h"
 
@@ -448,6 +449,8 @@ static struct other {
 	unsigned int nr_pages, wrong, zero, first;
 	unsigned int links;
 	unsigned int faults;
+	struct tern_unpacker unpacker;	/* of lane 1 */
+	unsigned int packed;
 	bool signals, epoll, flushed, independent;
 	struct tern_draft draft;
 	unsigned int drafts;
@@ -534,19 +537,14 @@ static int answer_round(void)
 	return tern_link_send(&other.lane[0], TERN_MSG_CLOCK, &clock, sizeof(clock));
 }
 
-static int take_pages(struct tern_link *link, const struct tern_wire *head)
+static void read_pages(char *buf, size_t len)
 {
 	static const char zeros[PAGE];
-	char *buf = malloc(head->len), *data;
 	struct tern_wire_pages *pages = (void *)buf;
 	struct tern_wire_run *run = (void *)(pages + 1);
+	char *data = (char *)(run + pages->nr_runs);
 	unsigned int i, j;
 
-	if (tern_link_recv_body(link, buf, head->len, 5000)) {
-		free(buf);
-		return -1;
-	}
-	data = (char *)(run + pages->nr_runs);
 	for (i = 0; i < pages->nr_runs; i++) {
 		if (run[i].flags & TERN_WIRE_RUN_PART) {
 			char page[PAGE] = { 0 };
@@ -571,10 +569,28 @@ static int take_pages(struct tern_link *link, const struct tern_wire *head)
 			data += zero ? 0 : PAGE;
 		}
 	}
-	if (data != buf + head->len)
+	if (data != buf + len)
 		other.wrong++;
+}
+
+static int take_pages(struct tern_link *link, const struct tern_wire *head)
+{
+	char *buf = malloc(head->len), *pages;
+	int rc = tern_link_recv_body(link, buf, head->len, 5000), len;
+
+	if (!rc && head->type == TERN_MSG_PACKED) {
+		len = tern_unpack_len(buf, head->len);
+		pages = malloc(len > 0 ? len : 1);
+		rc = len < 0 ? len : tern_unpack(&other.unpacker, buf, head->len, pages);
+		if (!rc)
+			read_pages(pages, len);
+		free(pages);
+		other.packed++;
+	} else if (!rc) {
+		read_pages(buf, head->len);
+	}
 	free(buf);
-	return 0;
+	return rc;
 }
 
 static int accept_lane(unsigned int lane)
@@ -601,6 +617,7 @@ static int accept_link(void)
 
 static void drop_link(void)
 {
+	tern_unpacker_fini(&other.unpacker);
 	tern_link_fini(&other.lane[0]);
 	tern_link_fini(&other.lane[1]);
 }
@@ -771,7 +788,8 @@ static void *take_flush(void *arg)
 			other.flushed = true;
 			break;
 		}
-		if (head.type != TERN_MSG_PAGES || take_pages(&other.lane[1], &head))
+		if ((head.type != TERN_MSG_PAGES && head.type != TERN_MSG_PACKED) ||
+		    take_pages(&other.lane[1], &head))
 			break;
 		if (other.scenario == CUT_WHILE_PAGING && other.links == 1)
 			break;
@@ -1013,6 +1031,23 @@ static void all_arrived(void)
 	CHECK(kernel.report.faults == 7 && kernel.report.pages_total);
 }
 
+static void packed(void)
+{
+	host.pack = TERN_PACK_ALWAYS;
+	CHECK(!run_scenario(GOOD, 0));
+	all_arrived();
+	CHECK(other.packed > 10);
+	/* a stream of its own for each link */
+	CHECK(!run_scenario(CUT_WHILE_PAGING, 0));
+	all_arrived();
+	CHECK(other.packed > 10 && other.links == 2);
+	host.pack = TERN_PACK_NEVER;
+	CHECK(!run_scenario(GOOD, 0));
+	all_arrived();
+	CHECK(!other.packed);
+	host.pack = TERN_PACK_AUTO;
+}
+
 static void moves(void)
 {
 	CHECK(!run_scenario(GOOD, 0));
@@ -1148,6 +1183,7 @@ int main(void)
 	}
 	moves();
 	sends_ahead();
+	packed();
 	stays();
 	goes_on();
 	operators();
