@@ -182,6 +182,7 @@ static void offsets(struct tern_dest *d, struct tern_birth *birth, __u64 monoton
 static int send_ready(struct tern_dest *d)
 {
 	struct tern_wire_ready ready = { .nr_files = d->prepare->nr_files };
+	__u64 room = tern_stage_room();
 	struct iovec iov[3] = { [1] = { &ready, sizeof(ready) } };
 	unsigned char *same = malloc(ready.nr_files + 1);
 	unsigned int i;
@@ -189,6 +190,8 @@ static int send_ready(struct tern_dest *d)
 
 	if (!same)
 		return -ENOMEM;
+	ready.room = room < UINT32_MAX ? room : UINT32_MAX;
+	d->stage.room = ready.room;
 	for (i = 0; i < ready.nr_files; i++)
 		same[i] = d->known[i].same;
 	iov[2] = (struct iovec){ same, ready.nr_files };

@@ -107,8 +107,14 @@ int tern_pager_stage_place(struct tern_pager *p, unsigned int budget)
 	__u64 page, end;
 	int ret;
 
-	if (!p->fresh.count)
+	if (!p->fresh.count) {
+		/* no more are coming, and the others were wrong */
+		if (p->stage && p->mapped) {
+			tern_stage_fini(p->stage);
+			p->stage = NULL;
+		}
 		return 0;
+	}
 	page = tern_pageset_next(&p->fresh, p->next_fresh, true);
 	if (page == p->fresh.nr) {
 		p->next_fresh = 0;

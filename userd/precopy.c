@@ -5,23 +5,14 @@
  * of them are right (fresh). The latency period is none the longer, and what is
  * fresh costs no round trip when it is touched.
  *
- * The kernel's soft-dirty bits tell which pages were written to
- * (Documentation/admin-guide/mm/soft-dirty.rst). They are cleared once, before
- * the first round: to clear them again without losing what is written in between
- * the migrant would have to stand. So a page that was ever written to since stays
- * suspect, and is compared by a hash of its contents: for another round, and in
- * the end. Clearing costs the program one minor fault per page that it writes to.
- *
- * What soft-dirty bits do not see:
- *
- *  - a page that was given up and read again shows the kernel's page of zeros,
- *    clean. It is not mapped exclusively, as a page must be to be fresh
- *    unseen. So are pages shared with a child or merged.
- *  - pages that were merged with others (MADV_MERGEABLE) look clean whatever they
- *    were before: where a process asks for that, all are compared.
- *  - pages of files, which others may write to: never sent.
- *  - what a device writes into memory that it was given before (O_DIRECT). A
- *    process that has such a file open is not moved like this.
+ * What is right is decided by contents alone: a hash of each page as it was sent is
+ * compared with one of the page as it is then. Nothing else would do. The kernel's
+ * soft-dirty bits (Documentation/admin-guide/mm/soft-dirty.rst) do not tell when
+ * mremap(2) has moved whole page tables, when pages were merged, given up and read
+ * again, or written to by a device; and they cannot be read and cleared in one step.
+ * But they spare most pages a second look while the migrant runs. They are cleared
+ * once, before the first round, and cost the program one minor fault per page that it
+ * writes to since.
  *
  * Owns hashes and sets; runs in the job's thread; no locks.
  */
@@ -44,6 +35,7 @@
 #define PAGES		(1ULL << 35)	/* of user space */
 #define LOOK		512U		/* entries of the pagemap that are read at once */
 #define BATCH		TERN_READ_MAX	/* pages in one message */
+#define STEP		(2 * BATCH)	/* pages that are compared before faults have their turn */
 #define ROUNDS		4
 #define QUIET		64U		/* pages sent in a round: another one is not worth it */
 #define PROBE		512U		/* pages after which "auto" looks at the rates */
@@ -53,7 +45,6 @@
 /* Documentation/admin-guide/mm/pagemap.rst */
 #define PM_PRESENT	(1ULL << 63)
 #define PM_FILE		(1ULL << 61)
-#define PM_EXCLUSIVE	(1ULL << 56)
 #define PM_SOFT_DIRTY	(1ULL << 55)
 
 /**
@@ -195,11 +186,13 @@ static int add_page(struct round *r, __u64 page, const char *data)
 	__u64 hash;
 	int rc;
 
+	bool sent = tern_pageset_has(&p->sent, page);
+
 	/* one that was sent before and is empty now will be found not to be fresh */
-	if (tern_page_is_zero(data))
+	if (tern_page_is_zero(data) || (!sent && p->sent.count >= r->s->prepared.room))
 		return 0;
 	hash = XXH3_64bits(data, PAGE);
-	if (tern_pageset_has(&p->sent, page) && p->hash[page] == hash)
+	if (sent && p->hash[page] == hash)
 		return 0;
 	/* no room for @data at its place: others before it were not sent */
 	if (data != r->data + r->used * PAGE)
@@ -243,7 +236,7 @@ static bool is_worth(const struct tern_precopy *p, __u64 page, __u64 entry)
 {
 	if (!(entry & PM_PRESENT) || entry & PM_FILE)
 		return false;
-	return entry & PM_SOFT_DIRTY || !tern_pageset_has(&p->sent, page);
+	return !p->tracked || entry & PM_SOFT_DIRTY || !tern_pageset_has(&p->sent, page);
 }
 
 static int add_entries(struct round *r, __u64 page, unsigned int nr, const __u64 *entries)
@@ -349,42 +342,6 @@ static int send_entries(struct round *r, __u64 page, unsigned int nr, const __u6
 
 /* ---- rounds -------------------------------------------------------------------------- */
 
-/* O_DIRECT: pages may be written to behind the back of their page tables. */
-static int has_direct(int pid, bool *direct)
-{
-	unsigned int i, nr, flags;
-	__s32 *fds;
-	int rc;
-
-	rc = tern_proc_numbers(pid, "fd", &fds, &nr);
-	if (rc)
-		return rc;
-	*direct = false;
-	for (i = 0; i < nr; i++)
-		if (!tern_proc_fd_flags(pid, fds[i], &flags) && flags & O_DIRECT)
-			*direct = true;
-	free(fds);
-	return 0;
-}
-
-/* 0: yes; 1: no, and that is all right; -EOPNOTSUPP: no, but it was asked for. */
-static int is_possible(struct tern_source *s)
-{
-	bool direct;
-	int rc;
-
-	if (!is_tracked())
-		return is_auto(s) ? 1 :
-		       tern_why_set(&s->why, -EOPNOTSUPP,
-				    "pages cannot be sent ahead: this kernel does not keep track of writes (CONFIG_MEM_SOFT_DIRTY); use --mode=lazy");
-	rc = has_direct(s->job->pid, &direct);
-	if (rc || !direct)
-		return rc;
-	return is_auto(s) ? 1 :
-	       tern_why_set(&s->why, -EOPNOTSUPP,
-			    "pages cannot be sent ahead: the process reads files past the page cache (O_DIRECT); use --mode=lazy");
-}
-
 static int begin(struct tern_source *s)
 {
 	struct tern_precopy *p = &s->precopy;
@@ -404,24 +361,24 @@ static int begin(struct tern_source *s)
 		rc = -ENOMEM;
 	}
 	snprintf(pid, sizeof(pid), "%d", s->job->pid);
-	return rc ? rc : clear_bits(pid);
+	p->tracked = !rc && is_tracked() && !clear_bits(pid);
+	return rc;
 }
 
 static int run_round(struct round *r)
 {
 	struct tern_source *s = r->s;
-	int rc;
+	int rc, err;
 
-	r->began = tern_source_now();
 	r->sent = 0;
 	rc = walk(r, send_entries);
-	if (!rc)
-		rc = send_batch(r);
-	if (!rc)
-		rc = sync_peer(s);
+	/* whatever is said to have been sent is sent, even if the process has gone */
+	err = send_batch(r);
+	if (!err)
+		err = sync_peer(s);
 	s->precopy.rounds++;
 	s->precopy.pages += r->sent;
-	return rc;
+	return err ? err : rc;
 }
 
 static int run_rounds(struct round *r)
@@ -430,6 +387,7 @@ static int run_rounds(struct round *r)
 	unsigned int i;
 	int rc = 0;
 
+	r->began = tern_source_now();
 	for (i = 0; i < ROUNDS && !rc && !r->enough; i++) {
 		rc = run_round(r);
 		/* nearly as much as in the round before: that will not end */
@@ -450,25 +408,11 @@ static int open_pagemap(const struct tern_source *s)
 	return fd < 0 ? -errno : fd;
 }
 
-/**
- * tern_source_precopy() - send pages ahead, if that is wanted
- * @s: the destination has a draft
- *
- * May be called again, to bring what has been sent up to date. Returns 1 when
- * nothing was done, 0, or an error: that of the link, or -EOPNOTSUPP with a sentence.
- */
-int tern_source_precopy(struct tern_source *s)
+static int precopy(struct tern_source *s)
 {
 	struct round r = { .s = s };
 	int rc;
 
-	if (s->job->flags & TERN_LAZY)
-		return 1;
-	rc = is_possible(s);
-	if (!rc)
-		rc = begin(s);
-	if (rc)
-		return rc;
 	r.pagemap = open_pagemap(s);
 	r.pages = malloc(sizeof(*r.pages));
 	r.data = aligned_alloc(PAGE, BATCH * PAGE);
@@ -481,74 +425,56 @@ int tern_source_precopy(struct tern_source *s)
 		close(r.pagemap);
 	free(r.pages);
 	free(r.data);
+	return rc;
+}
+
+/**
+ * tern_source_precopy() - send pages ahead, if that is wanted
+ * @s: the destination has a draft
+ *
+ * May be called again, to bring what has been sent up to date. Returns 1 when
+ * nothing was done, 0, or an error.
+ */
+int tern_source_precopy(struct tern_source *s)
+{
+	int rc;
+
+	if (s->job->flags & TERN_LAZY)
+		return 1;
+	rc = begin(s);
+	if (rc) {
+		tern_precopy_fini(&s->precopy);
+		return is_auto(s) ? 1 :
+		       tern_why_set(&s->why, rc, "pages cannot be sent ahead, there is no memory for it: use --mode=lazy");
+	}
+	rc = precopy(s);
 	/* the process has ended, or executes another program: the next draft tells */
 	return rc == -ESRCH ? 0 : rc;
 }
 
 /* ---- after the capture -------------------------------------------------------------- */
 
-/* Written to, and yet the same? For adjacent pages; how many were looked at. */
+/* Adjacent pages that were sent: are they the same? Returns how many were looked at. */
 static int compare(struct tern_source *s, __u64 page, unsigned int nr)
 {
-	struct tern_precopy *p = &s->precopy;
 	static __thread char data[BATCH * TERN_WIRE_PAGE] __attribute__((aligned(TERN_WIRE_PAGE)));
+	struct tern_precopy *p = &s->precopy;
 	__u64 present = 0;
 	int i, n, rc;
 
-	n = tern_dev_read_pages(s->dev, page * PAGE, nr, data, &present);
+	n = tern_dev_read_pages(s->dev, page * PAGE, nr < BATCH ? nr : BATCH, data, &present);
 	/* one of them cannot be read: perhaps its mapping is gone */
 	if (n <= 0)
 		return 1;
 	for (i = 0; i < n; i++) {
-		if (!(present & 1ULL << i) || p->hash[page + i] != XXH3_64bits(data + i * PAGE, PAGE))
+		if (!(present & 1ULL << i) ||
+		    p->hash[page + i] != XXH3_64bits(data + i * PAGE, PAGE))
 			continue;
 		rc = tern_pageset_add(&p->fresh, page + i, 1);
 		if (rc)
 			return rc;
 	}
 	return n;
-}
-
-static bool is_clean(const struct tern_precopy *p, __u64 entry)
-{
-	return !p->merged && (entry & (PM_PRESENT | PM_FILE | PM_EXCLUSIVE | PM_SOFT_DIRTY)) ==
-	       (PM_PRESENT | PM_EXCLUSIVE);
-}
-
-static bool is_merged(const struct tern_image *image)
-{
-	const struct tern_obj *obj = NULL;
-
-	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj))) {
-		const struct tern_obj_vma *v = tern_obj_payload(obj);
-
-		if (v->flags & TERN_VMA_MERGEABLE)
-			return true;
-	}
-	return false;
-}
-
-/* Of adjacent pages that were sent: which are right? */
-static int find_fresh(struct tern_source *s, __u64 page, unsigned int nr, const __u64 *entries)
-{
-	struct tern_precopy *p = &s->precopy;
-	unsigned int i = 0, end;
-	int n;
-
-	while (i < nr) {
-		bool clean = is_clean(p, entries[i]);
-
-		for (end = i + 1; end < nr && is_clean(p, entries[end]) == clean; end++)
-			;
-		if (!clean && end - i > BATCH)
-			end = i + BATCH;
-		n = clean ? tern_pageset_add(&p->fresh, page + i, end - i) :
-			    compare(s, page + i, end - i);
-		if (n < 0)
-			return n;
-		i = clean ? end : i + n;
-	}
-	return 0;
 }
 
 /* What has been found from page @first on, and before the next one to be looked at. */
@@ -571,36 +497,28 @@ static unsigned int take_ranges(const struct tern_precopy *p, __u64 first,
 /**
  * tern_precopy_fresh() - find out which pages are right
  * @s: captured, so that no page changes any more
- * @ranges: out: some of them, ascending
- * @most: room for so many, at least LOOK
+ * @ranges: out: some of them, ascending; room for TERN_PRECOPY_RANGES
  * @nr: out: how many
  *
  * Does a part of the work, since others may wait. Returns 1 when that was the last
  * one, 0 when there is more to do, or negative errno.
  */
-int tern_precopy_fresh(struct tern_source *s, struct tern_wire_range *ranges, unsigned int most,
-		       unsigned int *nr)
+int tern_precopy_fresh(struct tern_source *s, struct tern_wire_range *ranges, unsigned int *nr)
 {
 	struct tern_precopy *p = &s->precopy;
-	__u64 entries[LOOK], page = tern_pageset_next(&p->sent, p->at, true), end;
-	unsigned int n;
-	int rc;
+	__u64 first = tern_pageset_next(&p->sent, p->at, true), end;
+	int n = 0;
 
 	*nr = 0;
-	if (page >= p->sent.nr)
+	if (first >= p->sent.nr)
 		return 1;
-	if (!p->at)
-		p->merged = is_merged(&s->image);
-	end = tern_pageset_next(&p->sent, page, false);
-	n = end - page < most ? end - page : most;
-	if (n > LOOK)
-		n = LOOK;
-	rc = read_entries(s->pagemap, page, n, entries);
-	if (!rc)
-		rc = find_fresh(s, page, n, entries);
-	p->at = page + n;
-	*nr = rc ? 0 : take_ranges(p, page, ranges);
-	return rc;
+	end = tern_pageset_next(&p->sent, first, false);
+	if (end > first + STEP)
+		end = first + STEP;
+	for (p->at = first; p->at < end && n >= 0; p->at += n > 0 ? n : 0)
+		n = compare(s, p->at, end - p->at);
+	*nr = take_ranges(p, first, ranges);
+	return n < 0 ? n : 0;
 }
 
 /**

@@ -9,13 +9,15 @@
 #include "map.h"
 #include "pageset.h"
 
+#define TERN_PRECOPY_RANGES	128
+
 /**
  * struct tern_precopy - what has been sent, and what of it is right
  * @sent: pages that the destination keeps aside, by address / 4096
  * @hash: of their contents as they were sent, at the same index; sparse
  * @fresh: those that were found to be right after the capture
  * @at: where to go on with finding out
- * @merged: pages may look clean and not be
+ * @tracked: soft-dirty bits tell which pages were written to
  * @rounds: how often the migrant's memory was gone through
  * @pages: pages sent, some of them more than once
  *
@@ -26,7 +28,7 @@ struct tern_precopy {
 	__u64 *hash;
 	struct tern_pageset fresh;
 	__u64 at;
-	bool merged;
+	bool tracked;
 	unsigned int rounds;
 	__u64 pages;
 };
@@ -34,8 +36,7 @@ struct tern_precopy {
 struct tern_source;
 
 int tern_source_precopy(struct tern_source *s);
-int tern_precopy_fresh(struct tern_source *s, struct tern_wire_range *ranges, unsigned int most,
-		       unsigned int *nr);
+int tern_precopy_fresh(struct tern_source *s, struct tern_wire_range *ranges, unsigned int *nr);
 void tern_precopy_claim(const struct tern_precopy *p, struct tern_map *map);
 void tern_precopy_fini(struct tern_precopy *p);
 

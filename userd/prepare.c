@@ -449,8 +449,9 @@ static int read_same(struct tern_prepared *p, struct tern_link *link, const stru
 	rc = tern_link_recv_body(link, &ready, sizeof(ready), READY_MS);
 	if (rc)
 		return rc;
-	if (ready.nr_files != p->nr_files || ready.reserved)
+	if (ready.nr_files != p->nr_files)
 		return -EPROTO;
+	p->room = ready.room;
 	same = malloc(p->nr_files + 1);
 	if (!same)
 		return -ENOMEM;

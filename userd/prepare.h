@@ -39,6 +39,7 @@ struct tern_prepared_file {
  * @nr_fds: descriptors seen, likewise
  * @dirty: descriptors of ours, of regular files that the migrant has open for writing
  * @nr_dirty: how many
+ * @room: pages that may be sent ahead
  * @null_stdio: bit per standard descriptor that becomes /dev/null
  */
 struct tern_prepared {
@@ -54,6 +55,7 @@ struct tern_prepared {
 	unsigned int nr_fds;
 	int *dirty;
 	unsigned int nr_dirty;
+	unsigned int room;
 	unsigned int null_stdio;
 };
 

@@ -21,7 +21,6 @@
 #define ADDR_MAX	(1ULL << 47)
 #define TICK_MS		100
 #define LINGER_MS	1000
-#define FRESH_MAX	512
 
 /**
  * struct serve - what answering needs
@@ -197,12 +196,12 @@ static int receive_some(struct serve *v)
 static int send_fresh(struct serve *v)
 {
 	struct tern_source *s = v->s;
-	struct tern_wire_range ranges[FRESH_MAX];
+	struct tern_wire_range ranges[TERN_PRECOPY_RANGES];
 	unsigned int nr;
 	int rc, done;
 
 	do {
-		done = tern_precopy_fresh(s, ranges, FRESH_MAX, &nr);
+		done = tern_precopy_fresh(s, ranges, &nr);
 		rc = nr ? tern_link_send(&s->lanes.lane[0], TERN_MSG_FRESH, ranges,
 					 nr * sizeof(ranges[0])) : 0;
 		if (!rc)
@@ -210,8 +209,8 @@ static int send_fresh(struct serve *v)
 	} while (!rc && !done);
 	/* what has not been found out is sent again */
 	if (done < 0)
-		tern_log(LOG_NOTICE, "migration %016" PRIx64 ": /proc/%d/pagemap: %s",
-			 (uint64_t)s->job->id, s->job->pid, strerror(-done));
+		tern_log(LOG_NOTICE, "migration %016" PRIx64 ": not all that was sent ahead could be compared: %s",
+			 (uint64_t)s->job->id, strerror(-done));
 	return rc;
 }
 

@@ -5,8 +5,8 @@
  * the source has said, after the resume, which are right. They wait in a sparse
  * file in memory, at their own addresses: the kernel's page cache is the index.
  *
- * There is room for half of the memory that is free; what comes beyond it is
- * dropped, and paged later like any other page.
+ * There is room for half of the memory that is free, which the source knows. What
+ * comes beyond it all the same is dropped, and costs a fault later.
  *
  * Owns the file. One thread, no locks.
  */
@@ -22,8 +22,8 @@
 #define PAGE	((__u64)TERN_WIRE_PAGE)
 #define PAGES	(1ULL << 35)	/* of user space */
 
-/* Half of the memory that this host could give, in pages. */
-static __u64 find_room(void)
+/** tern_stage_room() - half of the memory that this host could give, in pages */
+__u64 tern_stage_room(void)
 {
 	unsigned long long kib = 0;
 	FILE *f = fopen("/proc/meminfo", "re");
@@ -46,8 +46,17 @@ static int open_stage(struct tern_stage *stage)
 	err = tern_pageset_init(&stage->have, PAGES, false);
 	if (err)
 		close(stage->fd);
-	stage->room = find_room();
 	return err;
+}
+
+static bool has_room(const struct tern_stage *stage, const struct tern_wire_run *run)
+{
+	__u64 need = stage->have.count;
+	unsigned int i;
+
+	for (i = 0; i < run->nr; i++)
+		need += !tern_pageset_has(&stage->have, run->addr / PAGE + i);
+	return need <= stage->room;
 }
 
 static int put_run(struct tern_stage *stage, const struct tern_wire_run *run, const char *data)
@@ -55,7 +64,7 @@ static int put_run(struct tern_stage *stage, const struct tern_wire_run *run, co
 	__u64 done = 0, len = run->nr * PAGE;
 
 	/* what has been there before must not be taken for this */
-	if (stage->have.count + run->nr > stage->room)
+	if (!has_room(stage, run))
 		return tern_stage_drop(stage, run->addr, run->nr);
 	while (done < len) {
 		ssize_t n = pwrite(stage->fd, data + done, len - done, run->addr + done);

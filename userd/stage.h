@@ -12,7 +12,7 @@
  * @fd: memfd, in which a page stands at its address; holes are none. Valid when
  *	@have is not empty
  * @have: which are there, by address / 4096
- * @room: how many may be
+ * @room: how many may be; tern_stage_room(), as the source has been told
  *
  * Zeroed: an empty one.
  */
@@ -22,6 +22,7 @@ struct tern_stage {
 	__u64 room;
 };
 
+__u64 tern_stage_room(void);
 int tern_stage_put(struct tern_stage *stage, const void *payload, size_t len);
 __u64 tern_stage_run(const struct tern_stage *stage, __u64 addr, __u64 nr);
 int tern_stage_read(const struct tern_stage *stage, __u64 addr, __u64 nr, void *buf);

@@ -199,10 +199,11 @@ struct tern_wire_file {
 /**
  * struct tern_wire_ready - the shell waits
  * @nr_files: one byte follows per file of PREPARE: 1: the same here
+ * @room: pages that may be sent before IMAGE, not more than which are kept
  */
 struct tern_wire_ready {
 	__u32 nr_files;
-	__u32 reserved;
+	__u32 room;
 };
 
 /**

@@ -258,6 +258,7 @@ static void fill_stage(void)
 	} m = { .head.nr_runs = 1 };
 	unsigned int i;
 
+	stage.room = PAGES;
 	for (i = 0; i < PAGES; i++) {
 		bool right = i / PART % 6 == 0;
 

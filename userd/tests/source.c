@@ -462,7 +462,7 @@ static struct other {
 		__u64 addr;
 		char data[PAGE];
 	} *staged;
-	unsigned int nr_staged, rounds;
+	unsigned int nr_staged, rounds, room;
 	bool resumed;
 	unsigned int fresh;
 	__u64 changed[20];		/* pages that were written to since */
@@ -660,6 +660,7 @@ static int answer_prepare(void)
 	if (p->pid != pid || p->nr_threads != 1 || !p->nr_holes || !p->nr_files || !p->monotonic)
 		other.wrong++;
 	reply.ready.nr_files = p->nr_files;
+	reply.ready.room = other.room;
 	memset(reply.same, other.scenario != ODD_FILES, p->nr_files);
 	if (other.scenario == REFUSE)
 		rc = refuse("the pid is taken");
@@ -967,6 +968,7 @@ static void set_up(enum scenario scenario, unsigned int state)
 	memset(&other, 0, sizeof(other));
 	cleared = 0;
 	other.scenario = scenario;
+	other.room = 1 << 20;
 	other.lane[0].fd = -1;
 	other.lane[1].fd = -1;
 	other.listen = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -1093,6 +1095,12 @@ static void sends_ahead(void)
 		if (!arrived(other.changed[i]))
 			other.wrong++;
 	CHECK(!other.wrong);
+	/* where there is no room for more, no more are sent */
+	set_up(HYBRID, 0);
+	other.room = 200;
+	CHECK(!run_case(0, -1));
+	all_arrived();
+	CHECK(other.nr_staged == 200);
 	run_scenario(HYBRID_REFUSED, 0);
 	CHECK(kernel.state == TERN_FAILED && !strcmp(kernel.fail.why, "there is no memory"));
 	CHECK(!kernel.parked);

@@ -69,11 +69,14 @@ static void is_full(void)
 	CHECK(!put(ADDR + 10 * PAGE, 4, 'd', 0));
 	CHECK(!tern_stage_run(&stage, ADDR + 11 * PAGE, 1));
 	CHECK(!put(ADDR, 4, 'd', 0));
-	CHECK(!tern_stage_run(&stage, ADDR + 3 * PAGE, 1));
+	CHECK(!tern_stage_run(&stage, ADDR + 1 * PAGE, 1));
+	CHECK(holds(ADDR, 'd'));
 }
 
 int main(void)
 {
+	stage.room = tern_stage_room();
+	CHECK(stage.room > 1000);
 	keeps();
 	refuses();
 	is_full();
