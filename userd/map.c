@@ -17,6 +17,7 @@
 
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 #define STEP		32768U			/* pages looked at in one step */
+#define NEAR		64U			/* pages between mappings that are read together */
 #define RANGES_MAX	(TERN_WIRE_MAX / sizeof(struct tern_wire_range))
 #define PM_PRESENT	(1ULL << 63)
 #define PM_SWAPPED	(1ULL << 62)
@@ -130,20 +131,58 @@ static int read_entries(struct tern_map *map, __u64 addr, unsigned int nr)
 	return 0;
 }
 
-static int look(struct tern_map *map, const struct tern_extent *e, __u64 addr, unsigned int nr)
+/* What was read from @start on, as far as it is of @e. */
+static int look(struct tern_map *map, const struct tern_extent *e, __u64 start, __u64 end)
 {
-	unsigned int i, j;
-	int rc;
+	__u64 from = map->addr, to = e->end < end ? e->end : end;
+	const __u64 *entry = map->entries + (from - start) / PAGE;
+	unsigned int i, j, nr = (to - from) / PAGE;
+	int rc = 0;
 
-	rc = read_entries(map, addr, nr);
 	for (i = 0; i < nr && !rc; i = j) {
-		bool there = map->entries[i] & (PM_PRESENT | PM_SWAPPED);
+		bool there = entry[i] & (PM_PRESENT | PM_SWAPPED);
 
 		for (j = i + 1; j < nr; j++)
-			if (there != !!(map->entries[j] & (PM_PRESENT | PM_SWAPPED)))
+			if (there != !!(entry[j] & (PM_PRESENT | PM_SWAPPED)))
 				break;
 		if (there)
-			rc = add(map, addr + i * PAGE, addr + j * PAGE, e->start);
+			rc = add(map, from + i * PAGE, from + j * PAGE, e->start);
+	}
+	map->addr = to;
+	return rc;
+}
+
+/*
+ * Up to where to read in one go: mappings that follow closely are read with this
+ * one. A read of a single entry costs the kernel as much as one of many, for it
+ * looks at all pages up to the end of their page table.
+ */
+static __u64 window(const struct tern_map *map)
+{
+	const struct tern_extent *e = &map->extents[map->extent];
+	const struct tern_extent *last = &map->extents[map->nr_extents - 1];
+	__u64 most = map->addr + STEP * PAGE;
+
+	while (e < last && e->end < most && e[1].backed == e[1].start &&
+	       e[1].start - e->end <= NEAR * PAGE && e[1].start < most)
+		e++;
+	return e->end < most ? e->end : most;
+}
+
+static int step(struct tern_map *map)
+{
+	__u64 start = map->addr, end = window(map);
+	int rc;
+
+	rc = read_entries(map, start, (end - start) / PAGE);
+	while (!rc && map->addr < end) {
+		const struct tern_extent *e = &map->extents[map->extent];
+
+		if (map->addr < e->start)
+			map->addr = e->start;
+		rc = look(map, e, start, end);
+		if (map->addr == e->end && map->addr < end)
+			map->extent++;
 	}
 	return rc;
 }
@@ -177,7 +216,6 @@ static int finish(struct tern_map *map)
 int tern_map_step(struct tern_map *map)
 {
 	const struct tern_extent *e = &map->extents[map->extent];
-	__u64 left;
 	int rc;
 
 	if (map->built)
@@ -193,18 +231,10 @@ int tern_map_step(struct tern_map *map)
 			return rc;
 		map->addr = e->backed;
 	}
-	if (map->addr >= e->end) {
-		map->extent++;
-		map->addr = 0;
-		return 0;
-	}
-	left = (e->end - map->addr) / PAGE;
-	if (left > STEP)
-		left = STEP;
-	rc = look(map, e, map->addr, left);
-	if (rc)
-		return rc;
-	map->addr += left * PAGE;
+	if (map->addr < e->end)
+		return step(map);
+	map->extent++;
+	map->addr = 0;
 	return 0;
 }
 
