@@ -105,7 +105,7 @@ void tern_pager_fini(struct tern_pager *p)
 		free(p->space[i]);
 	}
 	free(p->space);
-	free(p->waiter);
+	tern_waiters_fini(&p->waiters);
 	free(p->out);
 	free(p->staged);
 	tern_pageset_fini(&p->asked);
@@ -424,7 +424,7 @@ static int work(struct tern_pager *p, bool *more)
 
 	p->retry = false;
 	err = tern_pager_lane_place(p);
-	if (err >= 0 && p->nr_waiters)
+	if (err >= 0 && p->waiters.nr)
 		flush = tern_pager_serve(p);
 	else
 		flush = err;

@@ -6,6 +6,7 @@
  * pager_lane.c	messages over the two lanes
  * intake.c	receives the flush, in a thread of its own
  * streams.c	foresight
+ * waiters.c	threads that wait
  * pager_stage.c	pages that were sent before the resume
  * pager_space.c	userfaultfd events: faults, and changes of layout
  * place.c	arrived pages into the address spaces
@@ -23,6 +24,7 @@
 #include "space.h"
 #include "stage.h"
 #include "streams.h"
+#include "waiters.h"
 
 /**
  * struct tern_place - a PAGES message that is being put in place
@@ -38,16 +40,6 @@ struct tern_place {
 	unsigned int run;
 	__u64 done;
 	const char *data;
-};
-
-/**
- * struct tern_waiter - a thread that waits for a page
- * @space: where
- * @addr: page-aligned
- */
-struct tern_waiter {
-	struct tern_space *space;
-	__u64 addr;
 };
 
 /**
@@ -94,9 +86,7 @@ struct tern_pager_lane {
  * @space: address spaces, ascending by number; [0] is the migrant's
  * @nr_spaces: how many
  * @deaths: some of them may be dead and not yet put away
- * @waiter: threads that wait
- * @nr_waiters: how many
- * @room_waiters: for how many there is room
+ * @waiters: threads that wait; settled: their page has been asked for
  * @retry: something was refused for the moment, look again soon
  * @streams: what is likely
  * @waited_ns: when somebody last began to wait
@@ -130,9 +120,7 @@ struct tern_pager {
 	struct tern_space **space;
 	unsigned int nr_spaces;
 	bool deaths;
-	struct tern_waiter *waiter;
-	unsigned int nr_waiters;
-	unsigned int room_waiters;
+	struct tern_waiters waiters;
 	bool retry;
 	struct tern_streams streams;
 	__u64 waited_ns;
@@ -183,7 +171,6 @@ void tern_pager_space_die(struct tern_pager *p, struct tern_space *space);
 struct tern_space *tern_pager_space_find(const struct tern_pager *p, unsigned int nr);
 int tern_pager_space_replay(struct tern_pager *p);
 int tern_pager_serve(struct tern_pager *p);
-void tern_pager_unwait(struct tern_pager *p, struct tern_space *space, __u64 addr, __u64 end);
 void tern_pager_ask_rest(struct tern_pager *p);
 
 /* pager_stage.c */

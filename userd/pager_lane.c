@@ -94,6 +94,7 @@ static void lose_control(struct tern_pager *p)
 	/* what was asked for may be lost with it */
 	tern_pageset_del(&p->asked, 0, p->asked.nr);
 	tern_pageset_del(&p->ahead, 0, p->ahead.nr);
+	tern_waiters_unsettle(&p->waiters);
 	settle(p);
 }
 
@@ -371,6 +372,7 @@ static int got_map(struct tern_pager *p, const void *buf, size_t len)
 	if (!err) {
 		p->memo->report.pages_total = map.count;
 		p->mapped = true;
+		tern_waiters_unsettle(&p->waiters);
 		p->retry = true;
 	}
 	tern_pageset_fini(&map);

@@ -66,13 +66,11 @@ int tern_pager_space_add(struct tern_pager *p, unsigned int nr, struct tern_spac
  */
 void tern_pager_space_die(struct tern_pager *p, struct tern_space *space)
 {
-	unsigned int i, nr = space->nr;
+	unsigned int nr = space->nr;
 	bool polled = space->polled;
 	int uffd = space->uffd;
 
-	for (i = p->nr_waiters; i--;)
-		if (p->waiter[i].space == space)
-			p->waiter[i] = p->waiter[--p->nr_waiters];
+	tern_waiters_remove_range(&p->waiters, space, 0, USER_END);
 	tern_space_fini(space);
 	space->nr = nr;
 	space->uffd = uffd;
@@ -109,52 +107,22 @@ static __u64 now(void)
 
 static int wait_for(struct tern_pager *p, struct tern_space *space, __u64 addr)
 {
-	struct tern_waiter *more;
-	unsigned int i;
-
-	for (i = 0; i < p->nr_waiters; i++)
-		if (p->waiter[i].space == space && p->waiter[i].addr == addr)
-			return 0;
-	if (p->nr_waiters == p->room_waiters) {
-		unsigned int room = p->room_waiters * 2 + 64;
-
-		more = realloc(p->waiter, room * sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		p->waiter = more;
-		p->room_waiters = room;
-	}
-	p->waiter[p->nr_waiters++] = (struct tern_waiter){ space, addr };
 	p->retry = true;
 	p->waited_ns = now();
-	return 0;
-}
-
-/** tern_pager_unwait() - who waited in [@addr, @end) has been woken */
-void tern_pager_unwait(struct tern_pager *p, struct tern_space *space, __u64 addr, __u64 end)
-{
-	unsigned int i;
-
-	for (i = p->nr_waiters; i--;) {
-		struct tern_waiter *w = &p->waiter[i];
-
-		if (w->space == space && w->addr >= addr && w->addr < end)
-			*w = p->waiter[--p->nr_waiters];
-	}
+	return tern_waiters_add(&p->waiters, space, addr);
 }
 
 /* The layout has changed: let all fault again, where they are now. */
 static void wake_all(struct tern_pager *p, struct tern_space *space)
 {
+	struct tern_waiters *set = &p->waiters;
 	unsigned int i;
 
-	for (i = p->nr_waiters; i--;) {
-		struct tern_waiter *w = &p->waiter[i];
-
-		if (w->space != space)
+	for (i = set->nr; i--;) {
+		if (set->waiter[i].space != space)
 			continue;
-		tern_uffd_wake(space->uffd, w->addr, PAGE);
-		*w = p->waiter[--p->nr_waiters];
+		tern_uffd_wake(space->uffd, set->waiter[i].addr, PAGE);
+		tern_waiters_remove(set, i);
 	}
 }
 
@@ -204,7 +172,7 @@ static int foresee(struct tern_pager *p, const struct tern_space *space, __u64 p
 	return err;
 }
 
-/* Ask for page number @page, unless that has been done. */
+/* Ask for page number @page, unless that has been done. 1: it has; 0: later. */
 static int ask(struct tern_pager *p, const struct tern_space *space, __u64 page)
 {
 	struct tern_wire_fault fault = {
@@ -213,7 +181,9 @@ static int ask(struct tern_pager *p, const struct tern_space *space, __u64 page)
 	};
 	int err;
 
-	if (!p->lane.ready || tern_pageset_has(&p->asked, page))
+	if (tern_pageset_has(&p->asked, page))
+		return 1;
+	if (!p->lane.ready)
 		return 0;
 	if (!tern_pager_send(p, TERN_MSG_FAULT, &fault, sizeof(fault))) {
 		p->retry = true;
@@ -223,10 +193,19 @@ static int ask(struct tern_pager *p, const struct tern_space *space, __u64 page)
 	err = tern_pageset_add(&p->asked, page, 1);
 	if (!err)
 		err = tern_pageset_del(&p->ahead, page, 1);
-	return err ? err : foresee(p, space, page);
+	if (!err)
+		err = foresee(p, space, page);
+	return err ? err : 1;
 }
 
-/* A page that nobody has to send. 1: answered, 0: later. */
+/* What becomes of somebody who waits, if there is no error. */
+enum {
+	LATER,
+	ANSWERED,
+	ASKED,
+};
+
+/* A page that nobody has to send. */
 static int answer_zero(struct tern_pager *p, const struct tern_waiter *w)
 {
 	struct tern_space *space = w->space;
@@ -236,21 +215,21 @@ static int answer_zero(struct tern_pager *p, const struct tern_waiter *w)
 	switch (err) {
 	case 0:
 		p->memo->report.faults_local++;
-		return 1;
+		return ANSWERED;
 	case -ESRCH:
 		tern_pager_space_die(p, space);
-		return 1;
+		return ANSWERED;
 	case -EAGAIN:
 		err = tern_pager_space_drain(p, space);
 		p->retry = true;
-		return err < 0 ? err : 0;
+		return err < 0 ? err : LATER;
 	case -ENOMEM:
 		p->retry = true;
-		return 0;
+		return LATER;
 	default:
 		/* something is there, or nothing can be: the kernel will see */
 		tern_uffd_wake(space->uffd, addr, PAGE);
-		return 1;
+		return ANSWERED;
 	}
 }
 
@@ -263,33 +242,38 @@ static int serve_one(struct tern_pager *p, const struct tern_waiter *w)
 	    !tern_pageset_has(&w->space->missing, page))
 		return answer_zero(p, w);
 	ret = tern_pager_stage_answer(p, w->space, page);
-	if (ret == -EAGAIN)
-		return 0;
-	return ret ? ret : ask(p, w->space, page);
+	if (ret)
+		return ret == -EAGAIN ? LATER : ret < 0 ? ret : ANSWERED;
+	ret = ask(p, w->space, page);
+	return ret < 0 ? ret : ret ? ASKED : LATER;
 }
 
 /**
- * tern_pager_serve() - look at every thread that waits
+ * tern_pager_serve() - look at every thread that waits, and whose page is not on its way
  * @p: the pager
  *
  * Return: 0 or negative errno. Sets @p->retry when it must be called again soon.
  */
 int tern_pager_serve(struct tern_pager *p)
 {
-	unsigned int i = 0;
+	struct tern_waiters *set = &p->waiters;
+	unsigned int i = set->settled;
 
-	while (i < p->nr_waiters) {
-		struct tern_waiter w = p->waiter[i];
+	while (i < set->nr) {
+		struct tern_waiter w = set->waiter[i];
 		int ret = serve_one(p, &w);
 
 		if (ret < 0)
 			return ret;
+		if (ret == ANSWERED)
+			tern_waiters_remove_range(set, w.space, w.addr, w.addr + PAGE);
 		/* events read meanwhile may have changed the table */
-		if (ret)
-			tern_pager_unwait(p, w.space, w.addr, w.addr + PAGE);
-		else if (i < p->nr_waiters && p->waiter[i].space == w.space &&
-			 p->waiter[i].addr == w.addr)
-			i++;
+		if (ret == ANSWERED || i >= set->nr || set->waiter[i].space != w.space ||
+		    set->waiter[i].addr != w.addr)
+			continue;
+		if (ret == ASKED)
+			tern_waiters_settle(set, i);
+		i++;
 	}
 	return 0;
 }

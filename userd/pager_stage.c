@@ -29,6 +29,7 @@ int tern_pager_got_fresh(struct tern_pager *p, const struct tern_wire_range *ran
 		p->staged = aligned_alloc(PAGE, STEP * PAGE);
 	if (!p->staged)
 		return -ENOMEM;
+	tern_waiters_unsettle(&p->waiters);
 	p->retry = true;
 	p->next_fresh = 0;
 	return tern_pager_fill(p, &p->fresh, range, nr);

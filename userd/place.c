@@ -97,13 +97,13 @@ static int refused(struct tern_pager *p, struct tern_space *space, __u64 page, _
 	switch (err) {
 	case -EEXIST:
 		tern_uffd_wake(space->uffd, addr, PAGE);
-		tern_pager_unwait(p, space, addr, addr + PAGE);
+		tern_waiters_remove_range(&p->waiters, space, addr, addr + PAGE);
 		return tern_pageset_del(&space->missing, page, 1);
 	case -ENOENT:
 	case -EINVAL:
 		/* not there any more, or something else is */
 		tern_uffd_wake(space->uffd, addr, PAGE);
-		tern_pager_unwait(p, space, addr, addr + PAGE);
+		tern_waiters_remove_range(&p->waiters, space, addr, addr + PAGE);
 		return tern_pageset_del(&space->missing, page, 1);
 	case -ESRCH:
 		tern_pager_space_die(p, space);
@@ -139,7 +139,7 @@ static int fill(struct tern_pager *p, struct tern_space *space, __u64 page, __u6
 		if (done == -ENOENT && n > 1)
 			done = tern_uffd_copy(space->uffd, addr, src, PAGE);
 		if (done > 0) {
-			tern_pager_unwait(p, space, addr, addr + done);
+			tern_waiters_remove_range(&p->waiters, space, addr, addr + done);
 			err = tern_pageset_del(&space->missing, page, done / PAGE);
 		} else {
 			err = refused(p, space, page, addr, done);
@@ -152,8 +152,10 @@ static int fill(struct tern_pager *p, struct tern_space *space, __u64 page, __u6
 /* Pages that are all zero need no memory: whoever touches one is told then. */
 static int forget(struct tern_pager *p, struct tern_space *space, __u64 page, __u64 nr)
 {
-	if (!space->dead && p->nr_waiters)
+	if (!space->dead && p->waiters.nr) {
+		tern_waiters_unsettle(&p->waiters);
 		p->retry = true;
+	}
 	return space->dead ? 0 : tern_pageset_del(&space->missing, page, nr);
 }
 
