@@ -384,7 +384,9 @@ static void save_pending(struct sigpending *pending, int tid, u32 *seen,
 
 	if (!late)
 		memset(seen, 0, sizeof(nr));
-
+	/* what is queued is also in the set; mostly there is nothing */
+	if (sigisemptyset(&pending->signal))
+		return;
 	list_for_each_entry(q, &pending->list, list) {
 		signo = q->info.si_signo;
 		if (travels(signo, late) && nr[signo - 1]++ >= seen[signo - 1])
