@@ -23,6 +23,9 @@
 #include "park.h"
 #include "restart.h"
 
+/* room for most images; only a large one is worth a second round */
+#define USUAL	(64UL << 10)
+
 static void check_threads(struct task_struct *leader,
 			  struct tern_reasons *reasons)
 {
@@ -229,15 +232,11 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 	return 0;
 }
 
-/**
- * tern_capture_room() - have memory for the next image
- * @m: with its lock held
- * @size: bytes; what there is already may be larger
- *
- * Kept from one capture to the next, so that the one that counts finds it: to
- * make it costs more than to fill it.
+/*
+ * Have memory for @size bytes. It is kept from one capture to the next, so that
+ * the one that counts finds it: to make it costs more than to fill it.
  */
-int tern_capture_room(struct tern_migration *m, size_t size)
+static int make_room(struct tern_migration *m, size_t size)
 {
 	if (m->image_size >= size)
 		return 0;
@@ -252,16 +251,34 @@ int tern_capture_room(struct tern_migration *m, size_t size)
 	return 0;
 }
 
+/**
+ * tern_capture_reserve() - have memory for the capture before anybody stands
+ * @m: with its lock held
+ * @nr_threads: how many the migrant has
+ *
+ * As much as the last draft took, and the extended state of each thread, which a
+ * draft does not have.
+ */
+int tern_capture_reserve(struct tern_migration *m, unsigned int nr_threads)
+{
+	size_t each = sizeof(struct tern_obj) + sizeof(struct tern_obj_thread) +
+		      tern_arch_xstate_size();
+	size_t size = max_t(size_t, m->image_len + m->image_len / 8, USUAL) +
+		      nr_threads * each;
+
+	return make_room(m, min_t(size_t, size, TERN_IMAGE_MAX));
+}
+
 static int capture_mm(struct tern_migration *m, struct task_struct *leader,
 		      struct mm_struct *mm, struct tern_image_io *io,
 		      struct tern_why *why)
 {
 	struct tern_image image;
-	size_t size = TERN_CAPTURE_USUAL;
+	size_t size = USUAL;
 	int err;
 
 	for (;;) {
-		err = tern_capture_room(m, size);
+		err = make_room(m, size);
 		if (err)
 			return err;
 		image = (struct tern_image) { .buf = m->image, .size = m->image_size };
@@ -270,6 +287,7 @@ static int capture_mm(struct tern_migration *m, struct task_struct *leader,
 			break;
 		size = image.len + image.len / 8;
 	}
+	m->image_len = image.len;
 	return err ?: tern_image_give(&image, io);
 }
 

@@ -12,10 +12,7 @@ struct tern_migration;
 int tern_check_pid(pid_t pid, u32 flags, struct tern_reasons *reasons);
 int tern_check_task(struct task_struct *leader, u32 flags, struct tern_why *why);
 int tern_check_standing(struct task_struct *leader, struct tern_why *why);
-/* room for most images; only a large one is worth a second round */
-#define TERN_CAPTURE_USUAL	(64UL << 10)
-
-int tern_capture_room(struct tern_migration *m, size_t size);
+int tern_capture_reserve(struct tern_migration *m, unsigned int nr_threads);
 int tern_capture(struct tern_migration *m, struct tern_image_io *io,
 		 struct tern_why *why);
 int tern_capture_info(struct tern_info *info);

@@ -42,6 +42,7 @@ struct tern_handle;
  * @mm: source: the migrant's address space, from PARKING on (mm_users held)
  * @image: source: memory for the capture, made before anybody stands
  * @image_size: bytes of it
+ * @image_len: bytes that the last capture took
  * @nr_signals: source: signals that CAPTURE has seen, per signal number
  * @kept: files by key (struct tern_keep)
  * @nr_spaces: address spaces known: the migrant's and those it forked
@@ -82,6 +83,7 @@ struct tern_migration {
 	struct mm_struct *mm;
 	void *image;
 	size_t image_size;
+	size_t image_len;
 	u32 nr_signals[64];
 	struct xarray kept;
 	u32 nr_spaces;

@@ -391,7 +391,7 @@ static int park_locked(struct tern_migration *m, struct tern_park *park,
 	m->mm = get_task_mm(leader);
 	if (!m->mm || test_bit(MMF_UNSTABLE, &m->mm->flags))
 		goto undo;
-	err = tern_capture_room(m, TERN_CAPTURE_USUAL);
+	err = tern_capture_reserve(m, get_nr_threads(leader));
 	if (err)
 		goto undo;
 	/* were it reaped for want of memory, its pages would read as zeros */
