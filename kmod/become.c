@@ -129,8 +129,7 @@ static int lead(struct tern_handle *handle, const struct tern_become *become,
 	mutex_lock(&m->lock);
 	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
 		tern_thread_decide(thread, err ? TERN_VERDICT_DIE : TERN_VERDICT_GO);
-		list_del_init(&thread->node);
-		tern_thread_put(thread);
+		tern_thread_unlink(thread);
 	}
 	mutex_unlock(&m->lock);
 	wake_up_all(&m->wait);
@@ -162,8 +161,7 @@ static int wait_verdict(struct tern_thread *thread)
 		return 0;
 	mutex_lock(&m->lock);
 	if (!list_empty(&thread->node)) {
-		list_del_init(&thread->node);
-		tern_thread_put(thread);
+		tern_thread_unlink(thread);
 		m->nr_here--;
 	}
 	mutex_unlock(&m->lock);
@@ -204,9 +202,10 @@ int tern_become(struct tern_handle *handle, const struct tern_become *become)
 
 	mutex_lock(&m->lock);
 	err = m->state == TERN_SHELL && m->nr_here < m->nr_threads ? 0 : -EBADFD;
+	if (!err)
+		err = tern_thread_link(thread);
 	if (!err) {
 		kref_get(&thread->ref);
-		list_add_tail(&thread->node, &m->threads);
 		m->nr_here++;
 		wake_up_all(&m->news);
 	}
@@ -229,11 +228,13 @@ int tern_become(struct tern_handle *handle, const struct tern_become *become)
 static struct tern_thread *find_tid(struct tern_migration *m, int tid)
 {
 	struct tern_thread *thread;
+	struct task_struct *task;
 
-	list_for_each_entry(thread, &m->threads, node)
-		if (task_pid_vnr(thread->task) == tid)
-			return thread;
-	return NULL;
+	rcu_read_lock();
+	task = pid_task(find_vpid(tid), PIDTYPE_PID);
+	thread = task ? tern_thread_find(m, task) : NULL;
+	rcu_read_unlock();
+	return thread;
 }
 
 static bool thread_valid(const struct tern_obj *obj,
@@ -412,9 +413,11 @@ int tern_become_resume(struct tern_migration *m)
 	get_task_comm(m->comm, list_first_entry(&m->threads, struct tern_thread,
 						node)->task);
 	list_for_each_entry(thread, &m->threads, node)
-		if (thread_group_leader(thread->task))
+		if (thread_group_leader(thread->task)) {
 			tern_thread_decide(thread, TERN_VERDICT_GO);
-	wake_up_all(&m->wait);
+			/* and nobody else: they would be in its way */
+			wake_up_process(thread->task);
+		}
 out:
 	mutex_unlock(&m->lock);
 	return err;

@@ -33,6 +33,9 @@ struct tern_handle;
  * @handle: the daemon's handle that stands for it, or NULL
  * @shell: the shell's handle, or NULL
  * @threads: struct tern_thread: parked here, or waiting to become
+ * @by_pid: the same by global thread id
+ * @nr_asked: source: how many have been asked to stop and have not come to stand;
+ *	fewer while some of an earlier try still come
  * @nr_threads: destination: how many will become
  * @nr_here: destination: how many wait in BECOME
  * @nr_went: destination: how many have left it as the migrant's
@@ -74,6 +77,8 @@ struct tern_migration {
 	struct tern_handle *handle;
 	struct tern_handle *shell;
 	struct list_head threads;
+	struct xarray by_pid;
+	atomic_t nr_asked;
 	unsigned int nr_threads;
 	unsigned int nr_here;
 	atomic_t nr_went;

@@ -78,6 +78,45 @@ struct tern_thread *tern_thread_create(struct tern_migration *m,
 	return thread;
 }
 
+/**
+ * tern_thread_link() - make a thread one of its migration's
+ * @thread: in no list; the reference is taken over on success
+ *
+ * With m->lock held, as for the two functions that follow.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tern_thread_link(struct tern_thread *thread)
+{
+	struct tern_migration *m = thread->migration;
+
+	/* whoever had the number before has ended */
+	if (xa_is_err(xa_store(&m->by_pid, task_pid_nr(thread->task), thread,
+			       GFP_KERNEL)))
+		return -ENOMEM;
+	list_add_tail(&thread->node, &m->threads);
+	return 0;
+}
+
+/** tern_thread_unlink() - undo it */
+void tern_thread_unlink(struct tern_thread *thread)
+{
+	struct tern_migration *m = thread->migration;
+
+	xa_cmpxchg(&m->by_pid, task_pid_nr(thread->task), thread, NULL, 0);
+	list_del_init(&thread->node);
+	tern_thread_put(thread);
+}
+
+/** tern_thread_find() - what a migration has of @task, or NULL */
+struct tern_thread *tern_thread_find(struct tern_migration *m,
+				     const struct task_struct *task)
+{
+	struct tern_thread *thread = xa_load(&m->by_pid, task->pid);
+
+	return thread && thread->task == task ? thread : NULL;
+}
+
 /* ---- in the context of the thread -------------------------------------- */
 
 /*
@@ -120,10 +159,15 @@ static bool decided(struct tern_thread *thread)
 
 static void stand(struct tern_thread *thread, enum tern_stand where)
 {
+	struct tern_migration *m = thread->migration;
+	bool asked = thread->stand == TERN_STAND_ASKED;
+
 	thread->stood = ktime_get();
 	/* the state that it saved comes first */
 	smp_store_release(&thread->stand, where);
-	wake_up_all(&thread->migration->news);
+	/* for each of them the daemon would look at all of them */
+	if (asked && atomic_dec_return(&m->nr_asked) <= 0)
+		wake_up_all(&m->news);
 }
 
 static void wait_here(struct tern_thread *thread)
@@ -179,17 +223,6 @@ static void park_work(struct callback_head *work)
 
 /* ---- in the context of the daemon -------------------------------------- */
 
-static struct tern_thread *find(struct tern_migration *m,
-				struct task_struct *task)
-{
-	struct tern_thread *thread;
-
-	list_for_each_entry(thread, &m->threads, node)
-		if (thread->task == task)
-			return thread;
-	return NULL;
-}
-
 /*
  * How long @task has been asleep: the scheduler keeps the time at which it last
  * ran (update_curr()). The only way to learn how much of a time-out is left for
@@ -203,42 +236,71 @@ static u64 slept_ns(struct task_struct *task)
 	return task_is_running(task) || now < then ? 0 : now - then;
 }
 
-static int ask_one(struct tern_migration *m, struct task_struct *task,
-		   struct tern_why *why)
+/* Let @thread stop. Return: 1, or 0 when it is exiting. */
+static int ask_one(struct tern_thread *thread, struct tern_why *why)
 {
-	struct tern_thread *thread;
+	struct tern_migration *m = thread->migration;
 	int err;
 
-	thread = tern_fault(TERN_FAULT_PARK_ALLOC) ? NULL :
-		 tern_thread_create(m, task);
-	if (!thread)
-		return tern_why(why, -ENOMEM, "no memory for the state of a thread");
-	thread->slept_ns = slept_ns(task);
+	err = tern_thread_link(thread);
+	if (err) {
+		tern_thread_put(thread);
+		return tern_why(why, err, "no memory for the state of a thread");
+	}
+	thread->slept_ns = slept_ns(thread->task);
 	init_task_work(&thread->work, park_work);
 	kref_get(&thread->ref);
 	__module_get(THIS_MODULE);
-	err = task_work_add(task, &thread->work, TWA_SIGNAL);
-	if (err) {
-		/* it is exiting */
-		module_put(THIS_MODULE);
-		tern_thread_put(thread);
-		tern_thread_put(thread);
-		return 0;
-	}
-	list_add_tail(&thread->node, &m->threads);
-	return 1;
+	atomic_inc(&m->nr_asked);
+	err = task_work_add(thread->task, &thread->work, TWA_SIGNAL);
+	if (!err)
+		return 1;
+	atomic_dec(&m->nr_asked);
+	module_put(THIS_MODULE);
+	tern_thread_put(thread);
+	tern_thread_unlink(thread);
+	return 0;
 }
 
 /*
- * Ask every thread of @leader that has not been asked yet.
+ * Room for the state of each of @nr tasks that has not been asked yet. The
+ * references on the tasks are dropped.
+ */
+static int make_new(struct tern_migration *m, struct task_struct **tasks,
+		    unsigned int nr, struct list_head *new, struct tern_why *why)
+{
+	struct tern_thread *thread;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (!err && !tern_thread_find(m, tasks[i])) {
+			thread = tern_fault(TERN_FAULT_PARK_ALLOC) ? NULL :
+				 tern_thread_create(m, tasks[i]);
+			if (thread)
+				list_add_tail(&thread->node, new);
+			else
+				err = tern_why(why, -ENOMEM,
+					       "no memory for the state of a thread");
+		}
+		put_task_struct(tasks[i]);
+	}
+	return err;
+}
+
+/*
+ * Ask every thread of @leader that has not been asked yet; all memory is made
+ * before the first of them stands.
  * Return: how many there were; 0 says that nobody is left to escape.
  */
 static int ask_new(struct tern_migration *m, struct task_struct *leader,
 		   struct tern_why *why)
 {
-	unsigned int max = get_nr_threads(leader) + 16, nr = 0, i;
+	unsigned int max = get_nr_threads(leader) + 16, nr = 0;
 	struct task_struct **tasks, *task;
-	int asked = 0, ret = 0;
+	struct tern_thread *thread, *tmp;
+	int asked = 0, ret;
+	LIST_HEAD(new);
 
 	if (get_nr_threads(leader) > TERN_THREADS_MAX)
 		return tern_why(why, -E2BIG, "it has more than %d threads",
@@ -255,14 +317,17 @@ static int ask_new(struct tern_migration *m, struct task_struct *leader,
 		if (nr < max)
 			tasks[nr++] = get_task_struct(task);
 	rcu_read_unlock();
-	for (i = 0; i < nr; i++) {
-		if (ret >= 0 && !find(m, tasks[i])) {
-			ret = ask_one(m, tasks[i], why);
-			asked += ret > 0;
-		}
-		put_task_struct(tasks[i]);
-	}
+	ret = make_new(m, tasks, nr, &new, why);
 	kvfree(tasks);
+	list_for_each_entry_safe(thread, tmp, &new, node) {
+		list_del_init(&thread->node);
+		if (ret < 0) {
+			tern_thread_put(thread);
+			continue;
+		}
+		ret = ask_one(thread, why);
+		asked += ret > 0;
+	}
 	return ret < 0 ? ret : asked;
 }
 
@@ -290,8 +355,7 @@ static int asked_gone(struct tern_migration *m, struct tern_why *why)
 					"thread %d is blocked in a call that cannot be moved" :
 					"thread %d cannot be saved",
 					task_pid_vnr(thread->task));
-		list_del_init(&thread->node);
-		tern_thread_put(thread);
+		tern_thread_unlink(thread);
 	}
 	return 0;
 }
@@ -301,6 +365,7 @@ static int stop_all(struct tern_migration *m, struct task_struct *leader,
 {
 	int err;
 
+	atomic_set(&m->nr_asked, 0);
 	/* threads that were created meanwhile must not escape */
 	while ((err = ask_new(m, leader, why)) > 0) {
 		timeout = wait_event_killable_timeout(m->news, all_stand(m),
@@ -333,10 +398,8 @@ void tern_park_end(struct tern_migration *m, enum tern_verdict verdict)
 	list_for_each_entry(thread, &m->threads, node)
 		tern_thread_decide(thread, verdict);
 	wake_up_all(&m->wait);
-	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
-		list_del_init(&thread->node);
-		tern_thread_put(thread);
-	}
+	list_for_each_entry_safe(thread, tmp, &m->threads, node)
+		tern_thread_unlink(thread);
 }
 
 /** tern_park_put_mm() - give the address space back to a migrant that runs on */
