@@ -88,6 +88,8 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 		if (!rc)
 			rc = send_ahead(s, attempt, true);
 	}
+	if (!rc)
+		rc = tern_first_room(s->first, p->nr_tids);
 	if (!rc && !cold)
 		tern_first_prepare(s->first, &s->draft.image, s->job->pid, p->tids, p->nr_tids);
 	if (!rc)

@@ -22,6 +22,9 @@
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 #define RED_ZONE	128	/* below the stack pointer, alive by the ABI */
 #define NEAR_END	512	/* frames likely reach into the next page */
+#define FEW		512	/* pages sent of a process with few threads */
+#define EACH		3	/* and for each of many: stack, thread-local storage */
+#define READ_ONLY	256	/* pages of code that are read and not sent */
 #define REHEARSED	64	/* threads whose next steps are decoded beforehand */
 
 enum { R_R10 = 7, R_R9 = 8, R_R8 = 9, R_AX = 10, R_DX = 12, R_SI, R_DI, R_ORIG_AX,
@@ -37,20 +40,63 @@ int tern_first_create(struct tern_first **first)
 
 	if (!f)
 		return -ENOMEM;
-	f->data = mmap(NULL, TERN_FIRST_SLOTS * PAGE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (f->data == MAP_FAILED) {
-		free(f);
-		return -ENOMEM;
-	}
 	f->decoded = tern_decoded_create();
 	if (!f->decoded) {
-		munmap(f->data, TERN_FIRST_SLOTS * PAGE);
 		free(f);
 		return -ENOMEM;
 	}
 	*first = f;
 	return 0;
+}
+
+static void drop_room(struct tern_first *first)
+{
+	if (first->data)
+		munmap(first->data, first->slots * PAGE);
+	free(first->page);
+	free(first->send);
+	free(first->hash);
+	first->data = NULL;
+	first->page = NULL;
+	first->send = NULL;
+	first->hash = NULL;
+	first->slots = 0;
+}
+
+/**
+ * tern_first_room() - room for the first pages of so many threads
+ * @first: from tern_first_create()
+ * @nr_threads: how many the migrant has
+ *
+ * Each has pages of its own that it cannot do without: of many threads that wake up
+ * at once each would wait for them, and behind those of all the others.
+ */
+int tern_first_room(struct tern_first *first, unsigned int nr_threads)
+{
+	unsigned int most = FEW + nr_threads * EACH, slots, buckets = 1024;
+
+	if (most > TERN_FIRST_MAX)
+		most = TERN_FIRST_MAX;
+	if (first->slots >= most + READ_ONLY)
+		return 0;
+	drop_room(first);
+	slots = most + READ_ONLY;
+	while (buckets < slots * 2)
+		buckets *= 2;
+	first->page = calloc(slots, sizeof(first->page[0]));
+	first->send = calloc(most, sizeof(first->send[0]));
+	first->hash = calloc(buckets, sizeof(first->hash[0]));
+	first->data = mmap(NULL, slots * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (first->data == MAP_FAILED)
+		first->data = NULL;
+	first->slots = slots;
+	first->most = most;
+	first->hash_mask = buckets - 1;
+	if (first->page && first->send && first->hash && first->data)
+		return 0;
+	drop_room(first);
+	return -ENOMEM;
 }
 
 /**
@@ -59,7 +105,7 @@ int tern_first_create(struct tern_first **first)
  */
 void tern_first_destroy(struct tern_first *first)
 {
-	munmap(first->data, TERN_FIRST_SLOTS * PAGE);
+	drop_room(first);
 	tern_decoded_destroy(first->decoded);
 	tern_texts_close(&first->texts);
 	free(first->vmas);
@@ -85,10 +131,10 @@ static const struct tern_obj_vma *find_vma(const struct tern_first *first, __u64
 
 static unsigned short *bucket(struct tern_first *first, __u64 addr)
 {
-	unsigned int i = (addr / PAGE * 0x9e3779b97f4a7c15ULL) >> 53;
+	unsigned int i = (addr / PAGE * 0x9e3779b97f4a7c15ULL >> 32) & first->hash_mask;
 
 	while (first->hash[i] && first->page[first->hash[i] - 1].addr != addr)
-		i = (i + 1) % 2048;
+		i = (i + 1) & first->hash_mask;
 	return &first->hash[i];
 }
 
@@ -113,7 +159,7 @@ static struct tern_first_page *get(struct tern_first *first, __u64 addr)
 	b = bucket(first, addr);
 	if (*b)
 		return &first->page[*b - 1];
-	if (first->nr == TERN_FIRST_SLOTS || !find_vma(first, addr))
+	if (first->nr == first->slots || !find_vma(first, addr))
 		return NULL;
 	page = &first->page[first->nr];
 	*page = (struct tern_first_page) { .addr = addr };
@@ -211,10 +257,10 @@ static void touch(struct tern_first *first, __u64 addr, unsigned int live)
 			page->live = live;
 		return;
 	}
-	if (!first->budget || first->nr_send == TERN_FIRST_MAX)
+	if (!first->budget || first->nr_send == first->most)
 		return;
 	first->budget--;
-	first->nr_send++;
+	first->send[first->nr_send++] = page;
 	page->send = true;
 	page->live = live;
 }
@@ -310,39 +356,45 @@ static int by_addr(const void *a, const void *b)
 }
 
 /*
- * All pages that were found since the last message; but those of which only a
- * part is alive wait for the @last one, for another thread may want more of them.
+ * Pages that were found since the last message; but those of which only a part is
+ * alive wait for the @last one, for another thread may want more of them.
  */
 static void write_message(struct tern_first *first, bool last)
 {
-	struct tern_first_page *sorted[TERN_FIRST_MAX];
-	unsigned int i, nr = 0;
+	struct tern_first_page **send = first->send, **from = send + first->nr_sent, **to = from;
+	unsigned int i;
 
-	for (i = 0; i < first->nr; i++) {
-		if (!first->page[i].send || first->page[i].sent ||
-		    (first->page[i].live && !last))
+	for (i = first->nr_sent; i < first->nr_send && to - from < TERN_WIRE_PAGES_MAX; i++) {
+		struct tern_first_page *page = send[i];
+
+		if (page->live && !last)
 			continue;
-		first->page[i].sent = true;
-		sorted[nr++] = &first->page[i];
+		send[i] = *to;
+		*to++ = page;
 	}
-	first->nr_sent += nr;
-	qsort(sorted, nr, sizeof(sorted[0]), by_addr);
+	qsort(from, to - from, sizeof(*from), by_addr);
 	tern_pages_reset(&first->message);
-	for (i = 0; i < nr; i++) {
-		const char *data = data_of(first, sorted[i]);
+	for (; from < to; from++) {
+		const char *data = data_of(first, *from);
 
 		if (tern_page_is_zero(data))
-			tern_pages_add(&first->message, sorted[i]->addr, NULL);
+			tern_pages_add(&first->message, (*from)->addr, NULL);
 		else
-			tern_pages_add_part(&first->message, sorted[i]->addr, sorted[i]->live,
-					    data);
+			tern_pages_add_part(&first->message, (*from)->addr, (*from)->live, data);
 	}
+	first->nr_sent = to - send;
 }
 
 static int send_some(struct tern_first *first, struct tern_link *link, bool last)
 {
-	write_message(first, last);
-	return first->message.nr_runs ? tern_pages_send(&first->message, link) : 0;
+	int rc = 0;
+
+	do {
+		write_message(first, last);
+		if (first->message.nr_runs)
+			rc = tern_pages_send(&first->message, link);
+	} while (!rc && last && first->nr_sent < first->nr_send);
+	return rc;
 }
 
 static void reset(struct tern_first *first)
@@ -351,7 +403,7 @@ static void reset(struct tern_first *first)
 	first->nr_send = 0;
 	first->nr_sent = 0;
 	first->line_len = 0;
-	memset(first->hash, 0, sizeof(first->hash));
+	memset(first->hash, 0, (first->hash_mask + 1) * sizeof(first->hash[0]));
 }
 
 /* What can be seen of a thread from outside, if it waits for something. */
@@ -385,7 +437,7 @@ static bool is_waiting(int pid, __s32 tid, struct tern_obj_thread *t)
 
 /**
  * tern_first_prepare() - make ready what a draft tells beforehand
- * @first: from tern_first_create()
+ * @first: with room
  * @image: the draft
  * @pid: the migrant, which runs
  * @tids: its threads
@@ -416,7 +468,7 @@ void tern_first_prepare(struct tern_first *first, const struct tern_image *image
 
 /**
  * tern_first_send() - choose, read and send the first pages of every thread
- * @first: from tern_first_create(); may be used again
+ * @first: with room; may be used again
  * @dev: handle that stands for the migration
  * @image: the capture; its FILE mappings are the same on both hosts
  * @link: lane 0
@@ -433,7 +485,7 @@ int tern_first_send(struct tern_first *first, int dev, const struct tern_image *
 	first->dev = dev;
 	reset(first);
 	rc = list_vmas(first, image);
-	while (!rc && first->nr_send < TERN_FIRST_MAX &&
+	while (!rc && first->nr_send < first->most &&
 	       (obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {
 		collect_thread(first, tern_obj_payload(obj));
 		if (first->nr_send - first->nr_sent >= TERN_FIRST_BATCH)

@@ -9,8 +9,7 @@
 #include "pages.h"
 #include "texts.h"
 
-#define TERN_FIRST_MAX		512	/* pages sent */
-#define TERN_FIRST_SLOTS	768	/* pages read: code that is the same there, too */
+#define TERN_FIRST_MAX		8192	/* pages sent, however many threads there are */
 #define TERN_FIRST_THREAD	16	/* pages sent per thread */
 #define TERN_FIRST_BATCH	32	/* pages in one message, about */
 #define TERN_FIRST_LINE		128	/* bytes of text read at once */
@@ -25,14 +24,12 @@ struct tern_decoded;
  * @live: the page's first live byte; 0: all of it
  * @present: it exists
  * @send: it belongs to the blast
- * @sent: and has left
  */
 struct tern_first_page {
 	__u64 addr;
 	unsigned int live;
 	bool present;
 	bool send;
-	bool sent;
 };
 
 /**
@@ -42,7 +39,9 @@ struct tern_first_page {
  * @page: pages looked at
  * @data: their contents, 4096 bytes each
  * @nr: how many
+ * @slots: for how many there is room: code that is the same there is read, too
  * @hash: index into @page plus 1, by address
+ * @hash_mask: entries of @hash less 1
  * @decoded: instructions, the same as before where an address is the same
  * @texts: files that it executes
  * @line_addr: where the text in @line is from
@@ -51,7 +50,9 @@ struct tern_first_page {
  * @vmas: the migrant's mappings, ascending
  * @nr_vmas: how many
  * @vmas_room: how many fit
- * @nr_send: pages that belong to the blast
+ * @send: pages that belong to the blast; first those that have left
+ * @most: how many there may be
+ * @nr_send: how many there are
  * @nr_sent: of them, pages that have left
  * @budget: how many more the present thread may add
  * @message: the message
@@ -59,10 +60,12 @@ struct tern_first_page {
 struct tern_first {
 	int dev;
 	int pid;
-	struct tern_first_page page[TERN_FIRST_SLOTS];
+	struct tern_first_page *page;
 	char *data;
 	unsigned int nr;
-	unsigned short hash[2048];
+	unsigned int slots;
+	unsigned short *hash;
+	unsigned int hash_mask;
 	struct tern_decoded *decoded;
 	struct tern_texts texts;
 	__u64 line_addr;
@@ -71,6 +74,8 @@ struct tern_first {
 	const struct tern_obj_vma **vmas;
 	unsigned int nr_vmas;
 	unsigned int vmas_room;
+	struct tern_first_page **send;
+	unsigned int most;
 	unsigned int nr_send;
 	unsigned int nr_sent;
 	unsigned int budget;

@@ -121,6 +121,7 @@ int tern_epoll_add(struct tern_image *image, int pid, struct tern_why *why);
 
 /* first.c */
 int tern_first_create(struct tern_first **first);
+int tern_first_room(struct tern_first *first, unsigned int nr_threads);
 void tern_first_destroy(struct tern_first *first);
 void tern_first_prepare(struct tern_first *first, const struct tern_image *image, int pid,
 			const __s32 *tids, unsigned int nr);
