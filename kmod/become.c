@@ -97,9 +97,24 @@ static void become_work(struct callback_head *work)
 	module_put(THIS_MODULE);
 }
 
-static int same_file(const void *file, struct file *other, unsigned int fd)
+/* A descriptor of @file; what the shell has of its own is above all others. */
+static int fd_of(struct files_struct *files, struct file *file)
 {
-	return file == other ? fd + 1 : 0;
+	struct fdtable *fdt;
+	unsigned int fd, end;
+	int found = -1;
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	for (end = fdt->max_fds; found < 0 && end; end = fd) {
+		fd = find_last_bit(fdt->open_fds, end);
+		if (fd == end)
+			break;
+		if (rcu_dereference_check_fdtable(files, fdt->fd[fd]) == file)
+			found = fd;
+	}
+	spin_unlock(&files->file_lock);
+	return found;
 }
 
 /* The shell's last traces: its memory and its descriptor of /dev/tern. */
@@ -111,9 +126,9 @@ static int shed_shell(struct tern_handle *handle, const struct tern_become *beco
 		err = vm_munmap(become->unmap_start,
 				become->unmap_end - become->unmap_start);
 	current->mm->mmap_base = become->mmap_base;
-	fd = iterate_fd(current->files, 0, same_file, handle->file);
-	if (fd)
-		close_fd(fd - 1);
+	fd = fd_of(current->files, handle->file);
+	if (fd >= 0)
+		close_fd(fd);
 	return err;
 }
 

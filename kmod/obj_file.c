@@ -4,6 +4,7 @@
  * has open, epoll. The table is copied first, with a reference on each file;
  * everything else happens without a lock.
  */
+#include <linux/bitmap.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -53,33 +54,52 @@ struct entry {
  * @entries: in ascending order
  * @nr: how many there are
  * @max: how many there is room for
- * @files: whose table it is; valid while it is copied
  */
 struct table {
 	struct entry *entries;
 	unsigned int nr;
 	unsigned int max;
-	struct files_struct *files;
 };
 
-static int count_one(const void *p, struct file *file, unsigned int fd)
+/* Of a table that may be far larger than what is open, so by its bits. */
+static unsigned int table_count(struct files_struct *files)
 {
-	(*(unsigned int *)p)++;
-	return 0;
+	struct fdtable *fdt;
+	unsigned int nr;
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	nr = bitmap_weight(fdt->open_fds, fdt->max_fds);
+	spin_unlock(&files->file_lock);
+	return nr;
 }
 
-static int copy_one(const void *p, struct file *file, unsigned int fd)
+static int table_fill(struct files_struct *files, struct table *table)
 {
-	struct table *table = (struct table *)p;
-	struct entry *entry = &table->entries[table->nr];
+	struct fdtable *fdt;
+	unsigned int fd;
+	int err = 0;
 
-	if (table->nr == table->max)
-		return -EAGAIN;
-	entry->file = get_file(file);
-	entry->fd = fd;
-	entry->cloexec = compat_close_on_exec(fd, table->files);
-	table->nr++;
-	return 0;
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	for_each_set_bit(fd, fdt->open_fds, fdt->max_fds) {
+		struct file *file = rcu_dereference_check_fdtable(files, fdt->fd[fd]);
+		struct entry *entry = &table->entries[table->nr];
+
+		/* a number that is taken already for what is being opened */
+		if (!file)
+			continue;
+		if (table->nr == table->max) {
+			err = -EAGAIN;
+			break;
+		}
+		entry->file = get_file(file);
+		entry->fd = fd;
+		entry->cloexec = compat_close_on_exec(fd, files);
+		table->nr++;
+	}
+	spin_unlock(&files->file_lock);
+	return err;
 }
 
 static void table_free(struct table *table)
@@ -93,13 +113,13 @@ static void table_free(struct table *table)
 
 static int table_copy(struct task_struct *task, struct table *table)
 {
-	unsigned int nr = 0;
+	unsigned int nr;
 	int err;
 
 	do {
 		*table = (struct table) {};
 		task_lock(task);
-		iterate_fd(task->files, 0, count_one, &nr);
+		nr = task->files ? table_count(task->files) : 0;
 		task_unlock(task);
 		table->max = nr + 16;
 		table->entries = kvcalloc(table->max, sizeof(struct entry),
@@ -107,8 +127,7 @@ static int table_copy(struct task_struct *task, struct table *table)
 		if (!table->entries)
 			return -ENOMEM;
 		task_lock(task);
-		table->files = task->files;
-		err = iterate_fd(task->files, 0, copy_one, table);
+		err = task->files ? table_fill(task->files, table) : 0;
 		task_unlock(task);
 		if (err)
 			table_free(table);
