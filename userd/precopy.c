@@ -95,6 +95,15 @@ static int read_entries(int pagemap, __u64 page, unsigned int nr, __u64 *entries
 	return n < 0 ? -errno : n == (ssize_t)len ? 0 : -ESRCH;
 }
 
+/*
+ * As many as are read at once, whatever is wanted of them: a read of one costs the
+ * kernel as much, for it looks at all pages up to the end of their page table.
+ */
+static unsigned int read_block(__u64 page)
+{
+	return PAGES - 1 - page < LOOK ? PAGES - 1 - page : LOOK;
+}
+
 /* Does this kernel keep such bits (CONFIG_MEM_SOFT_DIRTY)? */
 static bool keeps_bits(void)
 {
@@ -273,7 +282,7 @@ typedef int look_fn(struct round *r, __u64 page, unsigned int nr, const __u64 *e
 static int walk(struct round *r, look_fn *look)
 {
 	const struct tern_obj *obj = NULL;
-	__u64 entries[LOOK], page, end;
+	__u64 entries[LOOK], page, end, from = 0, to = 0;
 	int rc = 0;
 
 	while (!rc && (obj = tern_image_find(&r->s->draft.image, TERN_OBJ_VMA, obj))) {
@@ -285,9 +294,14 @@ static int walk(struct round *r, look_fn *look)
 		for (page = v->start / PAGE; page < end && !rc && !r->enough; page += LOOK) {
 			unsigned int nr = end - page < LOOK ? end - page : LOOK;
 
-			rc = read_entries(r->pagemap, page, nr, entries);
+			/* neighbours have been read together */
+			if (page < from || page + nr > to) {
+				from = page;
+				to = page + read_block(page);
+				rc = read_entries(r->pagemap, from, to - from, entries);
+			}
 			if (!rc)
-				rc = look(r, page, nr, entries);
+				rc = look(r, page, nr, entries + (page - from));
 		}
 	}
 	return rc;
@@ -506,19 +520,25 @@ static unsigned int take_ranges(const struct tern_precopy *p, __u64 first,
 int tern_precopy_fresh(struct tern_source *s, struct tern_wire_range *ranges, unsigned int *nr)
 {
 	struct tern_precopy *p = &s->precopy;
-	__u64 first = tern_pageset_next(&p->sent, p->at, true), end;
+	__u64 first = tern_pageset_next(&p->sent, p->at, true), page = first, end;
+	unsigned int left = STEP;
 	int n = 0;
 
 	*nr = 0;
-	if (first >= p->sent.nr)
-		return 1;
-	end = tern_pageset_next(&p->sent, first, false);
-	if (end > first + STEP)
-		end = first + STEP;
-	for (p->at = first; p->at < end && n >= 0; p->at += n > 0 ? n : 0)
-		n = compare(s, p->at, end - p->at);
-	*nr = take_ranges(p, first, ranges);
-	return n < 0 ? n : 0;
+	while (page < p->sent.nr && left && n >= 0) {
+		end = tern_pageset_next(&p->sent, page, false);
+		if (end - page > left)
+			end = page + left;
+		while (page < end && (n = compare(s, page, end - page)) >= 0) {
+			page += n;
+			left -= n;
+		}
+		p->at = page;
+		page = tern_pageset_next(&p->sent, page, true);
+	}
+	if (first < p->sent.nr)
+		*nr = take_ranges(p, first, ranges);
+	return n < 0 ? n : page >= p->sent.nr;
 }
 
 /**
