@@ -14,18 +14,21 @@
 
 #include "source.h"
 
-/* A descriptor of the description, -1: none. */
-static int fd_of(const struct tern_image *image, __u32 desc)
+/**
+ * struct instance - an epoll instance
+ * @desc: id of its description
+ * @fd: a descriptor of it, -1: none
+ */
+struct instance {
+	__u32 desc;
+	int fd;
+};
+
+static int compare(const void *a, const void *b)
 {
-	const struct tern_obj *obj = NULL;
+	const struct instance *x = a, *y = b;
 
-	while ((obj = tern_image_find(image, TERN_OBJ_FD, obj))) {
-		const struct tern_obj_fd *fd = tern_obj_payload(obj);
-
-		if (fd->desc == desc)
-			return fd->fd;
-	}
-	return -1;
+	return (x->desc > y->desc) - (x->desc < y->desc);
 }
 
 /* A registration outlives the descriptor that it was made with; such a one cannot move. */
@@ -59,25 +62,26 @@ static int add_line(struct tern_image *image, int pid, __u32 desc, const char *l
 	return tern_image_add(image, TERN_OBJ_EPOLL, &e, sizeof(e), NULL, 0);
 }
 
-static int add_one(struct tern_image *image, int pid, __u32 desc, struct tern_why *why)
+static int add_one(struct tern_image *image, int pid, const struct instance *e,
+		   struct tern_why *why)
 {
 	char name[64], line[256];
-	int fd = fd_of(image, desc), rc = 0;
+	int rc = 0;
 	FILE *f;
 
-	if (fd < 0)
+	if (e->fd < 0)
 		return 0;
-	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", pid, fd);
+	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", pid, e->fd);
 	f = fopen(name, "re");
 	if (!f)
 		return tern_why_set(why, -errno, "%s: %s", name, strerror(errno));
 	while (!rc && fgets(line, sizeof(line), f))
-		rc = add_line(image, pid, desc, line, why);
+		rc = add_line(image, pid, e->desc, line, why);
 	fclose(f);
 	return rc;
 }
 
-static unsigned int count(const struct tern_image *image, __u32 *ids)
+static unsigned int count(const struct tern_image *image, struct instance *all)
 {
 	const struct tern_obj *obj = NULL;
 	unsigned int nr = 0;
@@ -87,11 +91,27 @@ static unsigned int count(const struct tern_image *image, __u32 *ids)
 
 		if (desc->kind != TERN_DESC_EPOLL)
 			continue;
-		if (ids)
-			ids[nr] = desc->id;
+		if (all)
+			all[nr] = (struct instance){ desc->id, -1 };
 		nr++;
 	}
 	return nr;
+}
+
+/* The first descriptor of each. */
+static void find_fds(const struct tern_image *image, struct instance *all, unsigned int nr)
+{
+	const struct tern_obj *obj = NULL;
+
+	qsort(all, nr, sizeof(*all), compare);
+	while ((obj = tern_image_find(image, TERN_OBJ_FD, obj))) {
+		const struct tern_obj_fd *fd = tern_obj_payload(obj);
+		struct instance key = { .desc = fd->desc }, *e;
+
+		e = bsearch(&key, all, nr, sizeof(*all), compare);
+		if (e && e->fd < 0)
+			e->fd = fd->fd;
+	}
 }
 
 /**
@@ -103,18 +123,19 @@ static unsigned int count(const struct tern_image *image, __u32 *ids)
 int tern_epoll_add(struct tern_image *image, int pid, struct tern_why *why)
 {
 	unsigned int i, nr = count(image, NULL);
-	__u32 *ids;
+	struct instance *all;
 	int rc = 0;
 
 	if (!nr)
 		return 0;
-	ids = calloc(nr, sizeof(*ids));
-	if (!ids)
+	all = calloc(nr, sizeof(*all));
+	if (!all)
 		return -ENOMEM;
 	/* first the list, for adding moves the image */
-	count(image, ids);
+	count(image, all);
+	find_fds(image, all, nr);
 	for (i = 0; i < nr && !rc; i++)
-		rc = add_one(image, pid, ids[i], why);
-	free(ids);
+		rc = add_one(image, pid, &all[i], why);
+	free(all);
 	return rc;
 }

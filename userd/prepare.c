@@ -623,23 +623,34 @@ int tern_prepared_covers(const struct tern_prepared *p, const struct tern_image 
 	return 0;
 }
 
-/* Is @desc named by standard descriptors alone that become /dev/null? */
-static bool becomes_null(const struct tern_prepared *p, const struct tern_image *image,
-			 __u32 desc)
+static bool is_null(const struct tern_prepared *p, const struct tern_obj_fd *fd)
+{
+	return fd->fd <= 2 && p->null_stdio & 1U << fd->fd;
+}
+
+/*
+ * Descriptions that are named by standard descriptors alone which become
+ * /dev/null; 0 stands for none. In two walks, for there may be very many others.
+ */
+static void find_null(const struct tern_prepared *p, const struct tern_image *image,
+		      __u32 descs[3])
 {
 	const struct tern_obj *obj = NULL;
-	bool named = false;
+	unsigned int i;
 
 	while ((obj = tern_image_find(image, TERN_OBJ_FD, obj))) {
 		const struct tern_obj_fd *fd = tern_obj_payload(obj);
 
-		if (fd->desc != desc)
-			continue;
-		if (fd->fd > 2 || !(p->null_stdio & 1U << fd->fd))
-			return false;
-		named = true;
+		if (is_null(p, fd))
+			descs[fd->fd] = fd->desc;
 	}
-	return named;
+	while ((obj = tern_image_find(image, TERN_OBJ_FD, obj))) {
+		const struct tern_obj_fd *fd = tern_obj_payload(obj);
+
+		for (i = 0; i < 3 && !is_null(p, fd); i++)
+			if (descs[i] == fd->desc)
+				descs[i] = 0;
+	}
 }
 
 /**
@@ -651,13 +662,17 @@ static bool becomes_null(const struct tern_prepared *p, const struct tern_image 
 void tern_prepared_apply(const struct tern_prepared *p, struct tern_image *image)
 {
 	const struct tern_obj *obj = NULL;
+	__u32 descs[3] = { 0 };
+	unsigned int i;
 
 	if (!p->null_stdio)
 		return;
+	find_null(p, image, descs);
 	while ((obj = tern_image_find(image, TERN_OBJ_DESC, obj))) {
 		struct tern_obj_desc *desc = (void *)tern_obj_payload(obj);
 
-		if (desc->kind == TERN_DESC_FILE && becomes_null(p, image, desc->id))
-			desc->kind = TERN_DESC_NULL;
+		for (i = 0; i < 3; i++)
+			if (desc->kind == TERN_DESC_FILE && descs[i] == desc->id)
+				desc->kind = TERN_DESC_NULL;
 	}
 }

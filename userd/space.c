@@ -342,7 +342,8 @@ int tern_space_unmap(struct tern_space *space, __u64 start, __u64 end)
 	if (err)
 		return err;
 	take_out(space, i, j);
-	return reorder(space);
+	/* what is left of ranges in order is in order */
+	return space->order ? reorder(space) : 0;
 }
 
 /**
