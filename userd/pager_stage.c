@@ -105,7 +105,7 @@ int tern_pager_stage_answer(struct tern_pager *p, const struct tern_space *space
  */
 int tern_pager_stage_place(struct tern_pager *p, unsigned int budget)
 {
-	__u64 page, end;
+	__u64 page;
 	int ret;
 
 	if (!p->fresh.count) {
@@ -121,8 +121,7 @@ int tern_pager_stage_place(struct tern_pager *p, unsigned int budget)
 		p->next_fresh = 0;
 		return 1;
 	}
-	end = tern_pageset_next(&p->fresh, page, false);
-	ret = place(p, page, end - page < budget ? end - page : budget);
+	ret = place(p, page, tern_pageset_run(&p->fresh, page, budget));
 	p->next_fresh = page;
 	/* refused: @retry has been set, and nothing is gained by haste */
 	return ret < 0 ? ret : ret && p->fresh.count;

@@ -245,17 +245,10 @@ int tern_pageset_del(struct tern_pageset *set, __u64 first, __u64 nr)
 	return change(set, first, nr, false);
 }
 
-/**
- * tern_pageset_next() - look for a page
- * @set: the set
- * @page: where to start
- * @in: one that is in it; else one that is not
- *
- * Return: its number, or @set->nr.
- */
-__u64 tern_pageset_next(const struct tern_pageset *set, __u64 page, bool in)
+/* The first page from @page on, and before @end, that is in it, or not; else @end. */
+static __u64 next(const struct tern_pageset *set, __u64 page, __u64 end, bool in)
 {
-	while (page < set->nr) {
+	while (page < end) {
 		const __u64 *bits = set->chunk[page / CHUNK];
 		__u64 word;
 
@@ -271,11 +264,37 @@ __u64 tern_pageset_next(const struct tern_pageset *set, __u64 page, bool in)
 		word = (in ? word : ~word) >> page % 64;
 		if (word) {
 			page += __builtin_ctzll(word);
-			return page < set->nr ? page : set->nr;
+			return page < end ? page : end;
 		}
 		page = (page / 64 + 1) * 64;
 	}
-	return set->nr;
+	return end;
+}
+
+/**
+ * tern_pageset_next() - look for a page
+ * @set: the set
+ * @page: where to start
+ * @in: one that is in it; else one that is not
+ *
+ * Return: its number, or @set->nr.
+ */
+__u64 tern_pageset_next(const struct tern_pageset *set, __u64 page, bool in)
+{
+	return next(set, page, set->nr, in);
+}
+
+/**
+ * tern_pageset_run() - how many pages that follow each other are in the set?
+ * @set: the set
+ * @page: the first one
+ * @most: at most so many are of interest, and looked at
+ */
+__u64 tern_pageset_run(const struct tern_pageset *set, __u64 page, __u64 most)
+{
+	__u64 end = page + most < set->nr ? page + most : set->nr;
+
+	return page < end ? next(set, page, end, false) - page : 0;
 }
 
 /**

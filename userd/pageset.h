@@ -31,6 +31,8 @@ int tern_pageset_add(struct tern_pageset *set, __u64 first, __u64 nr);
 int tern_pageset_del(struct tern_pageset *set, __u64 first, __u64 nr);
 /* first page ≥ @page that is (or, with @in false, is not) in the set; nr: none */
 __u64 tern_pageset_next(const struct tern_pageset *set, __u64 page, bool in);
+/* pages of the set from @page on, that follow each other; at most @most */
+__u64 tern_pageset_run(const struct tern_pageset *set, __u64 page, __u64 most);
 /* keep only what is in @mask, too */
 int tern_pageset_and(struct tern_pageset *set, const struct tern_pageset *mask);
 

@@ -526,9 +526,7 @@ int tern_precopy_fresh(struct tern_source *s, struct tern_wire_range *ranges, un
 
 	*nr = 0;
 	while (page < p->sent.nr && left && n >= 0) {
-		end = tern_pageset_next(&p->sent, page, false);
-		if (end - page > left)
-			end = page + left;
+		end = page + tern_pageset_run(&p->sent, page, left);
 		while (page < end && (n = compare(s, page, end - page)) >= 0) {
 			page += n;
 			left -= n;

@@ -457,9 +457,8 @@ __u64 tern_space_wants(struct tern_space *space, __u64 *page, __u64 end, __u64 *
 		}
 		if (stop > end)
 			stop = end;
-		end = tern_pageset_next(&space->missing, *page, false);
 		*addr = r->start + (*page - r->first) * PAGE;
-		return (end < stop ? end : stop) - *page;
+		return tern_pageset_run(&space->missing, *page, stop - *page);
 	}
 	return 0;
 }

@@ -110,9 +110,7 @@ int tern_stage_put(struct tern_stage *stage, const void *payload, size_t len)
 /** tern_stage_run() - how many pages from @addr on are here, at most @nr */
 __u64 tern_stage_run(const struct tern_stage *stage, __u64 addr, __u64 nr)
 {
-	__u64 end = tern_pageset_next(&stage->have, addr / PAGE, false) - addr / PAGE;
-
-	return end < nr ? end : nr;
+	return tern_pageset_run(&stage->have, addr / PAGE, nr);
 }
 
 /** tern_stage_read() - the contents of pages that are here */

@@ -263,7 +263,11 @@ static bool set_run(unsigned int seed)
 		ok &= n == nr || model[n];
 		if (n < nr && ok) {
 			first = tern_pageset_next(&copy, n, false);
-			ok = first > n && (first == nr || !model[first]);
+			ok = first > n && (first == nr || !model[first]) &&
+			     tern_pageset_run(&copy, n, nr) == first - n &&
+			     tern_pageset_run(&copy, n, 1) == 1 &&
+			     tern_pageset_run(&copy, n, first - n + 1) == first - n &&
+			     !tern_pageset_run(&copy, first, 1);
 		}
 	}
 	tern_pageset_fini(&set);
