@@ -217,9 +217,8 @@ int tern_become(struct tern_handle *handle, const struct tern_become *become)
 
 	mutex_lock(&m->lock);
 	err = m->state == TERN_SHELL && m->nr_here < m->nr_threads ? 0 : -EBADFD;
-	if (!err)
-		err = tern_thread_link(thread);
 	if (!err) {
+		tern_thread_link(thread);
 		kref_get(&thread->ref);
 		m->nr_here++;
 		wake_up_all(&m->news);

@@ -120,7 +120,6 @@ static void migration_free(struct kref *ref)
 	put_pid(m->pid);
 	kvfree(m->log);
 	kvfree(m->image);
-	xa_destroy(&m->by_pid);
 	xa_destroy(&m->kept);
 	mutex_destroy(&m->lock);
 	kfree(m);
@@ -229,7 +228,7 @@ struct tern_migration *tern_migration_create(struct tern_host *host,
 	init_waitqueue_head(&m->wait);
 	init_waitqueue_head(&m->news);
 	INIT_LIST_HEAD(&m->threads);
-	xa_init(&m->by_pid);
+	hash_init(m->by_task);
 	xa_init(&m->kept);
 	m->host = host;
 	m->id = id;

@@ -3,6 +3,7 @@
 #ifndef TERN_MIGRATION_H
 #define TERN_MIGRATION_H
 
+#include <linux/hashtable.h>
 #include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
@@ -33,7 +34,7 @@ struct tern_handle;
  * @handle: the daemon's handle that stands for it, or NULL
  * @shell: the shell's handle, or NULL
  * @threads: struct tern_thread: parked here, or waiting to become
- * @by_pid: the same by global thread id
+ * @by_task: the same by their tasks
  * @nr_asked: source: how many have been asked to stop and have not come to stand;
  *	fewer while some of an earlier try still come
  * @nr_threads: destination: how many will become
@@ -77,7 +78,7 @@ struct tern_migration {
 	struct tern_handle *handle;
 	struct tern_handle *shell;
 	struct list_head threads;
-	struct xarray by_pid;
+	DECLARE_HASHTABLE(by_task, 8);
 	atomic_t nr_asked;
 	unsigned int nr_threads;
 	unsigned int nr_here;

@@ -80,30 +80,23 @@ struct tern_thread *tern_thread_create(struct tern_migration *m,
 
 /**
  * tern_thread_link() - make a thread one of its migration's
- * @thread: in no list; the reference is taken over on success
+ * @thread: in no list; the reference is taken over
  *
- * With m->lock held, as for the two functions that follow.
- *
- * Return: 0 or -ENOMEM.
+ * With m->lock held, as for the two functions that follow. A thread is found by its
+ * task, for its number changes when it executes another program (de_thread()).
  */
-int tern_thread_link(struct tern_thread *thread)
+void tern_thread_link(struct tern_thread *thread)
 {
 	struct tern_migration *m = thread->migration;
 
-	/* whoever had the number before has ended */
-	if (xa_is_err(xa_store(&m->by_pid, task_pid_nr(thread->task), thread,
-			       GFP_KERNEL)))
-		return -ENOMEM;
+	hash_add(m->by_task, &thread->by_task, (unsigned long)thread->task);
 	list_add_tail(&thread->node, &m->threads);
-	return 0;
 }
 
 /** tern_thread_unlink() - undo it */
 void tern_thread_unlink(struct tern_thread *thread)
 {
-	struct tern_migration *m = thread->migration;
-
-	xa_cmpxchg(&m->by_pid, task_pid_nr(thread->task), thread, NULL, 0);
+	hash_del(&thread->by_task);
 	list_del_init(&thread->node);
 	tern_thread_put(thread);
 }
@@ -112,9 +105,12 @@ void tern_thread_unlink(struct tern_thread *thread)
 struct tern_thread *tern_thread_find(struct tern_migration *m,
 				     const struct task_struct *task)
 {
-	struct tern_thread *thread = xa_load(&m->by_pid, task->pid);
+	struct tern_thread *thread;
 
-	return thread && thread->task == task ? thread : NULL;
+	hash_for_each_possible(m->by_task, thread, by_task, (unsigned long)task)
+		if (thread->task == task)
+			return thread;
+	return NULL;
 }
 
 /* ---- in the context of the thread -------------------------------------- */
@@ -237,16 +233,12 @@ static u64 slept_ns(struct task_struct *task)
 }
 
 /* Let @thread stop. Return: 1, or 0 when it is exiting. */
-static int ask_one(struct tern_thread *thread, struct tern_why *why)
+static int ask_one(struct tern_thread *thread)
 {
 	struct tern_migration *m = thread->migration;
 	int err;
 
-	err = tern_thread_link(thread);
-	if (err) {
-		tern_thread_put(thread);
-		return tern_why(why, err, "no memory for the state of a thread");
-	}
+	tern_thread_link(thread);
 	thread->slept_ns = slept_ns(thread->task);
 	init_task_work(&thread->work, park_work);
 	kref_get(&thread->ref);
@@ -325,7 +317,7 @@ static int ask_new(struct tern_migration *m, struct task_struct *leader,
 			tern_thread_put(thread);
 			continue;
 		}
-		ret = ask_one(thread, why);
+		ret = ask_one(thread);
 		asked += ret > 0;
 	}
 	return ret < 0 ? ret : asked;

@@ -47,7 +47,8 @@ enum tern_stand {
  * struct tern_thread - a thread parked at the source, or about to become one
  * @work: its task work
  * @ref: the migration's list holds one, the thread itself another
- * @node: in m->threads, under m->lock; so is m->by_pid
+ * @node: in m->threads, under m->lock
+ * @by_task: in m->by_task, likewise
  * @migration: referenced
  * @task: referenced
  * @stood: when it came to stand
@@ -64,6 +65,7 @@ struct tern_thread {
 	struct callback_head work;
 	struct kref ref;
 	struct list_head node;
+	struct hlist_node by_task;
 	struct tern_migration *migration;
 	struct task_struct *task;
 	ktime_t stood;
@@ -102,7 +104,7 @@ static inline enum tern_stand tern_thread_stands(const struct tern_thread *threa
 struct tern_thread *tern_thread_create(struct tern_migration *m,
 				       struct task_struct *task);
 void tern_thread_put(struct tern_thread *thread);
-int tern_thread_link(struct tern_thread *thread);
+void tern_thread_link(struct tern_thread *thread);
 void tern_thread_unlink(struct tern_thread *thread);
 struct tern_thread *tern_thread_find(struct tern_migration *m,
 				     const struct task_struct *task);
