@@ -32,7 +32,8 @@ lives_on "$PID" "$home"
 if [[ $home == b ]]; then
 	migrate "$PID" b a
 fi
-lab netem a rate 20mbit
+# a minute for all pages: they must be missing still when the link is cut
+lab netem a rate 4mbit
 migrate_begin "$PID" a b
 wait_state b "$PID" paging
 lab link b down
