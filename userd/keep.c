@@ -15,23 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "io.h"
 #include "source.h"
-
-static int write_all(int fd, const void *buf, size_t len)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = pwrite(fd, (const char *)buf + done, len - done, done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		done += n;
-	}
-	return 0;
-}
 
 enum { DRAFT, CHANGES, MEMO, KEPT };
 
@@ -47,14 +32,12 @@ static int open_one(struct tern_source *s, unsigned int n, unsigned int key, siz
 
 static int open_pagemap(struct tern_source *s)
 {
-	char name[64];
-
 	if (s->pagemap >= 0)
 		close(s->pagemap);
-	snprintf(name, sizeof(name), "/proc/%d/pagemap", s->job->pid);
-	s->pagemap = open(name, O_RDONLY | O_CLOEXEC);
+	s->pagemap = tern_proc_pagemap(s->job->pid);
 	if (s->pagemap < 0)
-		return tern_why_set(&s->why, -errno, "%s: %s", name, strerror(errno));
+		return tern_why_set(&s->why, s->pagemap, "/proc/%d/pagemap: %s", s->job->pid,
+				    strerror(-s->pagemap));
 	return tern_dev_keep(s->dev, TERN_KEEP_PAGEMAP, s->pagemap);
 }
 
@@ -68,7 +51,7 @@ int tern_source_keep_open(struct tern_source *s)
 
 	rc = open_one(s, DRAFT, TERN_KEEP_DRAFT, s->draft.image.len + 1);
 	if (!rc)
-		rc = write_all(s->kept[DRAFT], s->draft.image.data, s->draft.image.len);
+		rc = tern_write_all(s->kept[DRAFT], s->draft.image.data, s->draft.image.len, 0);
 	if (!rc)
 		rc = open_one(s, CHANGES, TERN_KEEP_CHANGES, s->wire.size);
 	if (!rc)
@@ -114,26 +97,10 @@ int tern_source_keep(struct tern_source *s)
 	memcpy(memo.boot_id, s->lanes.boot_id, sizeof(memo.boot_id));
 	rc = check_pagemap(s);
 	if (!rc)
-		rc = write_all(s->kept[CHANGES], s->wire.data, s->wire.len);
+		rc = tern_write_all(s->kept[CHANGES], s->wire.data, s->wire.len, 0);
 	if (!rc)
-		rc = write_all(s->kept[MEMO], &memo, sizeof(memo));
+		rc = tern_write_all(s->kept[MEMO], &memo, sizeof(memo), 0);
 	return rc;
-}
-
-static int read_all(int fd, void *buf, size_t len)
-{
-	size_t got = 0;
-
-	while (got < len) {
-		ssize_t n = pread(fd, (char *)buf + got, len - got, got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		got += n;
-	}
-	return 0;
 }
 
 /*
@@ -151,7 +118,7 @@ static int kept_part(struct tern_source *s, unsigned int key, __u64 len, struct 
 		return fd;
 	rc = tern_image_reserve(image, len);
 	if (!rc)
-		rc = read_all(fd, image->data, len);
+		rc = tern_read_all(fd, image->data, len, 0);
 	if (!rc)
 		image->len = len;
 	close(fd);
@@ -182,7 +149,7 @@ static int kept_memo(struct tern_source *s, __u64 *draft, __u64 *changes)
 	fd = tern_dev_kept(s->dev, TERN_KEEP_MEMO);
 	if (fd < 0)
 		return fd;
-	rc = read_all(fd, &memo, sizeof(memo));
+	rc = tern_read_all(fd, &memo, sizeof(memo), 0);
 	close(fd);
 	if (rc)
 		return rc;

@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "io.h"
 #include "map.h"
 
 #define PAGE		((__u64)TERN_WIRE_PAGE)
@@ -114,23 +114,6 @@ static int add(struct tern_map *map, __u64 start, __u64 end, __u64 glue)
 	return 0;
 }
 
-static int read_entries(struct tern_map *map, __u64 addr, unsigned int nr)
-{
-	size_t want = nr * sizeof(map->entries[0]), got = 0;
-
-	while (got < want) {
-		ssize_t n = pread(map->pagemap, (char *)map->entries + got, want - got,
-				  addr / PAGE * sizeof(map->entries[0]) + got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		got += n;
-	}
-	return 0;
-}
-
 /* What was read from @start on, as far as it is of @e. */
 static int look(struct tern_map *map, const struct tern_extent *e, __u64 start, __u64 end)
 {
@@ -174,7 +157,8 @@ static int step(struct tern_map *map)
 	__u64 start = map->addr, end = window(map);
 	int rc;
 
-	rc = read_entries(map, start, (end - start) / PAGE);
+	rc = tern_read_all(map->pagemap, map->entries, (end - start) / PAGE * sizeof(map->entries[0]),
+			   start / PAGE * sizeof(map->entries[0]));
 	while (!rc && map->addr < end) {
 		const struct tern_extent *e = &map->extents[map->extent];
 

@@ -6,6 +6,8 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
+#define TERN_PAGESET_USER	(1ULL << 35)	/* pages of user space: a set by address */
+
 /**
  * struct tern_pageset - numbers from 0 to @nr - 1
  * @nr: pages that there could be

@@ -28,11 +28,11 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "io.h"
 #include "pages.h"
 #include "source.h"
 
 #define PAGE		((__u64)TERN_WIRE_PAGE)
-#define PAGES		(1ULL << 35)	/* of user space */
 #define LOOK		512U		/* entries of the pagemap that are read at once */
 #define BATCH		TERN_READ_MAX	/* pages in one message */
 #define STEP		(2 * BATCH)	/* pages that are compared before faults have their turn */
@@ -87,12 +87,10 @@ static int clear_bits(const char *pid)
 	return rc;
 }
 
+/* -EIO: the process has ended, or executes another program. */
 static int read_entries(int pagemap, __u64 page, unsigned int nr, __u64 *entries)
 {
-	size_t len = nr * sizeof(*entries);
-	ssize_t n = pread(pagemap, entries, len, page * sizeof(*entries));
-
-	return n < 0 ? -errno : n == (ssize_t)len ? 0 : -ESRCH;
+	return tern_read_all(pagemap, entries, nr * sizeof(*entries), page * sizeof(*entries));
 }
 
 /*
@@ -101,7 +99,7 @@ static int read_entries(int pagemap, __u64 page, unsigned int nr, __u64 *entries
  */
 static unsigned int read_block(__u64 page)
 {
-	return PAGES - 1 - page < LOOK ? PAGES - 1 - page : LOOK;
+	return TERN_PAGESET_USER - 1 - page < LOOK ? TERN_PAGESET_USER - 1 - page : LOOK;
 }
 
 /* Does this kernel keep such bits (CONFIG_MEM_SOFT_DIRTY)? */
@@ -192,10 +190,9 @@ static int sync_peer(struct tern_source *s)
 static int add_page(struct round *r, __u64 page, const char *data)
 {
 	struct tern_precopy *p = &r->s->precopy;
+	bool sent = tern_pageset_has(&p->sent, page);
 	__u64 hash;
 	int rc;
-
-	bool sent = tern_pageset_has(&p->sent, page);
 
 	/* one that was sent before and is empty now will be found not to be fresh */
 	if (tern_page_is_zero(data) || (!sent && p->sent.count >= r->s->prepared.room))
@@ -278,7 +275,7 @@ static int add_entries(struct round *r, __u64 page, unsigned int nr, const __u64
  */
 typedef int look_fn(struct round *r, __u64 page, unsigned int nr, const __u64 *entries);
 
-/* All memory of which pages may be sent; -ESRCH: it is not there any more. */
+/* All memory of which pages may be sent; -EIO: it is not there any more. */
 static int walk(struct round *r, look_fn *look)
 {
 	const struct tern_obj *obj = NULL;
@@ -364,11 +361,11 @@ static int begin(struct tern_source *s)
 
 	if (p->sent.nr)
 		return 0;
-	rc = tern_pageset_init(&p->sent, PAGES, false);
+	rc = tern_pageset_init(&p->sent, TERN_PAGESET_USER, false);
 	if (!rc)
-		rc = tern_pageset_init(&p->fresh, PAGES, false);
+		rc = tern_pageset_init(&p->fresh, TERN_PAGESET_USER, false);
 	if (!rc)
-		p->hash = mmap(NULL, PAGES * sizeof(p->hash[0]), PROT_READ | PROT_WRITE,
+		p->hash = mmap(NULL, TERN_PAGESET_USER * sizeof(p->hash[0]), PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!rc && p->hash == MAP_FAILED) {
 		p->hash = NULL;
@@ -390,8 +387,6 @@ static int run_round(struct round *r)
 	err = send_batch(r);
 	if (!err)
 		err = sync_peer(s);
-	s->precopy.rounds++;
-	s->precopy.pages += r->sent;
 	return err ? err : rc;
 }
 
@@ -412,22 +407,12 @@ static int run_rounds(struct round *r)
 	return rc;
 }
 
-static int open_pagemap(const struct tern_source *s)
-{
-	char name[64];
-	int fd;
-
-	snprintf(name, sizeof(name), "/proc/%d/pagemap", s->job->pid);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 static int precopy(struct tern_source *s)
 {
 	struct round r = { .s = s };
 	int rc;
 
-	r.pagemap = open_pagemap(s);
+	r.pagemap = tern_proc_pagemap(s->job->pid);
 	r.pages = malloc(sizeof(*r.pages));
 	r.data = aligned_alloc(PAGE, BATCH * PAGE);
 	rc = r.pagemap < 0 ? r.pagemap : r.pages && r.data ? 0 : -ENOMEM;
@@ -462,8 +447,8 @@ int tern_source_precopy(struct tern_source *s)
 		       tern_why_set(&s->why, rc, "pages cannot be sent ahead, there is no memory for it: use --mode=lazy");
 	}
 	rc = precopy(s);
-	/* the process has ended, or executes another program: the next draft tells */
-	return rc == -ESRCH ? 0 : rc;
+	/* there is no such memory any more: the next draft tells what there is */
+	return rc == -EIO ? 0 : rc;
 }
 
 /* ---- after the capture -------------------------------------------------------------- */
@@ -564,6 +549,6 @@ void tern_precopy_fini(struct tern_precopy *p)
 	tern_pageset_fini(&p->sent);
 	tern_pageset_fini(&p->fresh);
 	if (p->hash)
-		munmap(p->hash, PAGES * sizeof(p->hash[0]));
+		munmap(p->hash, TERN_PAGESET_USER * sizeof(p->hash[0]));
 	memset(p, 0, sizeof(*p));
 }

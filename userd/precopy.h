@@ -18,8 +18,6 @@
  * @fresh: those that were found to be right after the capture
  * @at: where to go on with finding out
  * @tracked: soft-dirty bits tell which pages were written to
- * @rounds: how often the migrant's memory was gone through
- * @pages: pages sent, some of them more than once
  *
  * Zeroed: nothing has been sent.
  */
@@ -29,8 +27,6 @@ struct tern_precopy {
 	struct tern_pageset fresh;
 	__u64 at;
 	bool tracked;
-	unsigned int rounds;
-	__u64 pages;
 };
 
 struct tern_source;

@@ -98,6 +98,7 @@ struct tern_proc_map {
 int tern_proc_maps(int pid, int (*each)(void *arg, const struct tern_proc_map *map), void *arg);
 int tern_proc_numbers(int pid, const char *dir, __s32 **list, unsigned int *nr);
 int tern_proc_link(int pid, const char *name, char *path, size_t size);
+int tern_proc_pagemap(int pid);
 int tern_proc_fd_flags(int pid, int fd, unsigned int *flags);
 
 /* holes.c */

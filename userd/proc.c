@@ -7,6 +7,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,17 @@ int tern_proc_link(int pid, const char *name, char *path, size_t size)
 		return -errno;
 	path[n] = '\0';
 	return 0;
+}
+
+/** tern_proc_pagemap() - open the pagemap of process @pid; a descriptor, or negative errno */
+int tern_proc_pagemap(int pid)
+{
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/%d/pagemap", pid);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 /**

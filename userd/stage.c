@@ -16,11 +16,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "io.h"
 #include "pager.h"
 #include "stage.h"
 
 #define PAGE	((__u64)TERN_WIRE_PAGE)
-#define PAGES	(1ULL << 35)	/* of user space */
 
 /** tern_stage_room() - half of the memory that this host could give, in pages */
 __u64 tern_stage_room(void)
@@ -43,7 +43,7 @@ static int open_stage(struct tern_stage *stage)
 	stage->fd = memfd_create("tern-stage", MFD_CLOEXEC);
 	if (stage->fd < 0)
 		return -errno;
-	err = tern_pageset_init(&stage->have, PAGES, false);
+	err = tern_pageset_init(&stage->have, TERN_PAGESET_USER, false);
 	if (err)
 		close(stage->fd);
 	return err;
@@ -61,20 +61,10 @@ static bool has_room(const struct tern_stage *stage, const struct tern_wire_run 
 
 static int put_run(struct tern_stage *stage, const struct tern_wire_run *run, const char *data)
 {
-	__u64 done = 0, len = run->nr * PAGE;
-
 	/* what has been there before must not be taken for this */
-	if (!has_room(stage, run))
+	if (!has_room(stage, run) ||
+	    tern_write_all(stage->fd, data, run->nr * PAGE, run->addr))
 		return tern_stage_drop(stage, run->addr, run->nr);
-	while (done < len) {
-		ssize_t n = pwrite(stage->fd, data + done, len - done, run->addr + done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return tern_stage_drop(stage, run->addr, run->nr);
-		done += n;
-	}
 	return tern_pageset_add(&stage->have, run->addr / PAGE, run->nr);
 }
 
@@ -116,18 +106,7 @@ __u64 tern_stage_run(const struct tern_stage *stage, __u64 addr, __u64 nr)
 /** tern_stage_read() - the contents of pages that are here */
 int tern_stage_read(const struct tern_stage *stage, __u64 addr, __u64 nr, void *buf)
 {
-	__u64 done = 0, len = nr * PAGE;
-
-	while (done < len) {
-		ssize_t n = pread(stage->fd, (char *)buf + done, len - done, addr + done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		done += n;
-	}
-	return 0;
+	return tern_read_all(stage->fd, buf, nr * PAGE, addr);
 }
 
 /** tern_stage_drop() - these are not needed (any more) */
