@@ -30,6 +30,9 @@
 enum { R_R10 = 7, R_R9 = 8, R_R8 = 9, R_AX = 10, R_DX = 12, R_SI, R_DI, R_ORIG_AX,
        R_IP, R_SP = 19 };
 
+/* arguments of a call */
+static const unsigned char args[] = { R_DI, R_SI, R_DX, R_R10, R_R8, R_R9 };
+
 /**
  * tern_first_create() - memory for first pages, made before anybody waits
  * @first: set
@@ -296,7 +299,6 @@ static void touch_stack(struct tern_first *first, __u64 sp)
 
 static void touch_call(struct tern_first *first, const struct tern_obj_thread *t)
 {
-	static const unsigned char args[] = { R_DI, R_SI, R_DX, R_R10, R_R8, R_R9 };
 	__s64 nr = t->regs[R_ORIG_AX];
 	unsigned int i;
 
@@ -409,7 +411,6 @@ static void reset(struct tern_first *first)
 /* What can be seen of a thread from outside, if it waits for something. */
 static bool is_waiting(int pid, __s32 tid, struct tern_obj_thread *t)
 {
-	static const unsigned char args[] = { R_DI, R_SI, R_DX, R_R10, R_R8, R_R9 };
 	unsigned long long a[6], sp, ip;
 	char name[64];
 	unsigned int i;
