@@ -5,19 +5,13 @@
 usage: copies.py DIR MIB       (see migrant.h for what is in DIR)
 """
 import hashlib
-import os
 import sys
 import time
 
-DIR = sys.argv[1]
+from migrant import Hops, must_stop, ready, tell
+
 BLOCKS = int(sys.argv[2])
 SIZE = 1 << 20
-
-
-def tell(name, text):
-    tmp = f"{DIR}/.{name}.{os.getpid()}"
-    os.symlink(text, tmp)
-    os.rename(tmp, f"{DIR}/{name}")
 
 
 def make_noise():
@@ -37,18 +31,14 @@ def main():
     memory = bytearray(BLOCKS * SIZE)
     for number in range(BLOCKS):
         memory[number * SIZE:(number + 1) * SIZE] = block(number, noise)
-    host = os.uname().nodename
-    hops = beats = 0
-    tell("pid", str(os.getpid()))
-    tell("ready", "yes")
-    while not os.path.exists(f"{DIR}/stop"):
-        if os.uname().nodename != host:
-            host = os.uname().nodename
-            hops += 1
+    hops = Hops()
+    beats = 0
+    ready()
+    while not must_stop():
         beats += 1
         # something that is different at every moment
         memory[beats * 4099 % len(memory)] ^= 255
-        tell("progress", f"beats={beats} host={host} hops={hops}")
+        hops.tell(beats)
         time.sleep(0.1)
     for beat in range(1, beats + 1):
         memory[beat * 4099 % len(memory)] ^= 255
@@ -57,7 +47,7 @@ def main():
         if memory[number * SIZE:(number + 1) * SIZE] != block(number, noise):
             tell("verdict", f"FAIL block {number} differs after {beats} beats")
             sys.exit(1)
-    tell("verdict", f"ok hops={hops} beats={beats}")
+    tell("verdict", f"ok hops={hops.count} beats={beats}")
 
 
 main()

@@ -5,19 +5,13 @@
 usage: python.py DIR       (see migrant.h for what is in DIR)
 """
 import hashlib
-import os
 import sys
 import threading
 import time
 
-DIR = sys.argv[1]
+from migrant import Hops, must_stop, ready, tell
+
 THREADS = 4
-
-
-def tell(name, text):
-    tmp = f"{DIR}/.{name}.{os.getpid()}"
-    os.symlink(text, tmp)
-    os.rename(tmp, f"{DIR}/{name}")
 
 
 class Chain:
@@ -54,18 +48,12 @@ def main():
     chains = [Chain(seed) for seed in range(THREADS)]
     stop = threading.Event()
     threads = [threading.Thread(target=work, args=(chain, stop)) for chain in chains]
-    host = os.uname().nodename
-    hops = 0
+    hops = Hops()
     for thread in threads:
         thread.start()
-    tell("pid", str(os.getpid()))
-    tell("ready", "yes")
-    while not os.path.exists(f"{DIR}/stop"):
-        if os.uname().nodename != host:
-            host = os.uname().nodename
-            hops += 1
-        steps = sum(chain.steps for chain in chains)
-        tell("progress", f"beats={steps} host={host} hops={hops}")
+    ready()
+    while not must_stop():
+        hops.tell(sum(chain.steps for chain in chains))
         time.sleep(0.2)
     stop.set()
     for thread in threads:
@@ -77,7 +65,7 @@ def main():
         if again.digest() != chain.digest():
             tell("verdict", f"FAIL chain {seed} differs after {chain.steps} steps")
             sys.exit(1)
-    tell("verdict", f"ok hops={hops} steps={[chain.steps for chain in chains]}")
+    tell("verdict", f"ok hops={hops.count} steps={[chain.steps for chain in chains]}")
 
 
 main()

@@ -6,11 +6,11 @@ move as a whole, and no page looks as if it had been written to.
 usage: swap.py DIR       (see migrant.h for what is in DIR)
 """
 import ctypes
-import os
 import sys
 import time
 
-DIR = sys.argv[1]
+from migrant import Hops, must_stop, ready, tell
+
 SIZE = 4 << 20
 BASE = 0x200000000000
 A, B, ASIDE = BASE, BASE + 2 * SIZE, BASE + 4 * SIZE
@@ -25,12 +25,6 @@ libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [
 libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int,
                         ctypes.c_void_p]
 libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-
-
-def tell(name, text):
-    tmp = f"{DIR}/.{name}.{os.getpid()}"
-    os.symlink(text, tmp)
-    os.rename(tmp, f"{DIR}/{name}")
 
 
 def make(addr, byte):
@@ -53,25 +47,21 @@ def main():
     at = [1, 2]
     make(A, 1)
     make(B, 2)
-    host = os.uname().nodename
-    hops = swaps = 0
-    tell("pid", str(os.getpid()))
-    tell("ready", "yes")
-    while not os.path.exists(f"{DIR}/stop"):
+    hops = Hops()
+    swaps = 0
+    ready()
+    while not must_stop():
         move(A, ASIDE)
         move(B, A)
         move(ASIDE, B)
         at.reverse()
         swaps += 1
         time.sleep(0.2)
-        if os.uname().nodename != host:
-            host = os.uname().nodename
-            hops += 1
         if not (holds(A, at[0]) and holds(B, at[1])):
-            tell("verdict", f"FAIL wrong contents after {swaps} swaps and {hops} hops")
+            tell("verdict", f"FAIL wrong contents after {swaps} swaps and {hops.count} hops")
             sys.exit(1)
-        tell("progress", f"beats={swaps} host={host} hops={hops}")
-    tell("verdict", f"ok hops={hops} swaps={swaps}")
+        hops.tell(swaps)
+    tell("verdict", f"ok hops={hops.count} swaps={swaps}")
 
 
 main()
