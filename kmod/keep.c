@@ -171,6 +171,9 @@ static int note(struct tern_migration *m, u32 space, struct uffd_msg *msg)
 
 	*event = (struct tern_uffd_event) { .space = space, .event = msg->event };
 	switch (msg->event) {
+	case UFFD_EVENT_PAGEFAULT:
+		trace_tern_fault(m->id, space, msg->arg.pagefault.address);
+		return 0;
 	case UFFD_EVENT_FORK:
 		err = take_child(m, msg);
 		event->arg[0] = msg->arg.fork.ufd;

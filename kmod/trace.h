@@ -78,6 +78,23 @@ TRACE_EVENT(tern_read_pages,
 		  __entry->addr, __entry->nr, __entry->present)
 );
 
+TRACE_EVENT(tern_fault,
+	TP_PROTO(u64 id, u32 space, u64 addr),
+	TP_ARGS(id, space, addr),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u32, space)
+		__field(u64, addr)
+	),
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->space = space;
+		__entry->addr = addr;
+	),
+	TP_printk("id=%016llx space=%u addr=%llx", __entry->id,
+		  __entry->space, __entry->addr)
+);
+
 TRACE_EVENT(tern_layout,
 	TP_PROTO(u64 id, u32 space, u32 event, u64 a, u64 b),
 	TP_ARGS(id, space, event, a, b),
