@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "accessed.h"
 #include "become.h"
 #include "capture.h"
 #include "dev.h"
@@ -312,6 +313,17 @@ static long ioc_read_pages(struct tern_migration *m, void __user *uarg)
 	return err ?: put_arg(&arg, sizeof(arg), uarg);
 }
 
+static long ioc_accessed(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_accessed arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	err = tern_accessed(m, &arg);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
 static long ioc_report(struct tern_migration *m, void __user *uarg)
 {
 	struct tern_report_io arg;
@@ -386,6 +398,8 @@ static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		return ioc_fail(m, uarg);
 	case TERN_IOC_READ_PAGES:
 		return ioc_read_pages(m, uarg);
+	case TERN_IOC_ACCESSED:
+		return ioc_accessed(m, uarg);
 	case TERN_IOC_RELEASE:
 		return tern_migration_release(m);
 	case TERN_IOC_REPORT:

@@ -134,11 +134,14 @@ static int read_pages(struct mm_struct *mm, struct tern_read_pages *arg)
 	return 0;
 }
 
-/*
- * The migrant's memory, for as long as somebody reads of it. The lock is not
- * held meanwhile: faults must not wait for the flush.
+/**
+ * tern_memory_get() - the migrant's memory, for as long as somebody reads of it
+ * @m: the migration; its lock is not held meanwhile: faults must not wait for the
+ *	flush
+ *
+ * Return: to be given back with mmput(), or NULL: there is none here.
  */
-static struct mm_struct *get_mm(struct tern_migration *m)
+struct mm_struct *tern_memory_get(struct tern_migration *m)
 {
 	struct mm_struct *mm = NULL;
 
@@ -164,7 +167,7 @@ int tern_memory_read(struct tern_migration *m, struct tern_read_pages *arg)
 		return -EINVAL;
 	if (tern_fault(TERN_FAULT_READ_PAGES))
 		return -EIO;
-	mm = get_mm(m);
+	mm = tern_memory_get(m);
 	if (!mm)
 		return -EBADFD;
 	err = read_pages(mm, arg);
@@ -226,7 +229,7 @@ ssize_t tern_memory_splice(struct tern_migration *m, loff_t *pos,
 		return -EINVAL;
 	if (tern_fault(TERN_FAULT_READ_PAGES))
 		return -EIO;
-	mm = get_mm(m);
+	mm = tern_memory_get(m);
 	if (!mm)
 		return -EBADFD;
 	while (done < len) {

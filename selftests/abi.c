@@ -65,6 +65,7 @@ static const struct {
 	{ "LOAD", TERN_IOC_LOAD, sizeof(struct tern_image_io), false },
 	{ "FAIL", TERN_IOC_FAIL, sizeof(struct tern_fail), false },
 	{ "READ_PAGES", TERN_IOC_READ_PAGES, sizeof(struct tern_read_pages), false },
+	{ "ACCESSED", TERN_IOC_ACCESSED, sizeof(struct tern_accessed), false },
 	{ "REPORT", TERN_IOC_REPORT, sizeof(struct tern_report_io), false },
 	{ "KEEP", TERN_IOC_KEEP, sizeof(struct tern_keep), false },
 	{ "KEPT", TERN_IOC_KEPT, sizeof(struct tern_keep), false },
@@ -157,7 +158,7 @@ TEST_F(dev, unknown_numbers)
 	int dev = job(_metadata, 99);
 	unsigned int nr;
 
-	for (nr = 24; nr < 256; nr++)
+	for (nr = 25; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY, call(dev, _IO(TERN_IOC_MAGIC, nr), NULL));
 	EXPECT_EQ(-ENOTTY, call(dev, _IO('T', 1), NULL));
 	close(dev);

@@ -390,6 +390,77 @@ TEST_F(source, splice_pages)
 	close(p[1]);
 }
 
+static int accessed(int dev, uint64_t start, uint64_t end, struct tern_accessed_range *ranges,
+		    unsigned int *nr, uint64_t *came)
+{
+	struct tern_accessed arg = {
+		.size = sizeof(arg), .nr = *nr, .start = start, .end = end,
+		.ranges = (uintptr_t)ranges,
+	};
+	int rc = call(dev, TERN_IOC_ACCESSED, &arg);
+
+	*nr = arg.nr;
+	*came = arg.start;
+	return rc;
+}
+
+/* A program that sleeps has used its stack, and nothing since the marks were taken off. */
+TEST_F(source, accessed)
+{
+	bool may = runs_free(variant->state) || variant->state == TERN_PARKED ||
+		   variant->state == TERN_DOUBT || variant->state == TERN_COMMITTED;
+	uint64_t end = (1ULL << 47) - 4096, came = 0, at = 0;
+	struct tern_accessed_range range[64];
+	unsigned int nr = 64, i, pages = 0;
+	char path[64];
+	int fd;
+
+	EXPECT_EQ(may ? 0 : -EBADFD, accessed(self->dev, 0, end, range, &nr, &came));
+	if (!may)
+		return;
+	EXPECT_EQ(end, came);
+	EXPECT_LT(1, nr);
+	for (i = 0; i < nr; i++) {
+		EXPECT_LE(at, range[i].start);
+		EXPECT_LT(range[i].start, range[i].end);
+		at = range[i].end;
+		pages += (range[i].end - range[i].start) / 4096;
+	}
+	/* one by one it is the same */
+	for (at = 0; at < end; at = came, pages -= nr) {
+		nr = 1;
+		ASSERT_EQ(0, accessed(self->dev, at, end, range, &nr, &came));
+		ASSERT_LT(at, came);
+		if (nr)
+			nr = (range[0].end - range[0].start) / 4096;
+	}
+	EXPECT_EQ(0, pages);
+	nr = 1;
+	EXPECT_EQ(0, accessed(self->dev, self->stack - 4096, self->stack + 4096, range, &nr, &came));
+	EXPECT_EQ(1, nr);
+	EXPECT_EQ(self->stack + 4096, range[0].end);
+	EXPECT_EQ(-EINVAL, accessed(self->dev, 4096, 4096, range, &nr, &came));
+	EXPECT_EQ(-EINVAL, accessed(self->dev, 1, 4096, range, &nr, &came));
+	EXPECT_EQ(-EINVAL, accessed(self->dev, 0, ~0xfffULL, range, &nr, &came));
+	nr = 0;
+	EXPECT_EQ(-EINVAL, accessed(self->dev, 0, end, range, &nr, &came));
+	nr = TERN_ACCESSED_MAX + 1;
+	EXPECT_EQ(-EINVAL, accessed(self->dev, 0, end, range, &nr, &came));
+	nr = 64;
+	EXPECT_EQ(-EFAULT, accessed(self->dev, 0, end, (void *)0x1000, &nr, &came));
+	/* whose task is gone, nobody can take its marks off */
+	if (variant->state == TERN_COMMITTED)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/clear_refs", self->pid);
+	fd = open(path, O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, write(fd, "1", 1));
+	close(fd);
+	nr = 64;
+	EXPECT_EQ(0, accessed(self->dev, 0, end, range, &nr, &came));
+	EXPECT_EQ(0, nr);
+}
+
 FIXTURE(destination)
 {
 	int server;

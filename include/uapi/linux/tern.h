@@ -415,6 +415,40 @@ struct tern_read_pages {
 #define TERN_READ_MAX		64
 
 /**
+ * struct tern_accessed_range - adjacent pages
+ * @start: page-aligned address
+ * @end: behind the last one
+ */
+struct tern_accessed_range {
+	__u64 start;
+	__u64 end;
+};
+
+/**
+ * struct tern_accessed - pages that the migrant has used since the marks in its page
+ *	tables were last taken off (TERN_IOC_ACCESSED)
+ * @size: sizeof(struct tern_accessed)
+ * @nr: in: room at @ranges, at most TERN_ACCESSED_MAX; out: how many there are
+ * @start: in: page-aligned address; out: how far it has come, @end or less
+ * @end: page-aligned, where to stop
+ * @ranges: receives struct tern_accessed_range, ascending
+ *
+ * At the source, whether the migrant runs or not. process_madvise(2) with MADV_COLD
+ * takes the marks off. A hint: pages that are shared, or a file's own, may be left out,
+ * or be there for no reason. To be called again until @start is @end.
+ * Errors: EBADFD the migration has no memory here.
+ */
+struct tern_accessed {
+	__u32 size;
+	__u32 nr;
+	__u64 start;
+	__u64 end;
+	__u64 ranges;
+};
+
+#define TERN_ACCESSED_MAX	4096
+
+/**
  * struct tern_keep - leave a file with the migration, or get it back
  *	(TERN_IOC_KEEP, TERN_IOC_KEPT)
  * @size: sizeof(struct tern_keep)
@@ -590,6 +624,7 @@ struct tern_info {
 #define TERN_IOC_THAW		_IO(TERN_IOC_MAGIC, 21)	/* no argument: PARKED to REQUESTED */
 #define TERN_IOC_PREPARED	_IO(TERN_IOC_MAGIC, 22)	/* no argument: REQUESTED to PREPARED */
 #define TERN_IOC_WENT		_IO(TERN_IOC_MAGIC, 23)
+#define TERN_IOC_ACCESSED	_IO(TERN_IOC_MAGIC, 24)
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
