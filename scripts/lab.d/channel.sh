@@ -52,6 +52,21 @@ host_ready()
 	[[ $state == ready ]]
 }
 
+# Emulated, a kernel that patches its own code hangs now and then while it boots, both
+# processors at the same place. Nothing has run there yet, so it may boot once more.
+wait_ready()
+{
+	local host=$1 wait=${TERN_LAB_BOOT_WAIT:-180}
+
+	wait_for "$wait" host_ready "$host" && return 0
+	[[ $ACCEL == tcg ]] || return 1
+	echo "lab: host $host hangs while it boots (see $STATE/$host.hung); once more" >&2
+	stop_host "$host"
+	mv "$STATE/$host.serial" "$STATE/$host.hung"
+	start_host "$host"
+	wait_for "$wait" host_ready "$host"
+}
+
 # After a complaint of the kernel the command may never end, or its host be dead:
 # give it some time to end by itself, then end its session. Likewise, at once, if
 # we were killed and left the session behind.

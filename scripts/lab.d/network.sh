@@ -116,7 +116,7 @@ start_pcap()
 	[[ ! -e $pid ]] || die "already capturing; first: scripts/lab pcap stop"
 	# Each packet is read and written at once, so the file is whole at any time.
 	# Not through in_netns: $! must be tcpdump itself.
-	nsenter --net="/run/netns/$NETNS" -- tcpdump --immediate-mode -i data -U -Z root -w "$file" </dev/null >"$STATE/pcap.log" 2>&1 8>&- &
+	nsenter --net="/run/netns/$NETNS" -- tcpdump --immediate-mode -B 65536 -i data -U -Z root -w "$file" </dev/null >"$STATE/pcap.log" 2>&1 8>&- &
 	echo $! >"$pid"
 	wait_for 10 grep -q 'listening on' "$STATE/pcap.log" || {
 		stop_pcap
