@@ -108,6 +108,7 @@ void tern_pager_fini(struct tern_pager *p)
 	tern_waiters_fini(&p->waiters);
 	free(p->out);
 	free(p->staged);
+	free(p->named);
 	tern_pageset_fini(&p->asked);
 	tern_pageset_fini(&p->ahead);
 	tern_pageset_fini(&p->fresh);

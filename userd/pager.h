@@ -95,7 +95,9 @@ struct tern_pager_lane {
  * @flush: a message of its that is being put in place
  * @stage: pages that were sent ahead, not owned; NULL: none
  * @fresh: those of them that are right and not in place yet
- * @next_fresh: where to go on with them
+ * @named: the same, in the order in which the source has named them; numbers
+ * @nr_named: how many ranges
+ * @at_named: where to go on
  * @staged: room for some of them
  * @out: bytes to be sent on lane 0
  * @out_len: how many; the first @out_busy are with the kernel
@@ -129,7 +131,9 @@ struct tern_pager {
 	struct tern_place flush;
 	struct tern_stage *stage;
 	struct tern_pageset fresh;
-	__u64 next_fresh;
+	struct tern_wire_range *named;
+	size_t nr_named;
+	size_t at_named;
 	char *staged;
 	char *out;
 	size_t out_len;

@@ -12,6 +12,31 @@
 
 #define PAGE	((__u64)TERN_WIRE_PAGE)
 #define STEP	32U	/* pages that are read at once */
+#define NAMED_MAX	16384U	/* ranges that are remembered */
+
+/* Go through all that is fresh, in ascending order. */
+static void begin_anew(struct tern_pager *p)
+{
+	p->named[0] = (struct tern_wire_range) { 0, p->fresh.nr };
+	p->nr_named = 1;
+	p->at_named = 0;
+}
+
+/* The source names what is wanted soon before all the rest. */
+static void queue(struct tern_pager *p, const struct tern_wire_range *range, size_t nr)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		/* one that names the same again and again, or hardly two adjacent pages */
+		if (p->nr_named == NAMED_MAX)
+			begin_anew(p);
+		p->named[p->nr_named++] = (struct tern_wire_range) {
+			tern_layout_number(&p->layout, range[i].start),
+			tern_layout_number(&p->layout, range[i].end),
+		};
+	}
+}
 
 /**
  * tern_pager_got_fresh() - FRESH has come
@@ -27,20 +52,29 @@ int tern_pager_got_fresh(struct tern_pager *p, const struct tern_wire_range *ran
 		return 0;
 	if (!p->staged)
 		p->staged = aligned_alloc(PAGE, STEP * PAGE);
-	if (!p->staged)
+	if (!p->named)
+		p->named = malloc(NAMED_MAX * sizeof(p->named[0]));
+	if (!p->staged || !p->named)
 		return -ENOMEM;
 	tern_waiters_unsettle(&p->waiters);
 	p->retry = true;
-	p->next_fresh = 0;
+	queue(p, range, nr);
 	return tern_pager_fill(p, &p->fresh, range, nr);
 }
 
 /* Adjacent pages that are fresh, and here, in @p->staged; 0: @page is not. */
 static int read_run(struct tern_pager *p, __u64 page, __u64 nr, __u64 *got)
 {
-	__u64 addr = tern_layout_addr(&p->layout, page), first;
+	__u64 addr = tern_layout_addr(&p->layout, page), first, gone;
 
 	nr = tern_layout_pages(&p->layout, addr, nr < STEP ? nr : STEP, &first);
+	/* named twice, and in place already */
+	for (gone = 0; gone < nr && !tern_stage_run(p->stage, addr + gone * PAGE, 1); gone++)
+		;
+	if (gone) {
+		*got = 0;
+		return tern_pageset_del(&p->fresh, page, gone);
+	}
 	nr = tern_stage_run(p->stage, addr, nr);
 	if (nr && !tern_stage_read(p->stage, addr, nr, p->staged)) {
 		*got = nr;
@@ -96,6 +130,25 @@ int tern_pager_stage_answer(struct tern_pager *p, const struct tern_space *space
 	return 1;
 }
 
+/* The next pages, at most @most; 0: all ranges have had their turn, begin anew. */
+static __u64 next_named(struct tern_pager *p, __u64 most, __u64 *page)
+{
+	for (; p->at_named < p->nr_named; p->at_named++) {
+		struct tern_wire_range *range = &p->named[p->at_named];
+
+		range->start = tern_pageset_next(&p->fresh, range->start, true);
+		if (range->start >= range->end)
+			continue;
+		*page = range->start;
+		if (most > range->end - range->start)
+			most = range->end - range->start;
+		return tern_pageset_run(&p->fresh, *page, most);
+	}
+	/* the set is what counts: it has pages whose range was given up for lack of room */
+	begin_anew(p);
+	return 0;
+}
+
 /**
  * tern_pager_stage_place() - put some of them in place
  * @p: the pager
@@ -105,7 +158,7 @@ int tern_pager_stage_answer(struct tern_pager *p, const struct tern_space *space
  */
 int tern_pager_stage_place(struct tern_pager *p, unsigned int budget)
 {
-	__u64 page;
+	__u64 page, nr;
 	int ret;
 
 	if (!p->fresh.count) {
@@ -116,13 +169,8 @@ int tern_pager_stage_place(struct tern_pager *p, unsigned int budget)
 		}
 		return 0;
 	}
-	page = tern_pageset_next(&p->fresh, p->next_fresh, true);
-	if (page == p->fresh.nr) {
-		p->next_fresh = 0;
-		return 1;
-	}
-	ret = place(p, page, tern_pageset_run(&p->fresh, page, budget));
-	p->next_fresh = page;
+	nr = next_named(p, budget, &page);
+	ret = nr ? place(p, page, nr) : 1;
 	/* refused: @retry has been set, and nothing is gained by haste */
 	return ret < 0 ? ret : ret && p->fresh.count;
 }

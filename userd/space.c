@@ -92,6 +92,18 @@ __u64 tern_layout_pages(const struct tern_layout *layout, __u64 addr, __u64 nr, 
 	return nr < left ? nr : left;
 }
 
+/** tern_layout_number() - number of the first page at or behind @addr, or layout->pages */
+__u64 tern_layout_number(const struct tern_layout *layout, __u64 addr)
+{
+	unsigned int i = tern_layout_find(layout, addr);
+
+	if (i == layout->nr)
+		return layout->pages;
+	if (addr < layout->seed[i].start)
+		addr = layout->seed[i].start;
+	return layout->first[i] + (addr - layout->seed[i].start) / PAGE;
+}
+
 /** tern_layout_addr() - address at the source of page number @page */
 __u64 tern_layout_addr(const struct tern_layout *layout, __u64 page)
 {

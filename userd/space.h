@@ -31,6 +31,7 @@ int tern_layout_init(struct tern_layout *layout, const struct tern_seed *seed, u
 void tern_layout_fini(struct tern_layout *layout);
 /* pages of one range from @addr on, at most @nr; number of the first in @page; 0: none */
 __u64 tern_layout_pages(const struct tern_layout *layout, __u64 addr, __u64 nr, __u64 *page);
+__u64 tern_layout_number(const struct tern_layout *layout, __u64 addr);
 __u64 tern_layout_addr(const struct tern_layout *layout, __u64 page);
 /* first range that ends above @addr, or layout->nr */
 unsigned int tern_layout_find(const struct tern_layout *layout, __u64 addr);
