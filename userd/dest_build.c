@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -215,6 +216,9 @@ int tern_dest_resume(struct tern_dest *d)
 	figures(d, &resume, at);
 	/* a link that breaks here leaves the source in doubt: it will ask */
 	send_resumed(d, at);
+	/* it has not run yet, if it needs this processor */
+	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
+		sched_yield();
 	return 0;
 }
 
