@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #define ATTEMPTS	10
 #define HELD_PAUSE_MS	1000
 #define ATTEMPTS_DRAFT	6	/* then without a draft: there is less to change in between */
+#define FOLLOW		4	/* pages between two looks for the destination's word */
 #define ATTEMPTS_AHEAD	2	/* likewise, pages that are sent ahead take time */
 
 /* ---- before the migrant stands ---- */
@@ -61,6 +63,8 @@ static int send_ahead(struct tern_source *s, unsigned int attempt, bool stale)
 
 	if (rc < 0)
 		return rc;
+	if (!rc)
+		tern_recent_begin(s);
 	return stale || !rc ? tern_source_draft(s) : 0;
 }
 
@@ -70,6 +74,7 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 	bool cold = is_cold(s, attempt);
 	int rc;
 
+	tern_recent_fini(&s->recent);
 	rc = tern_prepare(p, s->job->pid, s->job->flags, &s->why);
 	if (!rc)
 		rc = tern_prepared_send(p, &s->lanes.lane[0], s->dev, s->lanes.oneway_ns);
@@ -86,6 +91,8 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 		rc = tern_source_hold(s);
 		s->released = !rc;
 		if (!rc)
+			tern_recent_begin(s);
+		if (!rc)
 			rc = send_ahead(s, attempt, true);
 	}
 	if (!rc)
@@ -94,7 +101,13 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 		tern_first_prepare(s->first, &s->draft.image, s->job->pid, p->tids, p->nr_tids);
 	if (!rc)
 		rc = make_room(s);
-	return rc || cold ? rc : tern_source_warm(s);
+	if (!rc && !cold)
+		rc = tern_recent_note(s);
+	if (!rc && !cold)
+		rc = tern_source_warm(s);
+	if (!rc && !cold)
+		tern_recent_find(s);
+	return rc;
 }
 
 /* ---- the migrant stands ---- */
@@ -146,6 +159,19 @@ static int send_resume(struct tern_source *s, __u64 captured, __u64 bytes_before
 	return 0;
 }
 
+/* Until the destination has its say: what the migrant will want next. */
+static void follow(struct tern_source *s)
+{
+	struct pollfd p = { .fd = s->lanes.lane[0].fd, .events = POLLIN | POLLOUT };
+
+	/*
+	 * Only what the socket takes at once: a destination that is busy does not read.
+	 * A link that is lost is noticed by whoever waits for the word.
+	 */
+	while (poll(&p, 1, 0) > 0 && p.revents == POLLOUT && tern_recent_step(s, FOLLOW) > 0)
+		;
+}
+
 static int blast(struct tern_source *s)
 {
 	__u64 before = s->lanes.lane[0].bytes_out, captured;
@@ -162,7 +188,11 @@ static int blast(struct tern_source *s)
 	/* what an heir must know, while the network and the destination work */
 	if (!rc)
 		rc = tern_source_keep(s);
-	return rc ? rc : send_resume(s, captured, before);
+	if (!rc)
+		rc = send_resume(s, captured, before);
+	if (!rc)
+		follow(s);
+	return rc;
 }
 
 static int park(struct tern_source *s)
@@ -211,7 +241,7 @@ int tern_source_move(struct tern_source *s)
 	bool held;
 	int rc;
 
-	rc = tern_first_create(&s->first);
+	rc = tern_first_create(&s->first, s->job->host->first);
 	if (rc)
 		return rc;
 	for (i = 0; i < ATTEMPTS; i++) {

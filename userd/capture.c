@@ -109,8 +109,14 @@ static int hear_dressed(struct tern_source *s)
 	return tern_link_expect(link, TERN_MSG_DRESSED, NULL, 0, DRESSED_MS, &s->why);
 }
 
-/* One round. 1: nothing has changed since the last one. */
-static int send_draft(struct tern_source *s, struct tern_image *image)
+/* What is held would be noted about all the time, and for nothing. */
+static bool will_leave_soon(const struct tern_source *s)
+{
+	return !(s->job->flags & TERN_HOLD) || s->released;
+}
+
+/* One round, the @n-th. 1: nothing has changed since the last one. */
+static int send_draft(struct tern_source *s, struct tern_image *image, unsigned int n)
 {
 	struct tern_link *link = &s->lanes.lane[0];
 	bool first = !s->draft.nr;
@@ -128,7 +134,12 @@ static int send_draft(struct tern_source *s, struct tern_image *image)
 	rc = tern_link_send(link, TERN_MSG_DRAFT, s->wire.data, s->wire.len);
 	if (!rc)
 		rc = tern_draft_set(&s->draft, image);
-	return rc ? rc : hear_dressed(s);
+	if (rc)
+		return rc;
+	/* while the destination works */
+	if (!n && will_leave_soon(s))
+		tern_recent_begin(s);
+	return hear_dressed(s);
 }
 
 /**
@@ -144,7 +155,7 @@ int tern_source_draft(struct tern_source *s)
 	int rc = 0;
 
 	for (i = 0; i < ROUNDS && !rc; i++)
-		rc = send_draft(s, &image);
+		rc = send_draft(s, &image, i);
 	tern_image_free(&image);
 	return rc < 0 ? rc : 0;
 }

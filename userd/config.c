@@ -26,6 +26,8 @@ struct parser {
 	const char *path;
 	unsigned int line;
 	bool packs;
+	bool firsts;
+	bool recents;
 	struct tern_why *why;
 };
 
@@ -173,6 +175,37 @@ static int key_pack(struct parser *p, char *value)
 	return fail(p, "\"pack\" is auto, always or never, and not \"%.64s\"", value);
 }
 
+static int key_first(struct parser *p, char *value)
+{
+	unsigned long n;
+	char *end;
+
+	if (p->firsts)
+		return fail(p, "\"first\" is given twice");
+	p->firsts = true;
+	if (!strcmp(value, "none")) {
+		p->host->first = TERN_FIRST_NONE;
+		return 0;
+	}
+	n = strtoul(value, &end, 10);
+	if (!isdigit((unsigned char)*value) || *end || n > TERN_FIRST_MOST)
+		return fail(p, "\"first\" is none, or how many instructions to decode, up to %d, and not \"%.64s\"",
+			    TERN_FIRST_MOST, value);
+	p->host->first = n;
+	return 0;
+}
+
+static int key_recent(struct parser *p, char *value)
+{
+	if (p->recents)
+		return fail(p, "\"recent\" is given twice");
+	p->recents = true;
+	p->host->recent = !strcmp(value, "yes");
+	if (p->host->recent || !strcmp(value, "no"))
+		return 0;
+	return fail(p, "\"recent\" is yes or no, and not \"%.64s\"", value);
+}
+
 static const struct {
 	const char *key;
 	int (*set)(struct parser *p, char *value);
@@ -182,6 +215,8 @@ static const struct {
 	{ "peer", key_peer },
 	{ "shell", key_shell },
 	{ "pack", key_pack },
+	{ "first", key_first },
+	{ "recent", key_recent },
 };
 
 static int parse_line(struct parser *p, char *line)
@@ -200,7 +235,7 @@ static int parse_line(struct parser *p, char *line)
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (!strcmp(key, keys[i].key))
 			return keys[i].set(p, trim(eq + 1));
-	return fail(p, "unknown key \"%.64s\"; known are name, listen, peer, shell and pack", key);
+	return fail(p, "unknown key \"%.64s\"; known are name, listen, peer, shell, pack, first and recent", key);
 }
 
 static int finish(struct parser *p)
@@ -238,6 +273,8 @@ int tern_config_read(struct tern_host *host, FILE *file, const char *path,
 	char line[LINE_MAX_LEN];
 
 	memset(host, 0, sizeof(*host));
+	host->first = TERN_FIRST_USUAL;
+	host->recent = true;
 	while (fgets(line, sizeof(line), file)) {
 		size_t len = strlen(line);
 		int rc;

@@ -18,7 +18,6 @@
 #include "first.h"
 #include "image.h"
 
-#define AHEAD		32	/* instructions */
 #define DEPTH		8	/* calls within them */
 #define INSN_MAX	15
 #define DECODED		512	/* instructions that are remembered */
@@ -384,11 +383,11 @@ static void start(struct cpu *cpu, struct tern_first *first, const struct tern_o
  */
 void tern_decode_ahead(struct tern_first *first, const struct tern_obj_thread *thread)
 {
-	unsigned int i;
 	struct cpu cpu;
+	int i;
 
 	start(&cpu, first, thread);
-	for (i = 0; i < AHEAD && first->budget; i++) {
+	for (i = 0; i < first->ahead && first->budget; i++) {
 		const struct insn *insn = fetch(&cpu);
 
 		if (!insn)

@@ -224,6 +224,34 @@ int tern_dev_read_pages(int dev, __u64 addr, unsigned int nr, void *buf,
 	return read.nr;
 }
 
+/**
+ * tern_dev_accessed() - pages that the migrant has used lately
+ * @dev: handle
+ * @start: where to look; out: how far it has come
+ * @end: where to stop
+ * @ranges: out
+ * @room: how many fit, at most TERN_ACCESSED_MAX
+ *
+ * Return: how many there are, or negative errno.
+ */
+int tern_dev_accessed(int dev, __u64 *start, __u64 end, struct tern_accessed_range *ranges,
+		      unsigned int room)
+{
+	struct tern_accessed accessed = {
+		.size = sizeof(accessed),
+		.nr = room,
+		.start = *start,
+		.end = end,
+		.ranges = (unsigned long)ranges,
+	};
+	int err = call(dev, TERN_IOC_ACCESSED, &accessed);
+
+	if (err < 0)
+		return err;
+	*start = accessed.start;
+	return accessed.nr;
+}
+
 /** tern_dev_report() - put the migration's figures where everybody sees them */
 int tern_dev_report(int dev, const struct tern_report *report)
 {

@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 
 #include "first.h"
+#include "host.h"
 #include "source.h"
 
 #define PAGE		((__u64)TERN_WIRE_PAGE)
@@ -36,8 +37,9 @@ static const unsigned char args[] = { R_DI, R_SI, R_DX, R_R10, R_R8, R_R9 };
 /**
  * tern_first_create() - memory for first pages, made before anybody waits
  * @first: set
+ * @ahead: how many instructions to decode, or TERN_FIRST_NONE
  */
-int tern_first_create(struct tern_first **first)
+int tern_first_create(struct tern_first **first, int ahead)
 {
 	struct tern_first *f = calloc(1, sizeof(*f));
 
@@ -48,6 +50,7 @@ int tern_first_create(struct tern_first **first)
 		free(f);
 		return -ENOMEM;
 	}
+	f->ahead = ahead;
 	*first = f;
 	return 0;
 }
@@ -453,6 +456,8 @@ void tern_first_prepare(struct tern_first *first, const struct tern_image *image
 	struct tern_obj_thread thread;
 	unsigned int i;
 
+	if (first->ahead == TERN_FIRST_NONE)
+		return;
 	tern_texts_open(&first->texts, image);
 	reset(first);
 	if (list_vmas(first, image))
@@ -485,6 +490,8 @@ int tern_first_send(struct tern_first *first, int dev, const struct tern_image *
 
 	first->dev = dev;
 	reset(first);
+	if (first->ahead == TERN_FIRST_NONE)
+		return 0;
 	rc = list_vmas(first, image);
 	while (!rc && first->nr_send < first->most &&
 	       (obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {
@@ -493,6 +500,18 @@ int tern_first_send(struct tern_first *first, int dev, const struct tern_image *
 			rc = send_some(first, link, false);
 	}
 	return rc ? rc : send_some(first, link, true);
+}
+
+/**
+ * tern_first_has() - has a page been sent?
+ * @first: of which tern_first_send() has been called
+ * @addr: page-aligned
+ */
+bool tern_first_has(struct tern_first *first, __u64 addr)
+{
+	unsigned short *b = bucket(first, addr);
+
+	return *b && first->page[*b - 1].send;
 }
 
 /**

@@ -34,6 +34,8 @@ struct tern_first_page {
 
 /**
  * struct tern_first - first pages of all threads
+ * @ahead: how many instructions of each thread are decoded; TERN_FIRST_NONE: no
+ *	first pages at all
  * @dev: handle that stands for the migration
  * @pid: of a migrant that runs, which is only rehearsed; 0: it stands
  * @page: pages looked at
@@ -58,6 +60,7 @@ struct tern_first_page {
  * @message: the message
  */
 struct tern_first {
+	int ahead;
 	int dev;
 	int pid;
 	struct tern_first_page *page;

@@ -343,16 +343,18 @@ static void *run(void *arg)
  * @dev: handle that stands for it
  * @link: lane 1
  * @map: complete
+ * @recent: pages that go first; must stay
  */
 int tern_flush_start(struct tern_flush *flush, const struct tern_job *job, int dev,
-		     struct tern_link *link, struct tern_map *map)
+		     struct tern_link *link, struct tern_map *map,
+		     const struct tern_recent *recent)
 {
 	flush->id = job->id;
 	flush->pack = job->host->pack;
 	flush->dev = dev;
 	flush->link = link;
 	flush->map = map;
-	tern_order_init(&flush->order, map);
+	tern_order_init(&flush->order, map, recent);
 	flush->waited_ns = 0;
 	flush->zero = 0;
 	flush->failed = false;

@@ -39,7 +39,8 @@ struct tern_flush {
 };
 
 int tern_flush_start(struct tern_flush *flush, const struct tern_job *job, int dev,
-		     struct tern_link *link, struct tern_map *map);
+		     struct tern_link *link, struct tern_map *map,
+		     const struct tern_recent *recent);
 void tern_flush_hint(struct tern_flush *flush, __u64 number);
 void tern_flush_ahead(struct tern_flush *flush, __u64 number, unsigned int nr);
 void tern_flush_stop(struct tern_flush *flush);

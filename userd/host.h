@@ -34,6 +34,10 @@ enum tern_pack {
 	TERN_PACK_NEVER,
 };
 
+#define TERN_FIRST_NONE		(-1)
+#define TERN_FIRST_USUAL	32
+#define TERN_FIRST_MOST		4096
+
 /**
  * struct tern_host - this host; constant after start-up
  * @name: its own name
@@ -43,6 +47,9 @@ enum tern_pack {
  * @nr_peers: how many
  * @shell: path of the shell program
  * @pack: of pages that this host sends
+ * @first: of migrants that leave: how many instructions of each thread are decoded to
+ *	find its first pages; TERN_FIRST_NONE: none are sent
+ * @recent: pages that they have used lately are sent before others
  * @hello: our own HELLO, complete but for id and lane
  */
 struct tern_host {
@@ -53,6 +60,8 @@ struct tern_host {
 	unsigned int nr_peers;
 	char shell[256];
 	enum tern_pack pack;
+	int first;
+	bool recent;
 	struct tern_wire_hello hello;
 };
 

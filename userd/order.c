@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The order of the flush: ascending, but what the migrant is expected to touch
- * goes first, and after that the surroundings of the page that it has waited for
- * last. Whatever goes first is not sent again
- * when the flush comes to it, so nothing is ever begun anew, and a migrant that
+ * goes first, after that what it used shortly before it left, and after that the
+ * surroundings of the page that it has waited for last. Whatever goes first is not sent
+ * again when the flush comes to it, so nothing is ever begun anew, and a migrant that
  * faults all the time delays nothing: every page sent is one page less.
  *
  * Hints come from the thread that answers faults, all else is the flush's own.
@@ -21,11 +21,15 @@
  * tern_order_init() - begin at the first page
  * @order: to be filled
  * @map: complete
+ * @recent: what it has used lately; NULL: nothing is known
  */
-void tern_order_init(struct tern_order *order, struct tern_map *map)
+void tern_order_init(struct tern_order *order, struct tern_map *map,
+		     const struct tern_recent *recent)
 {
 	memset(order, 0, sizeof(*order));
 	order->map = map;
+	order->recent = recent;
+	order->nr_recent = recent ? recent->nr_sent : 0;
 }
 
 /**
@@ -63,27 +67,47 @@ static void go_to(struct tern_order *order, __u64 number, __u64 end)
 	order->end = end < pages ? end : pages;
 }
 
-/* Go to where the migrant goes or is, if it has been heard of. */
-static void take_hint(struct tern_order *order)
+/* The next range of what the migrant has used lately; false: there is none. */
+static bool take_recent(struct tern_order *order)
 {
+	const struct tern_recent *recent = order->recent;
+	const struct tern_wire_range *range;
 	__u64 number;
 
-	if (order->taken != __atomic_load_n(&order->put, __ATOMIC_ACQUIRE)) {
-		__u64 ahead = order->ahead[order->taken % TERN_ORDER_AHEAD];
-
-		__atomic_store_n(&order->taken, order->taken + 1, __ATOMIC_RELEASE);
-		go_to(order, ahead >> 16, (ahead >> 16) + (ahead & 0xffff));
-		return;
-	}
-	number = __atomic_exchange_n(&order->near, 0, __ATOMIC_RELAXED);
-	if (number--)
-		go_to(order, number > BEFORE ? number - BEFORE : 0, number + BEHIND);
+	if (!recent || order->nr_recent == recent->pages.nr)
+		return false;
+	range = &recent->pages.range[order->nr_recent++];
+	if (!tern_map_find(order->map, range->start, &number))
+		return true;
+	order->at_recent = number;
+	order->end_recent = number + (range->end - range->start) / PAGE;
+	if (order->end_recent > order->map->pages)
+		order->end_recent = order->map->pages;
+	return true;
 }
 
-static bool has_hint(const struct tern_order *order)
+/* Go to where the migrant will be; false: nothing is known of that. */
+static bool take_ahead(struct tern_order *order)
 {
-	return order->taken != __atomic_load_n(&order->put, __ATOMIC_RELAXED) ||
-	       __atomic_load_n(&order->near, __ATOMIC_RELAXED);
+	__u64 ahead;
+
+	if (order->taken == __atomic_load_n(&order->put, __ATOMIC_ACQUIRE))
+		return false;
+	ahead = order->ahead[order->taken % TERN_ORDER_AHEAD];
+	__atomic_store_n(&order->taken, order->taken + 1, __ATOMIC_RELEASE);
+	go_to(order, ahead >> 16, (ahead >> 16) + (ahead & 0xffff));
+	return true;
+}
+
+/* Go to where it has waited last. */
+static bool take_near(struct tern_order *order)
+{
+	__u64 number = __atomic_exchange_n(&order->near, 0, __ATOMIC_RELAXED);
+
+	if (!number--)
+		return false;
+	go_to(order, number > BEFORE ? number - BEFORE : 0, number + BEHIND);
+	return true;
 }
 
 /* Adjacent pages from *@at on that nobody has sent, claimed; 0: none before @end. */
@@ -108,6 +132,18 @@ static unsigned int claim(struct tern_order *order, __u64 *at, __u64 end, unsign
 	return nr;
 }
 
+static unsigned int claim_recent(struct tern_order *order, unsigned int most, __u64 *addr)
+{
+	unsigned int nr;
+
+	while (order->at_recent < order->end_recent || take_recent(order)) {
+		nr = claim(order, &order->at_recent, order->end_recent, most, addr);
+		if (nr)
+			return nr;
+	}
+	return 0;
+}
+
 /**
  * tern_order_next() - claim the next adjacent pages
  * @order: the order
@@ -120,9 +156,14 @@ unsigned int tern_order_next(struct tern_order *order, unsigned int most, __u64 
 {
 	unsigned int nr;
 
-	while (order->at < order->end || has_hint(order)) {
-		if (order->at >= order->end)
-			take_hint(order);
+	for (;;) {
+		if (order->at >= order->end && !take_ahead(order)) {
+			nr = claim_recent(order, most, addr);
+			if (nr)
+				return nr;
+			if (!take_near(order))
+				break;
+		}
 		nr = claim(order, &order->at, order->end, most, addr);
 		if (nr)
 			return nr;

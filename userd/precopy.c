@@ -35,7 +35,7 @@
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 #define LOOK		512U		/* entries of the pagemap that are read at once */
 #define BATCH		TERN_READ_MAX	/* pages in one message */
-#define STEP		(2 * BATCH)	/* pages that are compared before faults have their turn */
+#define STEP		32U		/* pages that are compared before faults have their turn */
 #define ROUNDS		4
 #define QUIET		64U		/* pages sent in a round: another one is not worth it */
 #define PROBE		512U		/* pages after which "auto" looks at the rates */
@@ -371,6 +371,10 @@ static int begin(struct tern_source *s)
 		p->hash = NULL;
 		rc = -ENOMEM;
 	}
+	if (!rc)
+		p->data = malloc(BATCH * PAGE);
+	if (!rc && !p->data)
+		rc = -ENOMEM;
 	snprintf(pid, sizeof(pid), "%d", s->job->pid);
 	p->tracked = !rc && is_tracked() && !clear_bits(pid);
 	return rc;
@@ -453,15 +457,27 @@ int tern_source_precopy(struct tern_source *s)
 
 /* ---- after the capture -------------------------------------------------------------- */
 
+/**
+ * tern_precopy_right() - was a page sent ahead as it is now?
+ * @p: zeroed, or used
+ * @addr: at the source
+ * @data: what it holds
+ */
+bool tern_precopy_right(const struct tern_precopy *p, __u64 addr, const void *data)
+{
+	return tern_pageset_has(&p->sent, addr / PAGE) &&
+	       p->hash[addr / PAGE] == XXH3_64bits(data, PAGE);
+}
+
 /* Adjacent pages that were sent: are they the same? Returns how many were looked at. */
 static int compare(struct tern_source *s, __u64 page, unsigned int nr)
 {
-	static __thread char data[BATCH * TERN_WIRE_PAGE] __attribute__((aligned(TERN_WIRE_PAGE)));
 	struct tern_precopy *p = &s->precopy;
+	const char *data = p->data;
 	__u64 present = 0;
 	int i, n, rc;
 
-	n = tern_dev_read_pages(s->dev, page * PAGE, nr < BATCH ? nr : BATCH, data, &present);
+	n = tern_dev_read_pages(s->dev, page * PAGE, nr < BATCH ? nr : BATCH, p->data, &present);
 	/* one of them cannot be read: perhaps its mapping is gone */
 	if (n <= 0)
 		return 1;
@@ -550,5 +566,6 @@ void tern_precopy_fini(struct tern_precopy *p)
 	tern_pageset_fini(&p->fresh);
 	if (p->hash)
 		munmap(p->hash, TERN_PAGESET_USER * sizeof(p->hash[0]));
+	free(p->data);
 	memset(p, 0, sizeof(*p));
 }

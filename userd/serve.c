@@ -21,6 +21,7 @@
 #define ADDR_MAX	(1ULL << 47)
 #define TICK_MS		100
 #define LINGER_MS	1000
+#define ANSWERS		4	/* between two steps of other work */
 
 /**
  * struct serve - what answering needs
@@ -182,13 +183,32 @@ static int receive(struct serve *v, unsigned int timeout_ms)
 	return rc ? rc : on_message(v, &head);
 }
 
-/* Answer those that wait by now. */
+/*
+ * Answer some of those that wait by now. Not all: whoever is answered asks for the
+ * next page at once, which may be among those that the other work brings.
+ */
 static int receive_some(struct serve *v)
 {
+	unsigned int i;
 	int rc = 0;
 
-	while (!rc && !v->complete && tern_link_readable(&v->s->lanes.lane[0]))
+	for (i = 0; i < ANSWERS && !rc && !v->complete; i++) {
+		if (!tern_link_readable(&v->s->lanes.lane[0]))
+			break;
 		rc = receive(v, LINGER_MS);
+	}
+	return rc;
+}
+
+/* Between faults go on with what the migrant will want next. */
+static int send_recent(struct serve *v)
+{
+	int rc, left;
+
+	do {
+		left = tern_recent_step(v->s, TERN_RECENT_BATCH);
+		rc = left < 0 ? left : receive_some(v);
+	} while (!rc && left && !v->complete);
 	return rc;
 }
 
@@ -235,6 +255,7 @@ static int send_map(struct serve *v)
 		return rc;
 	}
 	tern_precopy_claim(&s->precopy, &s->map);
+	tern_recent_claim(&s->recent, &s->map);
 	return tern_link_send(&s->lanes.lane[0], TERN_MSG_MAP, s->map.ranges,
 			      s->map.nr * sizeof(s->map.ranges[0]));
 }
@@ -259,11 +280,14 @@ static int serve_link(struct serve *v)
 
 	rc = send_signals(s);
 	if (!rc)
+		rc = send_recent(v);
+	if (!rc)
 		rc = send_fresh(v);
 	if (!rc)
 		rc = send_map(v);
 	if (!rc && !v->complete)
-		rc = tern_flush_start(&s->flush, s->job, s->dev, &s->lanes.lane[1], &s->map);
+		rc = tern_flush_start(&s->flush, s->job, s->dev, &s->lanes.lane[1], &s->map,
+				      &s->recent);
 	while (!rc && !v->complete) {
 		rc = receive(v, TICK_MS);
 		if (!rc && __atomic_load_n(&s->flush.failed, __ATOMIC_ACQUIRE) && !v->complete)
@@ -310,6 +334,7 @@ static int reconnect(struct tern_source *s)
 	tern_map_forget(&s->map);
 	/* who receives now may not be who kept it */
 	tern_precopy_fini(&s->precopy);
+	tern_recent_fini(&s->recent);
 	tern_source_pause(s, pause);
 	for (;;) {
 		s->why.text[0] = '\0';

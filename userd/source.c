@@ -210,6 +210,7 @@ static enum verdict resolve(struct tern_source *s)
 	say(s, LOG_WARNING, "in doubt: link to host %s lost after the blast had left; asking until it answers",
 	    s->job->peer->name);
 	tern_precopy_fini(&s->precopy);
+	tern_recent_fini(&s->recent);
 	for (;;) {
 		tern_lanes_close(&s->lanes);
 		verdict = on_abort(s);
@@ -384,6 +385,7 @@ void tern_source_run(struct tern_job *job)
 	tern_image_free(&s->image);
 	tern_image_free(&s->wire);
 	tern_precopy_fini(&s->precopy);
+	tern_recent_fini(&s->recent);
 	tern_source_keep_fini(s);
 	if (s->first)
 		tern_first_destroy(s->first);

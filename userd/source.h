@@ -11,6 +11,7 @@
 #include "map.h"
 #include "precopy.h"
 #include "prepare.h"
+#include "recent.h"
 
 /* What the job leaves with the migration for the next daemon, by key. */
 enum {
@@ -53,6 +54,7 @@ struct tern_memo {
  * @wire: of it what the destination does not have
  * @precopy: pages that were sent ahead
  * @first: memory for first pages
+ * @recent: pages that it has used lately
  * @kept: memfds that the kernel has, for @draft, @wire and the memo; -1: none
  * @pagemap: /proc/PID/pagemap of the parked migrant, -1: none
  * @map: its pages
@@ -76,6 +78,7 @@ struct tern_source {
 	struct tern_image wire;
 	struct tern_precopy precopy;
 	struct tern_first *first;
+	struct tern_recent recent;
 	int kept[3];
 	int pagemap;
 	struct tern_map map;
@@ -120,13 +123,14 @@ int tern_source_serve(struct tern_source *s);
 int tern_epoll_add(struct tern_image *image, int pid, struct tern_why *why);
 
 /* first.c */
-int tern_first_create(struct tern_first **first);
+int tern_first_create(struct tern_first **first, int ahead);
 int tern_first_room(struct tern_first *first, unsigned int nr_threads);
 void tern_first_destroy(struct tern_first *first);
 void tern_first_prepare(struct tern_first *first, const struct tern_image *image, int pid,
 			const __s32 *tids, unsigned int nr);
 int tern_first_send(struct tern_first *first, int dev, const struct tern_image *image,
 		    struct tern_link *link);
+bool tern_first_has(struct tern_first *first, __u64 addr);
 unsigned int tern_first_pages(const struct tern_first *first);
 
 #endif

@@ -50,5 +50,7 @@ int tern_source_warm(struct tern_source *s)
 	free(warm);
 	if (!rc && trip > s->lanes.oneway_ns)
 		s->report.floor_ns = trip - s->lanes.oneway_ns;
+	if (!rc)
+		tern_recent_budget(&s->recent, bytes, s->report.floor_ns);
 	return rc;
 }

@@ -26,7 +26,7 @@ static void good(void)
 {
 	CHECK(!parse("# comment\n\n name = a\nlisten = 10.0.0.1\n"
 		     "peer = b 10.0.0.2:99\npeer= c\t[fd00::3]:7\npeer =d fd00::4\n"
-		     "shell = /bin/true\npack = always"));
+		     "shell = /bin/true\npack = always\nfirst = 8\nrecent = no"));
 	CHECK(!strcmp(host.name, "a"));
 	CHECK(!strcmp(host.listen, "10.0.0.1") && host.port == TERN_WIRE_PORT);
 	CHECK(host.nr_peers == 3);
@@ -35,11 +35,15 @@ static void good(void)
 	CHECK(!strcmp(host.peers[2].addr, "fd00::4") && host.peers[2].port == TERN_WIRE_PORT);
 	CHECK(!strcmp(host.shell, "/bin/true"));
 	CHECK(host.pack == TERN_PACK_ALWAYS);
+	CHECK(host.first == 8 && !host.recent);
 	CHECK(tern_host_peer(&host, "c") == &host.peers[1]);
 	CHECK(!tern_host_peer(&host, "x"));
 	CHECK(!parse("listen = [::1]:80\n") && host.port == 80 && host.name[0]);
 	CHECK(host.pack == TERN_PACK_AUTO);
+	CHECK(host.first == TERN_FIRST_USUAL && host.recent);
 	CHECK(!parse("listen = ::1\npack = never\n") && host.pack == TERN_PACK_NEVER);
+	CHECK(!parse("listen = ::1\nfirst = none\n") && host.first == TERN_FIRST_NONE);
+	CHECK(!parse("listen = ::1\nfirst = 0\nrecent = yes\n") && !host.first && host.recent);
 }
 
 static void bad(void)
@@ -68,6 +72,12 @@ static void bad(void)
 		{ "pack = yes\n", "t.conf:1: \"pack\" is auto, always or never" },
 		{ "pack =\n", "t.conf:1: \"pack\" is auto" },
 		{ "pack = auto\npack = auto\n", "t.conf:2: \"pack\" is given twice" },
+		{ "first = all\n", "t.conf:1: \"first\" is none, or" },
+		{ "first = -1\n", "t.conf:1: \"first\" is none, or" },
+		{ "first = 4097\n", "t.conf:1: \"first\" is none, or" },
+		{ "first = 1\nfirst = 1\n", "t.conf:2: \"first\" is given twice" },
+		{ "recent = maybe\n", "t.conf:1: \"recent\" is yes or no" },
+		{ "recent = no\nrecent = no\n", "t.conf:2: \"recent\" is given twice" },
 		{ "name = a\n", "t.conf: \"listen\" is missing" },
 		{ "name = a\nlisten = ::1\npeer = a ::2\n", "t.conf: peer \"a\" has this host's own" },
 		{ "", "t.conf: \"listen\" is missing" },

@@ -21,12 +21,17 @@ static struct tern_map map = {
 	.ranges = ranges, .first = first, .nr = 3, .pages = 1101, .sent = sent, .built = true,
 };
 
-static void begin(struct tern_order *order)
+static void begin_with(struct tern_order *order, const struct tern_recent *recent)
 {
 	memset(sent, 0, sizeof(sent));
 	memset(seen, 0, sizeof(seen));
 	map.moved = 0;
-	tern_order_init(order, &map);
+	tern_order_init(order, &map, recent);
+}
+
+static void begin(struct tern_order *order)
+{
+	begin_with(order, NULL);
 }
 
 /* The next claim; number of its first page, or ~0. */
@@ -125,10 +130,43 @@ static void foreseen(void)
 	CHECK(all_once());
 }
 
+/* What was used lately goes before the rest, and behind what is waited for. */
+static void used_lately(void)
+{
+	struct tern_wire_range used[] = {
+		{ 0x10000 + 5 * PAGE, 0x10000 + 6 * PAGE },	/* has been sent already */
+		{ 0x10000 + 50 * PAGE, 0x10000 + 53 * PAGE },
+		{ 0x700000, 0x700000 + PAGE },			/* does not exist */
+		{ 0x800000 + 899 * PAGE, 0x800000 + 900 * PAGE },
+	};
+	struct tern_recent recent = { .pages = { used, 4, 4 }, .nr_sent = 1 };
+	struct tern_order order;
+	unsigned int nr;
+
+	begin_with(&order, &recent);
+	tern_order_ahead(&order, 300, 4);
+	CHECK(next(&order, 16, &nr) == 300 && nr == 4);
+	CHECK(next(&order, 2, &nr) == 50 && nr == 2);
+	/* whose surroundings may wait, but not what is foreseen, in the middle of a range */
+	tern_order_hint(&order, 700);
+	tern_order_ahead(&order, 310, 1);
+	CHECK(next(&order, 2, &nr) == 310 && nr == 1);
+	CHECK(next(&order, 16, &nr) == 52 && nr == 1);
+	CHECK(next(&order, 16, &nr) == 1000 && nr == 1);
+	CHECK(next(&order, 16, &nr) == 684 && nr == 16);
+	while (next(&order, 16, &nr) > 600)
+		;
+	CHECK(nr == 16 && seen[0] == 1);
+	while (next(&order, 16, &nr) != ~0ULL)
+		;
+	CHECK(all_once());
+}
+
 int main(void)
 {
 	straight_on();
 	foreseen();
+	used_lately();
 	near_faults();
 	return done();
 }

@@ -82,6 +82,8 @@ static struct kernel {
 	struct tern_report report;
 	unsigned int parked;
 	unsigned int drafts;
+	bool notes;			/* which pages are used */
+	unsigned int looks;		/* at that */
 	unsigned int extra_tid;		/* captures that show a thread too many */
 	struct tern_image image;
 } kernel;
@@ -244,6 +246,34 @@ static int do_read_pages(struct tern_read_pages *io)
 	return 0;
 }
 
+#define EVERY	7	/* of the pages that exist so many-th is said to have been used */
+
+static int do_accessed(struct tern_accessed *io)
+{
+	struct tern_accessed_range *range = (void *)io->ranges;
+	const struct tern_obj *obj = NULL;
+	unsigned int nr = 0;
+
+	kernel.looks++;
+	if (!kernel.notes)
+		return -ENOTTY;
+	if (kernel.state != TERN_REQUESTED || io->start % PAGE || io->end % PAGE ||
+	    io->start >= io->end)
+		return -EINVAL;
+	while (nr < io->nr && (obj = tern_image_find(&kernel.image, TERN_OBJ_VMA, obj))) {
+		const struct tern_obj_vma *vma = tern_obj_payload(obj);
+		__u64 addr = vma->start > io->start ? vma->start : io->start;
+
+		for (; addr < vma->end && nr < io->nr; addr += EVERY * PAGE)
+			if (exists(addr))
+				range[nr++] = (struct tern_accessed_range) { addr, addr + PAGE };
+	}
+	/* what is left must be asked for again */
+	io->start = obj ? range[nr - 1].end : io->end;
+	io->nr = nr;
+	return 0;
+}
+
 static int to_state(unsigned int from, unsigned int to)
 {
 	if (kernel.state != from)
@@ -309,6 +339,8 @@ static int do_ioctl(unsigned long nr, void *arg)
 		return do_fail(arg);
 	case TERN_IOC_READ_PAGES:
 		return do_read_pages(arg);
+	case TERN_IOC_ACCESSED:
+		return do_accessed(arg);
 	case TERN_IOC_RELEASE:
 		return to_state(TERN_COMMITTED, TERN_INDEPENDENT);
 	case TERN_IOC_REPORT:
@@ -436,7 +468,7 @@ static void write_page(__u64 addr, bool same)
 enum scenario {
 	GOOD, ODD_FILES, REFUSE, CHANGING, NOT_RESUMED, RESUMED_UNHEARD, REBOOTED,
 	CUT_WHILE_PAGING, DAEMON_DIED, ABORT_EARLY, FORCED, COLD, DRAFT_REFUSED,
-	HYBRID, HYBRID_REFUSED,
+	HYBRID, HYBRID_REFUSED, RECENT, HYBRID_RECENT,
 };
 
 static struct other {
@@ -465,6 +497,7 @@ static struct other {
 	unsigned int nr_staged, rounds, room;
 	bool resumed;
 	unsigned int fresh;
+	unsigned int unasked;
 	__u64 changed[20];		/* pages that were written to since */
 } other;
 
@@ -836,6 +869,14 @@ static int page_in(void)
 				return -1;
 			continue;
 		}
+		if (head.type == TERN_MSG_PAGES) {
+			unsigned int before = other.nr_pages;
+
+			if (take_pages(&other.lane[0], &head))
+				return -1;
+			other.unasked += other.nr_pages - before;
+			continue;
+		}
 		if (head.type != TERN_MSG_SIGNALS || head.len > sizeof(buf) ||
 		    tern_link_recv_body(&other.lane[0], buf, head.len, 5000))
 			return -1;
@@ -897,6 +938,8 @@ static void *play(void *arg)
 	case COLD:
 	case ODD_FILES:
 	case HYBRID:
+	case RECENT:
+	case HYBRID_RECENT:
 		rc = up_to_blast() || send_resumed() || page_in();
 		break;
 	case REFUSE:
@@ -976,6 +1019,8 @@ static void set_up(enum scenario scenario, unsigned int state)
 	    getsockname(other.listen, (struct sockaddr *)&in, &len))
 		exit(99);
 	strcpy(host.name, "a");
+	host.first = TERN_FIRST_USUAL;
+	host.recent = true;
 	host.nr_peers = 1;
 	strcpy(host.peers[0].name, "b");
 	strcpy(host.peers[0].addr, "127.0.0.1");
@@ -1000,7 +1045,8 @@ static int run_case(unsigned int adopt, int cancel)
 
 	if (other.scenario == COLD)
 		job.flags = TERN_COLD;
-	else if (other.scenario == HYBRID || other.scenario == HYBRID_REFUSED)
+	else if (other.scenario == HYBRID || other.scenario == HYBRID_REFUSED ||
+		 other.scenario == HYBRID_RECENT)
 		job.flags = TERN_HYBRID;
 	pthread_create(&thread, NULL, play, NULL);
 	tern_source_run(&job);
@@ -1019,6 +1065,7 @@ static int run_scenario(enum scenario scenario, unsigned int adopt)
 	printf("# scenario %u\n", scenario);
 	set_up(scenario, adopt);
 	kernel.extra_tid = scenario == CHANGING;
+	kernel.notes = scenario == RECENT || scenario == HYBRID_RECENT;
 	rc = run_case(adopt, cancel);
 	close(cancel);
 	return rc;
@@ -1106,6 +1153,28 @@ static void sends_ahead(void)
 	CHECK(!kernel.parked);
 }
 
+/* What was used shortly before comes without being asked for. */
+static void follows(void)
+{
+	unsigned int fresh;
+
+	CHECK(!run_scenario(GOOD, 0));
+	CHECK(kernel.looks && !other.unasked);
+	CHECK(!run_scenario(RECENT, 0));
+	all_arrived();
+	printf("# %u pages came unasked\n", other.unasked);
+	CHECK(kernel.looks > 1 && other.unasked >= 32);
+	CHECK(!run_scenario(HYBRID, 0));
+	fresh = other.fresh;
+	/* those that were sent ahead are only named */
+	CHECK(!run_scenario(HYBRID_RECENT, 0));
+	all_arrived();
+	printf("# %u pages came unasked, %u were named\n", other.unasked, other.fresh - fresh);
+	CHECK(other.fresh - fresh + other.unasked >= 32);
+	CHECK(!run_scenario(COLD, 0));
+	CHECK(!kernel.looks && !other.unasked);
+}
+
 static void stays(void)
 {
 	CHECK(!run_scenario(REFUSE, 0));
@@ -1191,6 +1260,7 @@ int main(void)
 	}
 	moves();
 	sends_ahead();
+	follows();
 	packed();
 	stays();
 	goes_on();
