@@ -30,6 +30,10 @@ def latency(records):
         yield "blast_KiB", case, [r["move"]["tern"]["blast_bytes"] / 1024 for r in runs]
         yield "faults", case, [r["move"]["tern"]["faults"] for r in runs]
         yield "paging_ms", case, [r["move"]["tern"]["phase_ns"]["paging"] / MS for r in runs]
+        if "missed" in runs[0]:
+            yield "first_pages", case, [r["move"]["tern"]["pages_first"] for r in runs]
+            for i, window in enumerate(("1", "10", "100")):
+                yield "missed_in_%s_ms" % window, case, [r["missed"][i] for r in runs]
         if case.endswith(".hybrid"):
             yield ("pages_before_share", case,
                    [r["move"]["tern"]["pages_before"] / r["move"]["tern"]["pages_total"]

@@ -34,7 +34,7 @@ machine_packages()
 build_programs()
 {
 	make -s -C scripts/bench.d/guest OUT="$PWD/$PROGRAMS"
-	install -t "$PROGRAMS" scripts/bench.d/guest/{guest,one-clock,*.py}
+	install -t "$PROGRAMS" scripts/bench.d/guest/{guest,one-clock,first.sh,*.py}
 }
 
 # Images and process of heap-1g must fit at once.

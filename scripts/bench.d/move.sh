@@ -26,11 +26,11 @@ move_tern()
 		die "$case: pid $pid did not move from $here to $there"
 	sleep "${LINGER:-0}"
 	beat=$(guest "$there" report "$case" "$pid") || die "$case: no report from $there"
-	record "$case" "\"how\":\"$how\",\"move\":$said,\"beat\":$beat"
+	record "$case" "\"how\":\"$how\",\"move\":$said,\"beat\":$beat$(${AFTER_MOVE:-true})"
 }
 
 # moves_tern CASE HOW RUNS [OPTION…]: a fresh migrant; $BEFORE_MOVE, if set, is
-# called with the host before each move.
+# called with the host before each move; what $AFTER_MOVE prints belongs to the record.
 moves_tern()
 {
 	local case=$1 how=$2 runs=$3 here=a pid run

@@ -4,8 +4,11 @@
 # there is one clock. And in one whose clock counts instructions.
 
 ONE_CLOCK_CASES=${TERN_BENCH_ONE_CLOCK_CASES:-sleep python3-10 threads-64}
+# "first" of ternd.conf(5), without "recent"; and the usual way. And what for
+FIRST=${TERN_BENCH_FIRST:-none 0 8 32 128 512 usual}
+FIRST_CASES="python3-10 python3-100 threads-64"
 
-# one_clock SUFFIX
+# one_clock SUFFIX CASES FIRST_CASES
 one_clock()
 {
 	local criu=0
@@ -15,8 +18,8 @@ one_clock()
 	lab push a scripts/bench.d/{common,migrant,move}.sh "$GUEST_DIR"
 	lab push a selftests/one_kernel/lib.sh "$GUEST_DIR/one_kernel"
 	lab exec a "ternd-ctl stop"
-	lab exec a "SUFFIX=$1 RUNS=$RUNS CRIU_RUNS=$criu CASES='$ONE_CLOCK_CASES' \
-		$GUEST_DIR/one-clock" \
+	lab exec a "SUFFIX=$1 RUNS=$RUNS CRIU_RUNS=$criu CASES='$2' \
+		FIRST_CASES='$3' FIRST='$FIRST' $GUEST_DIR/one-clock" \
 		>>"$RUNS_FILE" || die "the cases with one clock failed"
 	lab exec a "ternd-ctl start"
 }
@@ -24,7 +27,7 @@ one_clock()
 measure_one_clock()
 {
 	say "one clock: ${ONE_CLOCK_CASES}"
-	one_clock .one_clock
+	one_clock .one_clock "$ONE_CLOCK_CASES" ""
 }
 
 # A lab of its own, with one processor.
@@ -37,14 +40,16 @@ icount_down()
 
 measure_icount()
 {
-	local TERN_LAB=$ICOUNT_LAB
+	local TERN_LAB=$ICOUNT_LAB cases='' first=''
 
 	export TERN_LAB
-	say "a clock that counts instructions: ${ONE_CLOCK_CASES}"
+	! has_part icount || cases=$ONE_CLOCK_CASES
+	! has_part first || first=$FIRST_CASES
+	say "a clock that counts instructions: $cases${first:+; first pages: $first}"
 	trap icount_down EXIT
 	TERN_LAB_ICOUNT=1 TERN_LAB_BOOT_WAIT=600 lab_up a
 	! has_part criu || lab install a criu >&2
-	one_clock .icount
+	one_clock .icount "$cases" "$first"
 	lab check
 	icount_down
 	trap - EXIT

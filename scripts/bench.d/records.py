@@ -2,6 +2,7 @@
 """The records of a benchmark: one JSON object per line, see move.sh."""
 import collections
 import json
+import re
 import statistics
 
 MS = 1e6        # ns
@@ -26,7 +27,7 @@ def gap(record):
 
 def plain(case):
     """The case without the way in which it was moved."""
-    return case.removesuffix(".cold").removesuffix(".hybrid")
+    return re.sub(r"\.(cold|hybrid|first-\w+)$", "", case)
 
 
 def total(record):
@@ -36,7 +37,8 @@ def total(record):
 class Records:
     """All records, by case and by what was measured.
 
-    A case that Tern moved in another way is one of its own: CASE.cold, CASE.hybrid.
+    A case that Tern moved in another way is one of its own: CASE.cold, CASE.hybrid,
+    CASE.first-WAY.
     """
 
     def __init__(self, path):

@@ -12,6 +12,7 @@ RATIOS = ["L_over_F", "gap_over_F", "L_over_forkexec", "criu_stop_over_tern",
           "criu_lazy_over_tern", "criu_stop_over_tern_L", "criu_lazy_over_tern_L",
           "cold_L_over_L", "hybrid_L_over_L", "hybrid_gap_over_gap"]
 TIMES = ["L_ms", "gap_ms", "criu_stop_gap_ms", "criu_lazy_gap_ms", "F_ms", "forkexec_ms"]
+FIRST = ["L_ms", "blast_KiB", "first_pages"] + ["missed_in_%s_ms" % n for n in (1, 10, 100)]
 PHASES = ["phase_%s_ms" % phase for phase in figures.PHASES] + ["blast_KiB", "faults", "paging_ms"]
 
 
@@ -39,7 +40,7 @@ def table(title, rows, wanted):
 
 def print_rest(rows):
     """What belongs to a single case or two."""
-    told = set(RATIOS + TIMES + PHASES + ["longest_other_gap_ms", "page_pingpong_ms",
+    told = set(RATIOS + TIMES + PHASES + FIRST + ["longest_other_gap_ms", "page_pingpong_ms",
                                           "gap_over_forkexec"])
     print("\n%-24s%-20s%12s%12s%12s%8s" % ("figure", "case", "median", "min", "max", "n"))
     for figure, case, values in rows:
@@ -63,6 +64,8 @@ def main():
     table("How long the process stands still", rows, TIMES)
     table("Ratios", rows, RATIOS)
     table("Phases of the latency period, which overlap", rows, PHASES)
+    table("First pages, and what was missed all the same",
+          [row for row in rows if ".first-" in row[1]], FIRST)
     print_rest(rows)
     print_refused(records)
     with open(out / "summary.csv", "w", newline="") as f:
