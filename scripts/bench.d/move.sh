@@ -97,12 +97,12 @@ moves_criu()
 	guest b end "$pid"
 }
 
-# yardsticks CASE: with the blast that it had
+# yardsticks CASE: with the blast that it had, moved in the usual way
 yardsticks()
 {
 	local blast said
 
-	blast=$(sed -n "s/^{\"case\":\"$1${SUFFIX:-}\".*\"blast_bytes\":\([0-9]*\).*/\1/p" "$RUNS_FILE" |
+	blast=$(sed -n "s/^{\"case\":\"$1${SUFFIX:-}\",\"how\":\"tern\",.*\"blast_bytes\":\([0-9]*\).*/\1/p" "$RUNS_FILE" |
 		tail -n 1)
 	said=$(guest a yardsticks "${ADDRESS[b]}" "${YARDSTICK_ROUNDS:-50}" "${blast:-4096}")
 	record "$1" "\"how\":\"yardsticks\",\"yardsticks\":$said"
