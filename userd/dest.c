@@ -12,20 +12,18 @@
  * the attempt before: it is dropped for the new one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "dest.h"
 
 #define BODY_MS		10000
-#define DRAIN_MS	500
+#define LINGER_MS	500
 #define LANE_MS		10000	/* from the start of the job until lane 0 is there */
 #define QUIET_MS	300000	/* a source that has prepared and says nothing more */
 
@@ -260,22 +258,6 @@ static int until_resume(struct tern_dest *d)
 
 /* ---- the end of an attempt -------------------------------------------------------------- */
 
-/*
- * A socket that is closed with something unread in it tells the peer to forget what it
- * was sent, the refusal too. So wait for the peer to close, but not for long.
- */
-static void drain(int fd)
-{
-	__u64 until = tern_dest_now(CLOCK_MONOTONIC) + DRAIN_MS * 1000000ULL;
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char rest[4096];
-
-	shutdown(fd, SHUT_WR);
-	while (tern_dest_now(CLOCK_MONOTONIC) < until && poll(&p, 1, DRAIN_MS) > 0)
-		if (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) <= 0)
-			break;
-}
-
 static void refuse(struct tern_dest *d, int err)
 {
 	struct tern_wire_refused refused = { .err = -err };
@@ -288,7 +270,7 @@ static void refuse(struct tern_dest *d, int err)
 	/* an abort has been heard, it need not interrupt this, too */
 	eventfd_read(d->job->cancel, &nothing);
 	if (!tern_link_send(&d->link, TERN_MSG_REFUSED, &refused, sizeof(refused)))
-		drain(d->link.fd);
+		tern_link_linger(&d->link, LINGER_MS);
 }
 
 /*
@@ -344,15 +326,11 @@ static void page(struct tern_dest *d, int lane)
 
 static void run_on(struct tern_dest *d)
 {
-	/* to tear down what is of no more use takes time: it is done when nobody waits */
-	int lane = fcntl(d->link.fd, F_DUPFD_CLOEXEC, 0);
-
-	if (lane < 0)
-		lane = tern_link_release(&d->link);
 	say(d, LOG_INFO, "resumed", NULL);
 	d->memo->report.bytes += d->link.bytes_in + d->link.bytes_out;
 	d->pager.stage = &d->stage;
-	page(d, lane);
+	/* what is of no more use is torn down in the end, when nobody waits */
+	page(d, tern_link_release(&d->link));
 }
 
 /* Another daemon's migrant: it runs already, and waits for its pages. */

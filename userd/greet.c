@@ -162,6 +162,7 @@ static int greet(struct greeting *g, struct tern_why *why)
 		return 0;
 	tern_why_set(why, rc, rc == -EBUSY ? "host %s has too many migrations at once: try again later" :
 		     "host %s cannot take the migration now", host->name);
+	tern_link_fini(&g->link);
 	if (tern_link_init(&g->link, fd, -1))
 		return rc;
 err_refuse:

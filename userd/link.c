@@ -211,6 +211,7 @@ int tern_link_init(struct tern_link *link, int fd, int cancel)
 		return rc;
 	}
 	link->fd = fd;
+	link->open = true;
 	link->cancel = cancel;
 	return 0;
 }
@@ -221,35 +222,56 @@ int tern_link_init(struct tern_link *link, int fd, int cancel)
  */
 void tern_link_fini(struct tern_link *link)
 {
-	if (link->fd < 0)
+	if (!link->open)
 		return;
 	/*
 	 * The ring's teardown is not synchronous and holds files: say good-bye
 	 * to the peer at once.
 	 */
-	shutdown(link->fd, SHUT_RDWR);
+	if (link->fd >= 0)
+		shutdown(link->fd, SHUT_RDWR);
 	io_uring_queue_exit(&link->ring);
-	close(link->fd);
+	if (link->fd >= 0)
+		close(link->fd);
 	link->fd = -1;
+	link->open = false;
 	link->armed = false;
 	link->broken = false;
 }
 
 /**
  * tern_link_release() - take the socket out of a lane and leave it open
- * @link: the lane, between two messages; closed afterwards
+ * @link: the lane, between two messages; of no use afterwards
  *
- * Returns the socket.
+ * To tear down the rest takes time, so tern_link_fini() is left to the caller, for
+ * when nobody waits. Returns the socket.
  */
 int tern_link_release(struct tern_link *link)
 {
 	int fd = link->fd;
 
-	if (fd >= 0)
-		io_uring_queue_exit(&link->ring);
 	link->fd = -1;
-	link->armed = false;
 	return fd;
+}
+
+/**
+ * tern_link_linger() - let the peer hear the last word, and wait until it has closed
+ * @link: the lane; of no use afterwards but to tern_link_fini()
+ * @ms: but not longer
+ *
+ * A socket that is closed with something unread in it tells the peer to forget what it
+ * was sent.
+ */
+void tern_link_linger(struct tern_link *link, unsigned int ms)
+{
+	struct pollfd p = { .fd = link->fd, .events = POLLIN };
+	__u64 until = now_ms() + ms;
+	char rest[4096];
+
+	shutdown(link->fd, SHUT_WR);
+	while (now_ms() < until && poll(&p, 1, ms) > 0)
+		if (recv(link->fd, rest, sizeof(rest), MSG_DONTWAIT) <= 0)
+			break;
 }
 
 static void advance(struct iovec **iov, unsigned int *nr, size_t done)

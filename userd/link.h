@@ -21,6 +21,7 @@
  * @fd: connected socket, -1 when closed
  * @cancel: eventfd that interrupts waiting, -1: none; not owned
  * @ring: for the send and recv calls of the one thread that uses the lane
+ * @open: the ring is there, whether @fd is or not
  * @armed: the ring watches @cancel; private to link.c, like all until @nr
  * @broken: the lane stands in the middle of a frame and is of no more use
  * @head: header of the message being sent
@@ -34,6 +35,7 @@ struct tern_link {
 	int fd;
 	int cancel;
 	struct io_uring ring;
+	bool open;
 	bool armed;
 	bool broken;
 	struct tern_wire head;
@@ -47,8 +49,9 @@ struct tern_link {
 /** tern_link_init() - take ownership of the connected socket @fd */
 int tern_link_init(struct tern_link *link, int fd, int cancel);
 void tern_link_fini(struct tern_link *link);
-/** tern_link_release() - close the lane but keep its socket, which is returned */
+/** tern_link_release() - take the socket out; tern_link_fini() does the rest */
 int tern_link_release(struct tern_link *link);
+void tern_link_linger(struct tern_link *link, unsigned int ms);
 
 /** tern_link_sendv() - one message; @iov[0] is free for the header, payload from [1] */
 int tern_link_sendv(struct tern_link *link, unsigned int type,

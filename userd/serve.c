@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "pages.h"
 #include "source.h"
@@ -361,12 +360,9 @@ static int reconnect(struct tern_source *s)
 static void say_independent(struct tern_source *s)
 {
 	struct tern_link *link = &s->lanes.lane[0];
-	struct tern_wire head;
 
-	if (tern_link_send(link, TERN_MSG_INDEPENDENT, NULL, 0))
-		return;
-	shutdown(link->fd, SHUT_WR);
-	tern_link_recv_head(link, &head, LINGER_MS);
+	if (!tern_link_send(link, TERN_MSG_INDEPENDENT, NULL, 0))
+		tern_link_linger(link, LINGER_MS);
 }
 
 static int serve(struct serve *v)
