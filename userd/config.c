@@ -25,9 +25,7 @@ struct parser {
 	struct tern_host *host;
 	const char *path;
 	unsigned int line;
-	bool packs;
-	bool firsts;
-	bool recents;
+	unsigned int given;
 	struct tern_why *why;
 };
 
@@ -108,15 +106,11 @@ static int set_addr(struct parser *p, char *addr, size_t size, unsigned int *por
 
 static int key_name(struct parser *p, char *value)
 {
-	if (p->host->name[0])
-		return fail(p, "\"name\" is given twice");
 	return set_name(p, p->host->name, value);
 }
 
 static int key_listen(struct parser *p, char *value)
 {
-	if (p->host->listen[0])
-		return fail(p, "\"listen\" is given twice");
 	return set_addr(p, p->host->listen, sizeof(p->host->listen), &p->host->port, value);
 }
 
@@ -145,8 +139,6 @@ static int key_peer(struct parser *p, char *value)
 
 static int key_shell(struct parser *p, char *value)
 {
-	if (p->host->shell[0])
-		return fail(p, "\"shell\" is given twice");
 	if (*value != '/' || strlen(value) >= sizeof(p->host->shell))
 		return fail(p, "\"shell\" wants an absolute path of less than %zu characters",
 			    sizeof(p->host->shell));
@@ -163,9 +155,6 @@ static int key_pack(struct parser *p, char *value)
 	};
 	unsigned int i;
 
-	if (p->packs)
-		return fail(p, "\"pack\" is given twice");
-	p->packs = true;
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(value, words[i]))
 			continue;
@@ -180,9 +169,6 @@ static int key_first(struct parser *p, char *value)
 	unsigned long n;
 	char *end;
 
-	if (p->firsts)
-		return fail(p, "\"first\" is given twice");
-	p->firsts = true;
 	if (!strcmp(value, "none")) {
 		p->host->first = TERN_FIRST_NONE;
 		return 0;
@@ -197,9 +183,6 @@ static int key_first(struct parser *p, char *value)
 
 static int key_recent(struct parser *p, char *value)
 {
-	if (p->recents)
-		return fail(p, "\"recent\" is given twice");
-	p->recents = true;
 	p->host->recent = !strcmp(value, "yes");
 	if (p->host->recent || !strcmp(value, "no"))
 		return 0;
@@ -209,14 +192,15 @@ static int key_recent(struct parser *p, char *value)
 static const struct {
 	const char *key;
 	int (*set)(struct parser *p, char *value);
+	bool many;	/* may be given more than once */
 } keys[] = {
-	{ "name", key_name },
-	{ "listen", key_listen },
-	{ "peer", key_peer },
-	{ "shell", key_shell },
-	{ "pack", key_pack },
-	{ "first", key_first },
-	{ "recent", key_recent },
+	{ "name", key_name, false },
+	{ "listen", key_listen, false },
+	{ "peer", key_peer, true },
+	{ "shell", key_shell, false },
+	{ "pack", key_pack, false },
+	{ "first", key_first, false },
+	{ "recent", key_recent, false },
 };
 
 static int parse_line(struct parser *p, char *line)
@@ -232,9 +216,14 @@ static int parse_line(struct parser *p, char *line)
 		return fail(p, "this is not \"key = value\"");
 	*eq = '\0';
 	key = trim(key);
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (!strcmp(key, keys[i].key))
-			return keys[i].set(p, trim(eq + 1));
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(key, keys[i].key))
+			continue;
+		if (p->given & 1U << i && !keys[i].many)
+			return fail(p, "\"%s\" is given twice", key);
+		p->given |= 1U << i;
+		return keys[i].set(p, trim(eq + 1));
+	}
 	return fail(p, "unknown key \"%.64s\"; known are name, listen, peer, shell, pack, first and recent", key);
 }
 
