@@ -18,8 +18,8 @@
 #define ATTEMPTS	10
 #define HELD_PAUSE_MS	1000
 #define ATTEMPTS_DRAFT	6	/* then without a draft: there is less to change in between */
-#define FOLLOW		4	/* pages between two looks for the destination's word */
 #define ATTEMPTS_AHEAD	2	/* likewise, pages that are sent ahead take time */
+#define FOLLOW		4	/* pages between two looks for the destination's word */
 
 /* ---- before the migrant stands ---- */
 
@@ -63,8 +63,6 @@ static int send_ahead(struct tern_source *s, unsigned int attempt, bool stale)
 
 	if (rc < 0)
 		return rc;
-	if (!rc)
-		tern_recent_begin(s);
 	return stale || !rc ? tern_source_draft(s) : 0;
 }
 
@@ -87,11 +85,9 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 		rc = tern_source_draft(s);
 	if (!rc && !cold)
 		rc = send_ahead(s, attempt, false);
-	if (!rc && s->job->flags & TERN_HOLD && !s->released) {
+	if (!rc && tern_source_held(s)) {
 		rc = tern_source_hold(s);
 		s->released = !rc;
-		if (!rc)
-			tern_recent_begin(s);
 		if (!rc)
 			rc = send_ahead(s, attempt, true);
 	}
@@ -256,7 +252,7 @@ int tern_source_move(struct tern_source *s)
 		if (i + 1 < ATTEMPTS)
 			s->why.text[0] = '\0';
 		/* what is held is in no hurry, and may change as often as it likes */
-		held = s->job->flags & TERN_HOLD && !s->released;
+		held = tern_source_held(s);
 		rc = tern_source_pause(s, held ? HELD_PAUSE_MS : 20U << i);
 		if (rc)
 			break;

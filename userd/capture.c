@@ -109,14 +109,8 @@ static int hear_dressed(struct tern_source *s)
 	return tern_link_expect(link, TERN_MSG_DRESSED, NULL, 0, DRESSED_MS, &s->why);
 }
 
-/* What is held would be noted about all the time, and for nothing. */
-static bool will_leave_soon(const struct tern_source *s)
-{
-	return !(s->job->flags & TERN_HOLD) || s->released;
-}
-
-/* One round, the @n-th. 1: nothing has changed since the last one. */
-static int send_draft(struct tern_source *s, struct tern_image *image, unsigned int n)
+/* One round. 1: nothing has changed since the last one. */
+static int send_draft(struct tern_source *s, struct tern_image *image)
 {
 	struct tern_link *link = &s->lanes.lane[0];
 	bool first = !s->draft.nr;
@@ -137,7 +131,7 @@ static int send_draft(struct tern_source *s, struct tern_image *image, unsigned 
 	if (rc)
 		return rc;
 	/* while the destination works */
-	if (!n && will_leave_soon(s))
+	if (first)
 		tern_recent_begin(s);
 	return hear_dressed(s);
 }
@@ -154,8 +148,10 @@ int tern_source_draft(struct tern_source *s)
 	unsigned int i;
 	int rc = 0;
 
+	if (s->draft.nr)
+		tern_recent_begin(s);
 	for (i = 0; i < ROUNDS && !rc; i++)
-		rc = send_draft(s, &image, i);
+		rc = send_draft(s, &image);
 	tern_image_free(&image);
 	return rc < 0 ? rc : 0;
 }

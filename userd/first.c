@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 
 #include "first.h"
+#include "grow.h"
 #include "host.h"
 #include "source.h"
 
@@ -336,18 +337,15 @@ static void collect_thread(struct tern_first *first, const struct tern_obj_threa
 static int list_vmas(struct tern_first *first, const struct tern_image *image)
 {
 	const struct tern_obj *obj = NULL;
+	void *vmas;
 
 	first->nr_vmas = 0;
 	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj))) {
-		if (first->nr_vmas == first->vmas_room) {
-			unsigned int room = first->vmas_room ? first->vmas_room * 2 : 1024;
-			void *more = realloc(first->vmas, room * sizeof(first->vmas[0]));
-
-			if (!more)
-				return -ENOMEM;
-			first->vmas = more;
-			first->vmas_room = room;
-		}
+		vmas = tern_grow(first->vmas, first->nr_vmas, &first->vmas_room,
+				 sizeof(first->vmas[0]));
+		if (!vmas)
+			return -ENOMEM;
+		first->vmas = vmas;
 		first->vmas[first->nr_vmas++] = tern_obj_payload(obj);
 	}
 	return 0;

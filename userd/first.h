@@ -76,7 +76,7 @@ struct tern_first {
 	char line[TERN_FIRST_LINE];
 	const struct tern_obj_vma **vmas;
 	unsigned int nr_vmas;
-	unsigned int vmas_room;
+	size_t vmas_room;
 	struct tern_first_page **send;
 	unsigned int most;
 	unsigned int nr_send;

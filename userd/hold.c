@@ -45,6 +45,12 @@ static int wait_go(struct tern_source *s, unsigned int ms)
 	return rc ? rc : -EPROTO;
 }
 
+/** tern_source_held() - has the migrant not been asked for yet? */
+bool tern_source_held(const struct tern_source *s)
+{
+	return s->job->flags & TERN_HOLD && !s->released;
+}
+
 /**
  * tern_source_hold() - keep what is prepared until it is asked for
  * @s: the shell is dressed

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "io.h"
 #include "map.h"
 
@@ -90,6 +91,7 @@ void tern_map_fini(struct tern_map *map)
 static int add(struct tern_map *map, __u64 start, __u64 end, __u64 glue)
 {
 	struct tern_wire_range *last = map->nr ? &map->ranges[map->nr - 1] : NULL;
+	void *ranges;
 
 	/*
 	 * Too scattered for one message: name pages in between, too, which are
@@ -101,15 +103,10 @@ static int add(struct tern_map *map, __u64 start, __u64 end, __u64 glue)
 	}
 	if (map->nr >= RANGES_MAX)
 		return -E2BIG;
-	if (map->nr == map->room) {
-		size_t room = map->room ? map->room * 2 : 256;
-		void *more = realloc(map->ranges, room * sizeof(map->ranges[0]));
-
-		if (!more)
-			return -ENOMEM;
-		map->ranges = more;
-		map->room = room;
-	}
+	ranges = tern_grow(map->ranges, map->nr, &map->room, sizeof(map->ranges[0]));
+	if (!ranges)
+		return -ENOMEM;
+	map->ranges = ranges;
 	map->ranges[map->nr++] = (struct tern_wire_range) { start, end };
 	return 0;
 }

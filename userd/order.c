@@ -59,12 +59,15 @@ void tern_order_ahead(struct tern_order *order, __u64 number, unsigned int nr)
 	__atomic_store_n(&order->put, order->put + 1, __ATOMIC_RELEASE);
 }
 
+static __u64 up_to(const struct tern_order *order, __u64 end)
+{
+	return end < order->map->pages ? end : order->map->pages;
+}
+
 static void go_to(struct tern_order *order, __u64 number, __u64 end)
 {
-	__u64 pages = order->map->pages;
-
 	order->at = number;
-	order->end = end < pages ? end : pages;
+	order->end = up_to(order, end);
 }
 
 /* The next range of what the migrant has used lately; false: there is none. */
@@ -80,9 +83,7 @@ static bool take_recent(struct tern_order *order)
 	if (!tern_map_find(order->map, range->start, &number))
 		return true;
 	order->at_recent = number;
-	order->end_recent = number + (range->end - range->start) / PAGE;
-	if (order->end_recent > order->map->pages)
-		order->end_recent = order->map->pages;
+	order->end_recent = up_to(order, number + (range->end - range->start) / PAGE);
 	return true;
 }
 

@@ -65,23 +65,18 @@ int tern_pager_got_fresh(struct tern_pager *p, const struct tern_wire_range *ran
 /* Adjacent pages that are fresh, and here, in @p->staged; 0: @page is not. */
 static int read_run(struct tern_pager *p, __u64 page, __u64 nr, __u64 *got)
 {
-	__u64 addr = tern_layout_addr(&p->layout, page), first, gone;
+	__u64 addr = tern_layout_addr(&p->layout, page), first, gone = 0;
 
 	nr = tern_layout_pages(&p->layout, addr, nr < STEP ? nr : STEP, &first);
-	/* named twice, and in place already */
-	for (gone = 0; gone < nr && !tern_stage_run(p->stage, addr + gone * PAGE, 1); gone++)
-		;
-	if (gone) {
-		*got = 0;
-		return tern_pageset_del(&p->fresh, page, gone);
-	}
-	nr = tern_stage_run(p->stage, addr, nr);
-	if (nr && !tern_stage_read(p->stage, addr, nr, p->staged)) {
-		*got = nr;
+	*got = tern_stage_run(p->stage, addr, nr);
+	if (*got && !tern_stage_read(p->stage, addr, *got, p->staged))
 		return 0;
-	}
 	*got = 0;
-	return tern_pageset_del(&p->fresh, page, 1);
+	/* it cannot be read, or some were named twice and are in place already */
+	do
+		gone++;
+	while (gone < nr && !tern_stage_run(p->stage, addr + gone * PAGE, 1));
+	return tern_pageset_del(&p->fresh, page, gone);
 }
 
 /* Put pages in place from @page on. 1: done with @page; 0: refused for now. */

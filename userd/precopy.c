@@ -372,7 +372,7 @@ static int begin(struct tern_source *s)
 		rc = -ENOMEM;
 	}
 	if (!rc)
-		p->data = malloc(BATCH * PAGE);
+		p->data = malloc(STEP * PAGE);
 	if (!rc && !p->data)
 		rc = -ENOMEM;
 	snprintf(pid, sizeof(pid), "%d", s->job->pid);
@@ -469,21 +469,20 @@ bool tern_precopy_right(const struct tern_precopy *p, __u64 addr, const void *da
 	       p->hash[addr / PAGE] == XXH3_64bits(data, PAGE);
 }
 
-/* Adjacent pages that were sent: are they the same? Returns how many were looked at. */
+/* Adjacent pages that were sent, at most STEP: are they the same? Returns how many were looked at. */
 static int compare(struct tern_source *s, __u64 page, unsigned int nr)
 {
 	struct tern_precopy *p = &s->precopy;
-	const char *data = p->data;
 	__u64 present = 0;
 	int i, n, rc;
 
-	n = tern_dev_read_pages(s->dev, page * PAGE, nr < BATCH ? nr : BATCH, p->data, &present);
+	n = tern_dev_read_pages(s->dev, page * PAGE, nr, p->data, &present);
 	/* one of them cannot be read: perhaps its mapping is gone */
 	if (n <= 0)
 		return 1;
 	for (i = 0; i < n; i++) {
 		if (!(present & 1ULL << i) ||
-		    p->hash[page + i] != XXH3_64bits(data + i * PAGE, PAGE))
+		    !tern_precopy_right(p, (page + i) * PAGE, p->data + i * PAGE))
 			continue;
 		rc = tern_pageset_add(&p->fresh, page + i, 1);
 		if (rc)

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "grow.h"
 #include "pages.h"
 #include "recent.h"
 #include "source.h"
@@ -25,7 +26,7 @@
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 #define RESIDENT_MAX	262144ULL	/* pages; to take off the marks of more takes too long */
 #define FOUND		1024U		/* ranges in one go */
-#define USER_END	((1ULL << 47) - PAGE)	/* of user space */
+#define USER_END	((TERN_PAGESET_USER - 1) * PAGE)	/* the kernel leaves out the last page */
 #define WINDOW_MS	10		/* noted so long */
 #define BUDGET_NS	10000000ULL	/* of the link's time */
 #define BUDGET_MIN	16U		/* pages */
@@ -108,10 +109,14 @@ static bool forget_all(struct tern_source *s, int pidfd)
  */
 void tern_recent_begin(struct tern_source *s)
 {
-	unsigned long long pages = s->job->host->recent ? resident(s->job->pid) : 0;
+	unsigned long long pages;
 	int pidfd;
 
 	s->recent.begun = false;
+	/* of what is held it would be noted all the time, and for nothing */
+	if (!s->job->host->recent || tern_source_held(s))
+		return;
+	pages = resident(s->job->pid);
 	if (!pages || pages > RESIDENT_MAX)
 		return;
 	pidfd = syscall(SYS_pidfd_open, s->job->pid, 0);
@@ -142,19 +147,16 @@ void tern_recent_budget(struct tern_recent *r, __u64 bytes, __u64 ns)
 
 static int add(struct tern_ranges *r, __u64 start, __u64 end)
 {
+	void *range;
+
 	if (r->nr && r->range[r->nr - 1].end == start) {
 		r->range[r->nr - 1].end = end;
 		return 0;
 	}
-	if (r->nr == r->room) {
-		size_t room = r->room ? r->room * 2 : 64;
-		void *more = realloc(r->range, room * sizeof(r->range[0]));
-
-		if (!more)
-			return -ENOMEM;
-		r->range = more;
-		r->room = room;
-	}
+	range = tern_grow(r->range, r->nr, &r->room, sizeof(r->range[0]));
+	if (!range)
+		return -ENOMEM;
+	r->range = range;
 	r->range[r->nr++] = (struct tern_wire_range) { start, end };
 	return 0;
 }

@@ -108,7 +108,7 @@ struct tern_area {
 struct tern_areas {
 	struct tern_area *area;
 	unsigned int nr;
-	unsigned int room;
+	size_t room;
 };
 
 /**

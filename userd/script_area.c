@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "script.h"
 
 #define PAGE	4096ULL
@@ -100,16 +101,11 @@ static bool in_the_way(const struct tern_script *s, const struct tern_obj_vma *v
 
 static struct tern_area *add_area(struct tern_areas *areas)
 {
-	unsigned int room = areas->room ? areas->room * 2 : 256;
-	struct tern_area *more;
+	struct tern_area *area = tern_grow(areas->area, areas->nr, &areas->room, sizeof(*area));
 
-	if (areas->nr == areas->room) {
-		more = realloc(areas->area, room * sizeof(*more));
-		if (!more)
-			return NULL;
-		areas->area = more;
-		areas->room = room;
-	}
+	if (!area)
+		return NULL;
+	areas->area = area;
 	return &areas->area[areas->nr++];
 }
 

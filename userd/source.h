@@ -108,6 +108,7 @@ int tern_source_draft(struct tern_source *s);
 int tern_source_warm(struct tern_source *s);
 
 /* hold.c */
+bool tern_source_held(const struct tern_source *s);
 int tern_source_hold(struct tern_source *s);
 
 /* keep.c */
