@@ -156,8 +156,7 @@ cable_up()
 	on a "ip address add 10.99.0.1/24 dev data && ip link set data up" &&
 		on b "ip address add 10.99.0.2/24 dev data && ip link set data up" ||
 		bail_out "the veth pair cannot be set up"
-	config a 10.99.0.1 b 10.99.0.2
-	config b 10.99.0.2 a 10.99.0.1
+	configure
 }
 
 config()
@@ -168,6 +167,14 @@ config()
 	peer = $3 $4
 	shell = $TERN_SHELL
 	EOS
+	printf '%s\n' "${@:5}" >>"$WORK/$1/ternd.conf"
+}
+
+# configure [LINE…]: of both hosts, with these lines beside the usual ones
+configure()
+{
+	config a 10.99.0.1 b 10.99.0.2 "$@"
+	config b 10.99.0.2 a 10.99.0.1 "$@"
 }
 
 # in_host HOST COMMAND…, and on HOST LINE: run it in a host.
@@ -209,6 +216,12 @@ daemon()
 daemon_start()
 {
 	daemon "$1" start
+}
+
+# daemons_with [LINE…]: both anew, with these lines in their configurations
+daemons_with()
+{
+	daemon a stop && daemon b stop && configure "$@" && daemon_start a && daemon_start b
 }
 
 # SIGKILL

@@ -25,18 +25,6 @@ move_slowly()
 	return $rc
 }
 
-# daemons_note yes|no
-daemons_note()
-{
-	local host
-
-	for host in a b; do
-		daemon $host stop
-		echo "recent = $1" >>"$WORK/$host/ternd.conf"
-		daemon_start $host || return 1
-	done
-}
-
 waits_are_fewer()
 {
 	note "$(waits b) pages were waited for with nothing noted, $(waits a) else"
@@ -45,11 +33,10 @@ waits_are_fewer()
 
 plan 8
 must "it starts" start a few few.py 64 $PAGES
-must "daemons that note nothing" daemons_note no
+must "daemons that note nothing" daemons_with "recent = no"
 must "it moves to b" move_slowly "$PID" a b
 must "it lives on b" lives_on few b
-sed -i '/^recent/d' "$WORK/a/ternd.conf" "$WORK/b/ternd.conf"
-must "daemons that do" daemons_note yes
+must "daemons that do" daemons_with "recent = yes"
 must "it moves back" move_slowly "$PID" b a
 must "it waited for fewer pages" waits_are_fewer
 must "its memory is right" finish few 2

@@ -8,15 +8,11 @@ TRACING=/sys/kernel/tracing
 # daemons_first WAY: "first" of ternd.conf(5) and no "recent", on both hosts; or usual
 daemons_first()
 {
-	local host
-
-	for host in a b; do
-		daemon $host stop
-		sed -i '/^first = /d; /^recent = /d' "$WORK/$host/ternd.conf"
-		[[ $1 == usual ]] ||
-			printf 'first = %s\nrecent = no\n' "$1" >>"$WORK/$host/ternd.conf"
-		daemon_start $host
-	done
+	if [[ $1 == usual ]]; then
+		daemons_with
+	else
+		daemons_with "first = $1" "recent = no"
+	fi
 }
 
 trace_first()
