@@ -22,6 +22,7 @@
  *       IMAGE            ══════════════►    what differs from the draft is mended
  *       PAGES            ══════════════►    first pages
  *       RESUME           ══════════════►    migrant runs
+ *       PAGES, FRESH     ──────────────►    what it is likely to want at once
  *                        ◄──────────────    RESUMED or REFUSED
  *       FRESH            ──────────────►    which of those kept aside are right
  *       MAP              ──────────────►    which pages there are
@@ -340,7 +341,8 @@ struct tern_wire_answer {
  * MAP: payload is an array of struct tern_wire_range: pages that exist at the
  * source. Addresses outside have never been touched, they read as zeros.
  * FRESH: payload is an array of struct tern_wire_range, ascending: pages that were
- * sent before the image, and have now the contents that were last sent.
+ * sent before the image, and have now the contents that were last sent. Those that are
+ * wanted first come in the first message; a page may be named again.
  * SIGNALS: payload is TERN_OBJ_SIGNAL objects: arrived after the capture.
  * WARM: a struct tern_wire_clock and bytes that say nothing.
  * DRAFT, IMAGE: payload is an image, TERN_OBJ_END last, in which TERN_OBJ_SAME
