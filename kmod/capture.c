@@ -58,7 +58,7 @@ static int check_all(struct task_struct *leader, u32 flags,
 	tern_obj_task_check(leader, reasons);
 	check_threads(leader, reasons);
 	tern_obj_vma_check(mm, reasons);
-	err = tern_obj_file_check(leader, flags, reasons);
+	err = tern_obj_desc_check(leader, flags, reasons);
 	mmput(mm);
 	return err;
 }
@@ -218,7 +218,7 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 	if (!err)
 		err = tern_obj_vma_save(mm, image);
 	if (!err)
-		err = tern_obj_file_save(leader, m->flags, draft, image, why);
+		err = tern_obj_desc_save(leader, m->flags, draft, image, why);
 	if (!err && draft && tern_obj_thread_draft(leader, image) != nr_threads)
 		err = tern_why(why, -EAGAIN, "the process has started or ended a thread");
 	if (!err && !draft)

@@ -27,11 +27,13 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 void tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons);
 int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image);
 
-/* obj_file.c: DESC, FD, PIPE */
+/* obj_file.c */
 bool tern_path_has_name(const struct path *path);
-int tern_obj_file_check(struct task_struct *leader, u32 flags,
+
+/* obj_desc.c: DESC, FD, and what belongs to descriptions (desc.h) */
+int tern_obj_desc_check(struct task_struct *leader, u32 flags,
 			struct tern_reasons *reasons);
-int tern_obj_file_save(struct task_struct *leader, u32 flags, bool draft,
+int tern_obj_desc_save(struct task_struct *leader, u32 flags, bool draft,
 		       struct tern_image *image, struct tern_why *why);
 
 /* obj_thread.c: THREAD */

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Descriptors and open file descriptions: the walk over the table, for the check
+ * and for DESC and FD objects. What kinds there are is a matter of families
+ * (desc.h).
+ */
+#include <linux/fs.h>
+#include <linux/kdev_t.h>
+#include <linux/tern.h>
+
+#include "compat.h"
+#include "desc.h"
+
+static const struct tern_desc_family *family_of(const struct file *file)
+{
+	switch (file_inode(file)->i_mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFDIR:
+		return &tern_desc_file;
+	case S_IFCHR:
+		return &tern_desc_device;
+	case S_IFIFO:
+		return &tern_desc_pipe;
+	case S_IFSOCK:
+		return &tern_desc_socket;
+	case 0:
+		return &tern_desc_anon;
+	default:
+		return NULL;
+	}
+}
+
+/* enum tern_desc_kind of @entry, or 0 and what it is instead. */
+static u32 classify(const struct tern_table *table, const struct tern_entry *entry,
+		    const char **what)
+{
+	const struct tern_desc_family *family = family_of(entry->file);
+
+	*what = "of an unknown kind";
+	if (entry->file->f_mode & FMODE_PATH)
+		*what = "open with O_PATH";
+	else if (compat_file_has_owner(entry->file) || entry->file->f_flags & FASYNC)
+		*what = "set up for signals (F_SETOWN or O_ASYNC)";
+	else if (family)
+		return family->kind(table, entry, what);
+	return 0;
+}
+
+/* A standard descriptor, or another number for the same description. */
+static bool is_stdio(const struct tern_table *table, const struct file *file)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->nr && table->entries[i].fd <= 2; i++)
+		if (table->entries[i].file == file)
+			return true;
+	return false;
+}
+
+static u32 kind_of(const struct tern_table *table, const struct tern_entry *entry,
+		   u32 flags, const char **what)
+{
+	u32 kind = classify(table, entry, what);
+
+	if (!kind && flags & TERN_STDIO_NULL && is_stdio(table, entry->file))
+		kind = TERN_DESC_NULL;
+	return kind;
+}
+
+static void object(struct tern_reasons *reasons, const struct tern_table *table,
+		   const struct tern_entry *entry, const char *what)
+{
+	const char *hint = is_stdio(table, entry->file) ?
+		" (redirect it, or move with --stdio=null)" : "";
+
+	/* what has no path has a name for its kind at most, and we said that */
+	if (d_is_reg(entry->file->f_path.dentry) || d_is_dir(entry->file->f_path.dentry))
+		tern_reasons_add(reasons, "fd %d is %s: %pD2%s", entry->fd, what,
+				 entry->file, hint);
+	else
+		tern_reasons_add(reasons, "fd %d is %s%s", entry->fd, what, hint);
+}
+
+/**
+ * tern_obj_desc_check() - name every descriptor that cannot move
+ * @leader: the process
+ * @flags: TERN_STDIO_NULL
+ * @reasons: where to
+ */
+int tern_obj_desc_check(struct task_struct *leader, u32 flags,
+			struct tern_reasons *reasons)
+{
+	struct tern_table table;
+	const char *what;
+	unsigned int i;
+	int err;
+
+	err = tern_table_init(&table, leader, true);
+	if (err)
+		return err;
+	for (i = 0; i < table.nr; i++) {
+		struct tern_entry *entry = &table.entries[i];
+
+		if (kind_of(&table, entry, flags, &what))
+			continue;
+		object(reasons, &table, entry, what);
+		cond_resched();
+	}
+	tern_table_fini(&table);
+	return 0;
+}
+
+/* ---- save -------------------------------------------------------------------- */
+
+static int save_desc(struct tern_saver *saver, struct tern_entry *entry, u32 kind)
+{
+	const struct tern_desc_family *family = family_of(entry->file);
+	struct inode *inode = file_inode(entry->file);
+	struct tern_obj_desc obj = {
+		.id = entry->desc,
+		.kind = kind,
+		.flags = entry->file->f_flags,
+		.mode = inode->i_mode,
+		.dev = new_encode_dev(inode->i_sb->s_dev),
+		.ino = inode->i_ino,
+		.magic = inode->i_sb->s_magic,
+	};
+	int err = 0;
+
+	if (kind != TERN_DESC_NULL && family->save)
+		err = family->save(saver, entry, &obj);
+	if (!err)
+		tern_image_put(saver->image, TERN_OBJ_DESC, &obj, sizeof(obj),
+			       saver->name.text, obj.path);
+	return err;
+}
+
+static int save_new(struct tern_saver *saver, struct tern_entry *entry, struct tern_why *why)
+{
+	const char *what;
+	u32 kind = kind_of(saver->table, entry, saver->flags, &what);
+	int err;
+
+	if (!kind)
+		return tern_why(why, -EOPNOTSUPP, "fd %d is %s", entry->fd, what);
+	entry->desc = ++saver->descs;
+	err = save_desc(saver, entry, kind);
+	return err ? tern_why(why, err, "fd %d cannot be saved (error %d)",
+			      entry->fd, err) : 0;
+}
+
+static int save_entry(struct tern_saver *saver, struct tern_entry *entry, struct tern_why *why)
+{
+	struct tern_obj_fd obj = { .fd = entry->fd, .cloexec = entry->cloexec };
+	int err = entry->same->desc ? 0 : save_new(saver, entry->same, why);
+
+	if (err)
+		return err;
+	obj.desc = entry->same->desc;
+	tern_image_put(saver->image, TERN_OBJ_FD, &obj, sizeof(obj), NULL, 0);
+	return 0;
+}
+
+/**
+ * tern_obj_desc_save() - DESC and FD objects, and what belongs to descriptions
+ * @leader: the process
+ * @flags: TERN_STDIO_NULL
+ * @draft: it runs, and what it writes to files is of no interest yet
+ * @image: where to
+ * @why: sentence
+ */
+int tern_obj_desc_save(struct task_struct *leader, u32 flags, bool draft,
+		       struct tern_image *image, struct tern_why *why)
+{
+	struct tern_table table;
+	struct tern_saver saver = {
+		.table = &table, .flags = flags, .draft = draft, .image = image,
+	};
+	unsigned int i;
+	int err;
+
+	err = tern_name_init(&saver.name);
+	if (err)
+		return err;
+	err = tern_table_init(&table, leader, draft);
+	if (err)
+		goto out;
+	for (i = 0; !err && i < table.nr; i++)
+		err = save_entry(&saver, &table.entries[i], why);
+	tern_table_fini(&table);
+out:
+	tern_name_fini(&saver.name);
+	return err;
+}

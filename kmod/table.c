@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The descriptor table of a process. It is copied first, with a reference on each
+ * file; everything else happens without a lock.
+ */
+#include <linux/bitmap.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include "compat.h"
+#include "table.h"
+
+/* Of a table that may be far larger than what is open, so by its bits. */
+static unsigned int table_count(struct files_struct *files)
+{
+	struct fdtable *fdt;
+	unsigned int nr;
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	nr = bitmap_weight(fdt->open_fds, fdt->max_fds);
+	spin_unlock(&files->file_lock);
+	return nr;
+}
+
+static int table_fill(struct files_struct *files, struct tern_table *table)
+{
+	struct fdtable *fdt;
+	unsigned int fd;
+	int err = 0;
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	for_each_set_bit(fd, fdt->open_fds, fdt->max_fds) {
+		struct file *file = rcu_dereference_check_fdtable(files, fdt->fd[fd]);
+		struct tern_entry *entry = &table->entries[table->nr];
+
+		/* a number that is taken already for what is being opened */
+		if (!file)
+			continue;
+		if (table->nr == table->max) {
+			err = -EAGAIN;
+			break;
+		}
+		entry->file = get_file(file);
+		entry->fd = fd;
+		entry->cloexec = compat_close_on_exec(fd, files);
+		table->nr++;
+	}
+	spin_unlock(&files->file_lock);
+	return err;
+}
+
+/** tern_table_fini() - let go of the files */
+void tern_table_fini(struct tern_table *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->nr; i++)
+		fput(table->entries[i].file);
+	kvfree(table->entries);
+}
+
+static int table_copy(struct task_struct *task, struct tern_table *table)
+{
+	unsigned int nr;
+	int err;
+
+	do {
+		*table = (struct tern_table) { .draft = table->draft };
+		task_lock(task);
+		nr = task->files ? table_count(task->files) : 0;
+		task_unlock(task);
+		table->max = nr + 16;
+		table->entries = kvcalloc(table->max, sizeof(struct tern_entry),
+					  GFP_KERNEL);
+		if (!table->entries)
+			return -ENOMEM;
+		task_lock(task);
+		err = task->files ? table_fill(task->files, table) : 0;
+		task_unlock(task);
+		if (err)
+			tern_table_fini(table);
+	} while (err == -EAGAIN);
+	return err;
+}
+
+static int by_inode_and_file(const void *a, const void *b)
+{
+	const struct tern_entry *x = *(const struct tern_entry **)a;
+	const struct tern_entry *y = *(const struct tern_entry **)b;
+
+	if (file_inode(x->file) != file_inode(y->file))
+		return file_inode(x->file) < file_inode(y->file) ? -1 : 1;
+	return x->file < y->file ? -1 : x->file > y->file;
+}
+
+/* Of @nr entries, those of one description follow each other: who is the first? */
+static void link_same(struct tern_entry **order, unsigned int nr, bool ours)
+{
+	struct tern_entry *first = order[0];
+	unsigned int i;
+
+	for (i = 1; i < nr; i++)
+		first = min(first, order[i]);
+	for (i = 0; i < nr; i++) {
+		order[i]->same = first;
+		order[i]->is_ours = ours;
+	}
+}
+
+/*
+ * Who has what, of @nr entries sorted by inode and file. Nobody else has a
+ * description when it is referenced no more often than the table says; each entry
+ * holds two references, its own and ours. While the process runs, each of its
+ * threads may hold another one for a call.
+ */
+static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int threads)
+{
+	unsigned int i, j, k;
+
+	for (i = 0; i < nr; i = j) {
+		struct inode *inode = file_inode(order[i]->file);
+		struct tern_entry *first = order[i];
+		unsigned int files = 0;
+		bool whole = true;
+
+		for (j = i; j < nr && file_inode(order[j]->file) == inode; j = k) {
+			bool ours;
+
+			for (k = j; k < nr && order[k]->file == order[j]->file; k++)
+				;
+			ours = file_count(order[j]->file) <= 2 * (k - j) + threads;
+			link_same(order + j, k - j, ours);
+			first = min(first, order[j]->same);
+			whole &= ours;
+			files++;
+		}
+		for (k = i; k < j; k++) {
+			order[k]->is_whole = whole;
+			order[k]->files = files;
+			order[k]->same_inode = first;
+		}
+		cond_resched();
+	}
+}
+
+/* Of these it matters who has the other descriptions of the inode. */
+static bool has_ends(const struct file *file)
+{
+	umode_t mode = file_inode(file)->i_mode;
+
+	return S_ISFIFO(mode) || S_ISSOCK(mode);
+}
+
+/*
+ * What is referenced by its one entry and by us alone is not shared, and that is
+ * most of what there is.
+ */
+static int find_ours(struct tern_table *table, unsigned int threads)
+{
+	struct tern_entry **order;
+	unsigned int i, nr = 0;
+
+	order = kvmalloc_array(table->nr + 1, sizeof(*order), GFP_KERNEL);
+	if (!order)
+		return -ENOMEM;
+	for (i = 0; i < table->nr; i++) {
+		struct tern_entry *entry = &table->entries[i];
+
+		entry->same = entry;
+		entry->same_inode = entry;
+		entry->is_ours = true;
+		if (file_count(entry->file) > 2 || has_ends(entry->file))
+			order[nr++] = entry;
+	}
+	sort(order, nr, sizeof(*order), by_inode_and_file, NULL);
+	mark_ours(order, nr, threads);
+	kvfree(order);
+	return 0;
+}
+
+/**
+ * tern_table_init() - the descriptors of a process
+ * @table: to be filled
+ * @leader: the process
+ * @draft: it runs
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tern_table_init(struct tern_table *table, struct task_struct *leader, bool draft)
+{
+	int err;
+
+	table->draft = draft;
+	err = table_copy(leader, table);
+	if (err)
+		return err;
+	err = find_ours(table, draft ? get_nr_threads(leader) + 1 : 0);
+	if (err)
+		tern_table_fini(table);
+	return err;
+}
+
+/** tern_table_find() - the first entry of description @file, NULL: none */
+struct tern_entry *tern_table_find(const struct tern_table *table, const struct file *file)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->nr; i++)
+		if (table->entries[i].file == file)
+			return &table->entries[i];
+	return NULL;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The descriptor table of a process, copied, and who else has what is in it. */
+#ifndef TERN_TABLE_H
+#define TERN_TABLE_H
+
+#include <linux/types.h>
+
+struct file;
+struct task_struct;
+
+/**
+ * struct tern_entry - one descriptor
+ * @file: referenced
+ * @fd: its number
+ * @cloexec: closed on exec
+ * @desc: id of the description, once known
+ * @pipe: for a pipe its number, once known
+ * @is_ours: a description that nobody outside the table has
+ * @is_whole: of one inode: nobody outside has any of these descriptions
+ * @files: of one inode: how many descriptions there are in the table
+ * @same: the first entry of the same description; itself, if it is the first
+ * @same_inode: the first entry of the same inode
+ */
+struct tern_entry {
+	struct file *file;
+	int fd;
+	bool cloexec;
+	bool is_ours;
+	bool is_whole;
+	u32 desc;
+	u32 pipe;
+	unsigned int files;
+	struct tern_entry *same;
+	struct tern_entry *same_inode;
+};
+
+/**
+ * struct tern_table - the descriptor table of a process
+ * @entries: in ascending order
+ * @nr: how many there are
+ * @max: how many there is room for
+ * @draft: the process runs
+ */
+struct tern_table {
+	struct tern_entry *entries;
+	unsigned int nr;
+	unsigned int max;
+	bool draft;
+};
+
+int tern_table_init(struct tern_table *table, struct task_struct *leader, bool draft);
+void tern_table_fini(struct tern_table *table);
+struct tern_entry *tern_table_find(const struct tern_table *table, const struct file *file);
+
+#endif /* TERN_TABLE_H */
