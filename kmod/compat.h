@@ -3,12 +3,15 @@
 #ifndef TERN_COMPAT_H
 #define TERN_COMPAT_H
 
+#include <linux/eventfd.h>
 #include <linux/fdtable.h>
 #include <linux/fs.h>
+#include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
 #include <linux/version.h>
+#include <linux/wait.h>
 
 /* 6.3 moved file locks out of fs.h. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
@@ -94,6 +97,26 @@ static inline bool compat_file_has_owner(const struct file *file)
 	return file->f_owner && file->f_owner->pid;
 #else
 	return file->f_owner.pid;
+#endif
+}
+
+/*
+ * Is an eventfd one with EFD_SEMAPHORE? 6.5 says so where it shows its state: @shown.
+ * Before, nothing says so; but how these kernels keep it will not change any more.
+ */
+static inline int compat_eventfd_semaphore(struct file *file, const char *shown)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return shown ? *shown == '1' : -EOPNOTSUPP;
+#else
+	struct eventfd {
+		struct kref kref;
+		wait_queue_head_t wqh;
+		u64 count;
+		unsigned int flags;
+	} *ctx = file->private_data;
+
+	return ctx->flags & EFD_SEMAPHORE;
 #endif
 }
 

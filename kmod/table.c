@@ -118,7 +118,7 @@ static void link_same(struct tern_entry **order, unsigned int nr, bool ours)
  * Who has what, of @nr entries sorted by inode and file. Nobody else has a
  * description when it is referenced no more often than the table says; each entry
  * holds two references, its own and ours. While the process runs, each of its
- * threads may hold another one for a call.
+ * threads may hold another one for a call; a single one needs none for that.
  */
 static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int threads)
 {
@@ -185,6 +185,13 @@ static int find_ours(struct tern_table *table, unsigned int threads)
 	return 0;
 }
 
+static unsigned int slack(struct task_struct *leader, bool draft)
+{
+	unsigned int threads = get_nr_threads(leader);
+
+	return draft && threads > 1 ? threads + 1 : 0;
+}
+
 /**
  * tern_table_init() - the descriptors of a process
  * @table: to be filled
@@ -201,7 +208,7 @@ int tern_table_init(struct tern_table *table, struct task_struct *leader, bool d
 	err = table_copy(leader, table);
 	if (err)
 		return err;
-	err = find_ours(table, draft ? get_nr_threads(leader) + 1 : 0);
+	err = find_ours(table, slack(leader, draft));
 	if (err)
 		tern_table_fini(table);
 	return err;

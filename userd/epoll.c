@@ -1,141 +1,101 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a parked migrant has registered with its epoll descriptors. The kernel
- * shows it in /proc/PID/fdinfo and nowhere else, so ternd adds it to the image.
+ * What a migrant has registered with its epoll descriptors. The kernel shows it in
+ * /proc/PID/fdinfo and nowhere else, by the number that a descriptor had then.
+ * kcmp(2) tells which description that was.
  *
  * Owns nothing, holds no locks.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include "source.h"
+#include "dev.h"
+#include "seen.h"
 
 /**
- * struct instance - an epoll instance
+ * struct reader - where reading one instance stands
+ * @seen: the rest
  * @desc: id of its description
- * @fd: a descriptor of it, -1: none
+ * @efd: a descriptor of it
+ * @last: number of the last registration
+ * @nth: how many of the same number were before it; the kernel lists them together
  */
-struct instance {
+struct reader {
+	struct tern_seen *seen;
 	__u32 desc;
-	int fd;
+	int efd;
+	int last;
+	unsigned int nth;
 };
 
-static int compare(const void *a, const void *b)
+static bool watches(const struct reader *r, int tfd, int fd)
 {
-	const struct instance *x = a, *y = b;
+	struct kcmp_epoll_slot slot = { .efd = r->efd, .tfd = tfd, .toff = r->nth };
 
-	return (x->desc > y->desc) - (x->desc < y->desc);
+	return !syscall(SYS_kcmp, r->seen->pid, r->seen->pid, KCMP_EPOLL_TFD, fd, &slot);
 }
 
-/* A registration outlives the descriptor that it was made with; such a one cannot move. */
-static bool is_still(int pid, int fd, uint64_t ino)
+/* The description that is registered by number @tfd; 0: the process has it no more. */
+static __u32 find_target(const struct reader *r, int tfd)
 {
-	struct stat st;
-	char name[64];
+	const struct tern_seen_fd *fds = r->seen->fds;
+	unsigned int lo = 0, hi = r->seen->nr, i;
 
-	snprintf(name, sizeof(name), "/proc/%d/fd/%d", pid, fd);
-	return !stat(name, &st) && st.st_ino == ino;
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+
+		if (fds[mid].fd < tfd)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	/* nearly always it still has that number */
+	if (lo < r->seen->nr && fds[lo].fd == tfd && watches(r, tfd, tfd))
+		return fds[lo].desc;
+	for (i = 0; i < r->seen->nr; i++)
+		if (fds[i].first && watches(r, tfd, fds[i].fd))
+			return fds[i].desc;
+	return 0;
 }
 
-static int add_line(struct tern_image *image, int pid, __u32 desc, const char *line,
-		    struct tern_why *why)
+static int add_line(struct reader *r, const char *line)
 {
-	struct tern_obj_epoll e = { .desc = desc };
-	uint64_t data, ino;
+	struct tern_obj_epoll e = { .desc = r->desc };
 	unsigned int events;
+	uint64_t data;
 	int fd;
 
-	if (sscanf(line, "tfd: %d events: %x data: %" SCNx64 " pos:%*d ino:%" SCNx64,
-		   &fd, &events, &data, &ino) != 4)
+	if (sscanf(line, "tfd: %d events: %x data: %" SCNx64, &fd, &events, &data) != 3)
 		return 0;
-	if (!is_still(pid, fd, ino))
-		return tern_why_set(why, -EOPNOTSUPP,
-				    "an epoll instance watches a file by descriptor %d, which has been closed or reused since",
-				    fd);
+	r->nth = fd == r->last ? r->nth + 1 : 0;
+	r->last = fd;
 	e.fd = fd;
 	e.events = events;
 	e.data = data;
-	return tern_image_add(image, TERN_OBJ_EPOLL, &e, sizeof(e), NULL, 0);
+	e.target = find_target(r, fd);
+	if (!e.target)
+		return tern_why_set(r->seen->why, -EOPNOTSUPP,
+				    "an epoll instance (fd %d) watches what was descriptor %d, which the process has closed and only others have open",
+				    r->efd, fd);
+	return tern_image_add(r->seen->image, TERN_OBJ_EPOLL, &e, sizeof(e), NULL, 0);
 }
 
-static int add_one(struct tern_image *image, int pid, const struct instance *e,
-		   struct tern_why *why)
+/** tern_seen_epoll() - an epoll instance: EPOLL for each registration */
+int tern_seen_epoll(struct tern_seen *seen, const struct tern_seen_fd *fd)
 {
-	char name[64], line[256];
+	struct reader r = { .seen = seen, .desc = fd->desc, .efd = fd->fd, .last = -1 };
+	FILE *f = tern_seen_fdinfo(seen, fd->fd);
+	char line[256];
 	int rc = 0;
-	FILE *f;
 
-	if (e->fd < 0)
-		return 0;
-	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", pid, e->fd);
-	f = fopen(name, "re");
 	if (!f)
-		return tern_why_set(why, -errno, "%s: %s", name, strerror(errno));
+		return -EAGAIN;
 	while (!rc && fgets(line, sizeof(line), f))
-		rc = add_line(image, pid, e->desc, line, why);
+		rc = add_line(&r, line);
 	fclose(f);
-	return rc;
-}
-
-static unsigned int count(const struct tern_image *image, struct instance *all)
-{
-	const struct tern_obj *obj = NULL;
-	unsigned int nr = 0;
-
-	while ((obj = tern_image_find(image, TERN_OBJ_DESC, obj))) {
-		const struct tern_obj_desc *desc = tern_obj_payload(obj);
-
-		if (desc->kind != TERN_DESC_EPOLL)
-			continue;
-		if (all)
-			all[nr] = (struct instance){ desc->id, -1 };
-		nr++;
-	}
-	return nr;
-}
-
-/* The first descriptor of each. */
-static void find_fds(const struct tern_image *image, struct instance *all, unsigned int nr)
-{
-	const struct tern_obj *obj = NULL;
-
-	qsort(all, nr, sizeof(*all), compare);
-	while ((obj = tern_image_find(image, TERN_OBJ_FD, obj))) {
-		const struct tern_obj_fd *fd = tern_obj_payload(obj);
-		struct instance key = { .desc = fd->desc }, *e;
-
-		e = bsearch(&key, all, nr, sizeof(*all), compare);
-		if (e && e->fd < 0)
-			e->fd = fd->fd;
-	}
-}
-
-/**
- * tern_epoll_add() - complete an image with the migrant's epoll registrations
- * @image: the capture, which grows
- * @pid: the parked migrant
- * @why: what cannot move
- */
-int tern_epoll_add(struct tern_image *image, int pid, struct tern_why *why)
-{
-	unsigned int i, nr = count(image, NULL);
-	struct instance *all;
-	int rc = 0;
-
-	if (!nr)
-		return 0;
-	all = calloc(nr, sizeof(*all));
-	if (!all)
-		return -ENOMEM;
-	/* first the list, for adding moves the image */
-	count(image, all);
-	find_fds(image, all, nr);
-	for (i = 0; i < nr && !rc; i++)
-		rc = add_one(image, pid, &all[i], why);
-	free(all);
 	return rc;
 }

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <time.h>
 
 #include "dev.h"
 #include "image.h"
@@ -24,6 +26,7 @@
 #define AUXV_MAX	4096U
 #define GROUPS_MAX	65536U
 #define PIPE_CAPACITY	(32U << 20)
+#define TIME_MAX	LOW_BITS(62)
 #define LOW_BITS(n)	((1ULL << (n)) - 1)
 
 struct kind {
@@ -53,6 +56,7 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * @nr_fds: numbers from here on are not there
  * @tids: of the THREAD objects
  * @pipes: pipe numbers of the PIPE objects
+ * @extra: by description's id - 1: objects that it has beside DESC
  */
 struct check {
 	struct tern_why *why;
@@ -68,6 +72,7 @@ struct check {
 	__u32 nr_fds;
 	__s32 *tids;
 	__u32 *pipes;
+	__u8 *extra;
 };
 
 static int bad(struct check *c, const struct tern_obj *obj, const char *what)
@@ -343,7 +348,7 @@ static int check_desc(struct check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_NULL)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_TIMERFD)
 		return bad(c, obj, "unknown kind of description");
 	if (d->owner || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return bad(c, obj, "a field is out of range");
@@ -351,8 +356,6 @@ static int check_desc(struct check *c, const struct tern_obj *obj)
 		return bad(c, obj, "impossible position or size");
 	if (!!d->pipe != (d->kind == TERN_DESC_PIPE))
 		return bad(c, obj, "a pipe's number where none belongs, or none where one does");
-	if (d->kind == TERN_DESC_PIPE && (d->flags & O_ACCMODE) == O_RDWR)
-		return bad(c, obj, "a pipe that is open for reading and writing at once");
 	c->descs[d->id - 1] = d;
 	c->nr_descs++;
 	return check_desc_path(c, obj, d);
@@ -377,15 +380,27 @@ static int check_fd(struct check *c, const struct tern_obj *obj)
 static int check_pipe(struct check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_pipe *p = tern_obj_payload(obj);
+	__u32 sum = 0, i;
+	const __u32 *sizes;
 	size_t len;
 
-	tern_obj_tail(obj, &len);
-	if (p->reserved || !p->pipe)
+	sizes = tern_obj_tail(obj, &len);
+	if (!p->pipe)
 		return bad(c, obj, "a field is out of range");
 	if (p->capacity < PAGE || p->capacity > PIPE_CAPACITY || p->capacity % PAGE)
 		return bad(c, obj, "impossible capacity");
-	if (len != p->data || p->data > p->capacity)
+	if (p->data > p->capacity || p->pieces > p->capacity / PAGE ||
+	    len != p->data + p->pieces * sizeof(*sizes))
 		return bad(c, obj, "bad contents");
+	for (i = 0; i < p->pieces; i++) {
+		__u32 size = sizes[i] & ~TERN_PIPE_PACKET;
+
+		if (!size || size > p->data - sum || (size != sizes[i] && size > PAGE))
+			return bad(c, obj, "bad pieces");
+		sum += size;
+	}
+	if (p->pieces && sum != p->data)
+		return bad(c, obj, "bad pieces");
 	c->pipes[c->count[TERN_OBJ_PIPE] - 1] = p->pipe;
 	return 0;
 }
@@ -396,9 +411,46 @@ static int check_epoll(struct check *c, const struct tern_obj *obj)
 	size_t len;
 
 	tern_obj_tail(obj, &len);
-	if (len || e->reserved || e->fd < 0 || e->fd >= FD_MAX)
+	if (len || e->fd < 0 || e->fd >= FD_MAX)
 		return bad(c, obj, "a field is out of range");
 	return 0;
+}
+
+/* Belongs to a description, as each of them that may has exactly one. */
+static int check_extra(struct check *c, const struct tern_obj *obj, __u32 desc)
+{
+	if (!desc || desc > c->room || c->extra[desc - 1])
+		return bad(c, obj, "of no description, or the second of one");
+	c->extra[desc - 1] = obj->type;
+	return 0;
+}
+
+static int check_event(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_event *e = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || e->flags & ~TERN_EVENT_SEMAPHORE)
+		return bad(c, obj, "a field is out of range");
+	return check_extra(c, obj, e->desc);
+}
+
+static int check_timerfd(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_timerfd *t = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || t->reserved || t->flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
+		return bad(c, obj, "a field is out of range");
+	if (t->clock != CLOCK_REALTIME && t->clock != CLOCK_MONOTONIC &&
+	    t->clock != CLOCK_BOOTTIME && t->clock != CLOCK_REALTIME_ALARM &&
+	    t->clock != CLOCK_BOOTTIME_ALARM)
+		return bad(c, obj, "unknown clock");
+	if (t->expires > TIME_MAX || t->interval > TIME_MAX)
+		return bad(c, obj, "impossible time");
+	return check_extra(c, obj, t->desc);
 }
 
 static int check_thread(struct check *c, const struct tern_obj *obj)
@@ -446,6 +498,8 @@ static int check_payload(struct check *c, const struct tern_obj *obj)
 	case TERN_OBJ_EPOLL: return check_epoll(c, obj);
 	case TERN_OBJ_THREAD: return check_thread(c, obj);
 	case TERN_OBJ_END: return check_end(c, obj);
+	case TERN_OBJ_EVENT: return check_event(c, obj);
+	case TERN_OBJ_TIMERFD: return check_timerfd(c, obj);
 	default: return bad(c, obj, "unknown type");
 	}
 }
@@ -508,6 +562,30 @@ static int relate_descs(struct check *c)
 	return 0;
 }
 
+/* The type of the object that a description has beside DESC; 0: none. */
+static unsigned int extra_type(const struct tern_obj_desc *d)
+{
+	switch (d->kind) {
+	case TERN_DESC_EVENTFD:
+	case TERN_DESC_SIGNALFD:
+		return TERN_OBJ_EVENT;
+	case TERN_DESC_TIMERFD:
+		return TERN_OBJ_TIMERFD;
+	default:
+		return 0;
+	}
+}
+
+static int relate_extra(struct check *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nr_descs; i++)
+		if (c->extra[i] != extra_type(c->descs[i]))
+			return bad(c, NULL, "a description without its object, or with another's");
+	return 0;
+}
+
 static int relate_pipes(struct check *c)
 {
 	unsigned int i, n = c->count[TERN_OBJ_PIPE];
@@ -546,8 +624,8 @@ static int relate(struct check *c, const struct tern_image *image)
 		if (!e->desc || e->desc > c->nr_descs ||
 		    c->descs[e->desc - 1]->kind != TERN_DESC_EPOLL)
 			return bad(c, obj, "a registration with something that is not an epoll");
-		if ((__u32)e->fd >= c->nr_fds || !(c->fds[e->fd / 8] & 1 << e->fd % 8))
-			return bad(c, obj, "a registration of a descriptor that is not open");
+		if (!e->target || e->target > c->nr_descs || e->target == e->desc)
+			return bad(c, obj, "a registration of nothing");
 	}
 	return 0;
 }
@@ -567,7 +645,7 @@ static int check_header(struct check *c, const struct tern_obj *obj, size_t left
 		return bad(c, obj, "a reserved field is not zero");
 	if (!is_zero((const char *)obj + obj->len, pad8(obj->len) - obj->len))
 		return bad(c, obj, "padding is not zero");
-	if (!obj->type || obj->type >= __TERN_OBJ_MAX) {
+	if (!obj->type || obj->type >= __TERN_OBJ_MAX || !kinds[obj->type].name) {
 		if (obj->flags & TERN_OBJ_MAY_SKIP)
 			return 0;
 		return bad(c, obj, "unknown type");
@@ -596,7 +674,8 @@ static int check_objects(struct check *c, const struct tern_image *image)
 			return err;
 		if (ended)
 			return bad(c, obj, "something stands behind the end");
-		if (obj->type && obj->type < __TERN_OBJ_MAX && !skipped(c, obj->type))
+		if (!err && obj->type < __TERN_OBJ_MAX && kinds[obj->type].name &&
+		    !skipped(c, obj->type))
 			err = check_payload(c, obj);
 		if (err)
 			return err;
@@ -634,7 +713,8 @@ static int make_room(struct check *c, const struct tern_image *image)
 	c->fds = calloc(c->nr_fds / 8 + 1, 1);
 	c->tids = calloc(nr[TERN_OBJ_THREAD] + 1, sizeof(*c->tids));
 	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
-	return c->descs && c->fds && c->tids && c->pipes ? 0 : -ENOMEM;
+	c->extra = calloc(c->room + 1, 1);
+	return c->extra && c->descs && c->fds && c->tids && c->pipes ? 0 : -ENOMEM;
 }
 
 static int check_image(const struct tern_image *image, __u32 skip, struct tern_why *why)
@@ -657,10 +737,13 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 	if (!err)
 		err = relate_descs(&c);
 	if (!err)
+		err = relate_extra(&c);
+	if (!err)
 		err = relate_pipes(&c);
 	if (!err)
 		err = relate(&c, image);
 out:
+	free(c.extra);
 	free(c.pipes);
 	free(c.tids);
 	free(c.fds);
@@ -694,14 +777,12 @@ int tern_image_check(const struct tern_image *image, struct tern_why *why)
 int tern_image_check_changes(const struct tern_image *image, __u32 types,
 			     struct tern_why *why)
 {
-	const __u32 files = 1U << TERN_OBJ_DESC | 1U << TERN_OBJ_FD | 1U << TERN_OBJ_PIPE |
-			    1U << TERN_OBJ_EPOLL;
 	__u32 skip = 0;
 
 	if (!(types & 1U << TERN_OBJ_VMA))
 		skip |= 1U << TERN_OBJ_VMA;
-	if (!(types & files))
-		skip |= files;
+	if (!(types & TERN_FILES_TYPES))
+		skip |= TERN_FILES_TYPES;
 	return check_image(image, skip, why);
 }
 

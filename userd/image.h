@@ -28,6 +28,11 @@ int tern_image_check(const struct tern_image *image, struct tern_why *why);
 /** tern_image_check_changes() - likewise, of one that has been a sound image before,
  * but for the objects of @types (bit per type), others having come or gone
  */
+/* What descriptors consist of. */
+#define TERN_FILES_TYPES \
+	(1U << TERN_OBJ_DESC | 1U << TERN_OBJ_FD | 1U << TERN_OBJ_PIPE | 1U << TERN_OBJ_EPOLL | \
+	 1U << TERN_OBJ_EVENT | 1U << TERN_OBJ_TIMERFD)
+
 int tern_image_check_changes(const struct tern_image *image, __u32 types,
 			     struct tern_why *why);
 

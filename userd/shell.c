@@ -12,9 +12,12 @@
 #include <linux/errno.h>
 #include <linux/futex.h>
 #include <linux/mman.h>
+#include <linux/time.h>
 #include <stddef.h>
 
 #include "shell.h"
+
+#define NS	1000000000LL
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -79,6 +82,25 @@ static long gather(struct shell_area *area, __u32 nr, __u64 *where)
 	return area->failed;
 }
 
+static void work_out(struct shell_span *span)
+{
+	__u64 interval = span->interval[0] * NS + span->interval[1];
+	struct timespec now;
+	__s64 left;
+
+	syscall6(__NR_clock_gettime, span->clock, (__u64)&now, 0, 0, 0, 0);
+	left = span->expires - (now.tv_sec * NS + now.tv_nsec);
+	span->ticks = 0;
+	if (left <= 0 && interval) {
+		span->ticks = 1 + -left / interval;
+		left += span->ticks * interval;
+	}
+	if (left < 1)
+		left = 1;
+	span->value[0] = left / NS;
+	span->value[1] = left % NS;
+}
+
 static void thread_main(struct shell_thread *thread);
 
 static long step(struct shell_area *area, const struct shell_op *op, __u64 *where)
@@ -102,6 +124,9 @@ static long step(struct shell_area *area, const struct shell_op *op, __u64 *wher
 		return 0;
 	case SHELL_OP_STORE:
 		*(__s32 *)args[0] = args[1];
+		return 0;
+	case SHELL_OP_SPAN:
+		work_out((struct shell_span *)args[0]);
 		return 0;
 	default:
 		return syscall6(op->nr, args[0], args[1], args[2], args[3], args[4], args[5]);

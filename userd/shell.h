@@ -51,6 +51,24 @@
 #define SHELL_DIE	(1U << 2)	/* an error cannot be told any more: die */
 
 #define SHELL_OP_STORE	0x10005	/* args: address, value: a __s32 is written there */
+#define SHELL_OP_SPAN	0x10006	/* args: struct shell_span; it is worked out */
+
+/**
+ * struct shell_span - a timer by a span of time, which is known only when it is set
+ * @clock: CLOCK_*
+ * @expires: ns of the clock, when it expires first
+ * @ticks: out: how often it has expired, but for the next time
+ * @interval: s and ns between its expiries, 0: it expires once
+ * @value: out: s and ns until it expires next, 1 ns if it should have; with @interval
+ *	before it a struct itimerspec
+ */
+struct shell_span {
+	__u64 clock;
+	__u64 expires;
+	__u64 ticks;
+	__u64 interval[2];
+	__u64 value[2];
+};
 
 /**
  * struct shell_op - one step of a script

@@ -12,6 +12,7 @@
 #include "precopy.h"
 #include "prepare.h"
 #include "recent.h"
+#include "seen.h"
 
 /* What the job leaves with the migration for the next daemon, by key. */
 enum {
@@ -119,9 +120,6 @@ int tern_source_kept(struct tern_source *s);
 
 /* serve.c */
 int tern_source_serve(struct tern_source *s);
-
-/* epoll.c */
-int tern_epoll_add(struct tern_image *image, int pid, struct tern_why *why);
 
 /* first.c */
 int tern_first_create(struct tern_first **first, int ahead);

@@ -41,7 +41,9 @@
 	X(EPOLL,	11, struct tern_obj_epoll,	131072) \
 	X(THREAD,	12, struct tern_obj_thread,	4096) \
 	X(END,		13, struct tern_obj_end,	1) \
-	X(SAME,		14, struct tern_obj_same,	0)
+	X(SAME,		14, struct tern_obj_same,	0) \
+	X(EVENT,	18, struct tern_obj_event,	131072) \
+	X(TIMERFD,	19, struct tern_obj_timerfd,	131072)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -243,7 +245,7 @@ struct tern_obj_fs {
  * @dev: st_dev; character devices: st_rdev
  * @ino: inode number
  * @magic: statfs(2) f_type of the file system
- * @pipe: TERN_DESC_PIPE: both ends of one pipe carry the same number
+ * @pipe: TERN_DESC_PIPE: all ends of one pipe carry the same number
  * @path: length of the path that follows (with NUL)
  * @owner: fcntl(2) F_SETOWN etc. are refused by the check; 0
  */
@@ -266,9 +268,13 @@ struct tern_obj_desc {
  * enum tern_desc_kind - what an open file description is of
  * @TERN_DESC_FILE: regular file or directory, by path
  * @TERN_DESC_DEVICE: /dev/null, zero, full, random or urandom, by path
- * @TERN_DESC_PIPE: one end of a pipe that nobody else has open
+ * @TERN_DESC_PIPE: an end of a pipe that nobody else has open; with a path: of a
+ *	named pipe
  * @TERN_DESC_EPOLL: epoll(7)
  * @TERN_DESC_NULL: a standard descriptor that becomes /dev/null (TERN_STDIO_NULL)
+ * @TERN_DESC_EVENTFD: eventfd(2), with an EVENT object
+ * @TERN_DESC_SIGNALFD: signalfd(2), with an EVENT object
+ * @TERN_DESC_TIMERFD: timerfd_create(2), with a TIMERFD object
  */
 enum tern_desc_kind {
 	TERN_DESC_FILE = 1,
@@ -276,6 +282,9 @@ enum tern_desc_kind {
 	TERN_DESC_PIPE,
 	TERN_DESC_EPOLL,
 	TERN_DESC_NULL,
+	TERN_DESC_EVENTFD,
+	TERN_DESC_SIGNALFD,
+	TERN_DESC_TIMERFD,
 };
 
 /**
@@ -295,31 +304,76 @@ struct tern_obj_fd {
  * struct tern_obj_pipe - a pipe and what is in it
  * @pipe: its number, as in the DESC objects of its ends
  * @capacity: fcntl(2) F_GETPIPE_SZ
- * @data: bytes that follow
- * @reserved: 0
+ * @data: bytes that it holds; they follow
+ * @pieces: 0: they are a stream; else how many pieces they are, whose lengths follow
+ *	as __u32 each, before the data; with TERN_PIPE_PACKET: one that is read as a
+ *	whole (pipe(2), O_DIRECT)
  */
 struct tern_obj_pipe {
 	__u32 pipe;
 	__u32 capacity;
 	__u32 data;
-	__u32 reserved;
+	__u32 pieces;
 };
+
+#define TERN_PIPE_PACKET	(1U << 31)
 
 /**
  * struct tern_obj_epoll - one registration; added by ternd from /proc/PID/fdinfo
  * @desc: the epoll description
- * @fd: descriptor that was registered
+ * @fd: number by which it was registered; may be closed or reused by now
  * @events: EPOLL*
- * @reserved: 0
+ * @target: the description that is watched
  * @data: epoll_data
  */
 struct tern_obj_epoll {
 	__u32 desc;
 	__s32 fd;
 	__u32 events;
-	__u32 reserved;
+	__u32 target;
 	__u64 data;
 };
+
+/**
+ * struct tern_obj_event - of an eventfd or signalfd
+ * @desc: the description
+ * @flags: TERN_EVENT_SEMAPHORE
+ * @value: eventfd: its count; signalfd: its mask
+ */
+struct tern_obj_event {
+	__u32 desc;
+	__u32 flags;
+	__u64 value;
+};
+
+#define TERN_EVENT_SEMAPHORE	(1U << 0)	/* EFD_SEMAPHORE */
+
+/**
+ * struct tern_obj_timerfd - of a timerfd; added by ternd, which may ask it for its time
+ * @desc: the description
+ * @clock: CLOCK_*
+ * @flags: TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET
+ * @reserved: 0
+ * @expires: when it expired first since it was read, or will; in ns of @clock as the
+ *	migrant sees it, but of CLOCK_MONOTONIC if tern_timerfd_by_span(). So it does
+ *	not change while time goes by. 0: disarmed
+ * @interval: ns, 0: once
+ */
+struct tern_obj_timerfd {
+	__u32 desc;
+	__u32 clock;
+	__u32 flags;
+	__u32 reserved;
+	__u64 expires;
+	__u64 interval;
+};
+
+/** tern_timerfd_by_span() - a span of time on the wall clock: does not follow its jumps */
+static inline int tern_timerfd_by_span(const struct tern_obj_timerfd *t)
+{
+	/* CLOCK_REALTIME and CLOCK_REALTIME_ALARM; TFD_TIMER_ABSTIME */
+	return (t->clock == 0 || t->clock == 8) && !(t->flags & 1);
+}
 
 /* The blocked call that a thread goes on with; times in the migrant's own clock. */
 enum tern_restart {
@@ -437,5 +491,7 @@ TERN_ASSERT_SIZE(struct tern_obj_epoll, 24);
 TERN_ASSERT_SIZE(struct tern_obj_thread, 344);
 TERN_ASSERT_SIZE(struct tern_obj_end, 8);
 TERN_ASSERT_SIZE(struct tern_obj_same, 8);
+TERN_ASSERT_SIZE(struct tern_obj_event, 16);
+TERN_ASSERT_SIZE(struct tern_obj_timerfd, 32);
 
 #endif /* _TERN_IMAGE_H */

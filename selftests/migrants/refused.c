@@ -20,10 +20,8 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/shm.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,7 +29,7 @@
 #include "migrant.h"
 
 static pid_t child;
-static int shm = -1;
+static int shm = -1, other = -1;
 
 static void made(long rc)
 {
@@ -111,22 +109,22 @@ static void make_traced(void)
 	close(ready[1]);
 }
 
-static void make_timerfd(void)
+/* Somebody else, whose child we are not, has it, too, until it is told to end. */
+static void make_eventfd_out(void)
 {
-	made(timerfd_create(CLOCK_MONOTONIC, 0));
-}
+	int fd = eventfd(0, 0);
 
-static void make_eventfd(void)
-{
-	made(eventfd(0, 0));
-}
-
-static void make_signalfd(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	made(signalfd(-1, &set, 0));
+	made(fd);
+	made(child = fork());
+	if (!child) {
+		if (fork())
+			_exit(0);
+		eventfd_read(fd, &(eventfd_t){ 0 });
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	child = 0;
+	other = fd;
 }
 
 static void make_inotify(void)
@@ -237,9 +235,7 @@ static const struct {
 	{ "child", make_child },
 	{ "zombie", make_zombie },
 	{ "traced", make_traced },
-	{ "timerfd", make_timerfd },
-	{ "eventfd", make_eventfd },
-	{ "signalfd", make_signalfd },
+	{ "eventfd_out", make_eventfd_out },
 	{ "inotify", make_inotify },
 	{ "memfd", make_memfd },
 	{ "unix", make_unix },
@@ -269,6 +265,8 @@ int main(int argc, char **argv)
 		nanosleep(&pause, NULL);
 	if (shm >= 0)
 		shmctl(shm, IPC_RMID, NULL);
+	if (other >= 0)
+		eventfd_write(other, 1);
 	if (child > 0)
 		kill(child, SIGKILL);
 	migrant_ok("hops=%u", migrant.hops);

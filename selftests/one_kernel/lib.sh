@@ -55,6 +55,9 @@ must()
 	for host in "${!INIT[@]}"; do
 		tail -n 15 "$WORK/$host/log" 2>/dev/null | sed "s/^/# ternd $host: /"
 	done
+	for name in "${!PIDS[@]}"; do
+		[[ ! -L $WORK/$name/verdict ]] || echo "# $name: $(readlink "$WORK/$name/verdict")"
+	done
 	echo "not ok $number $what"
 	exit 1
 }

@@ -36,7 +36,7 @@ give_pid()
 	wait_until "$LONG" gone
 }
 
-plan 12
+plan 15
 must "a process starts" start a free refused nothing
 must "its pid is taken on b" take_pid
 must "it is refused for that" refused a b "pid $PID is taken on b, by \"take_pid\""
@@ -50,4 +50,8 @@ must "a process with a child starts" start a parent refused child
 must "it is refused for that" refused a b "child"
 must "it runs on" lives_on parent a
 must "it is well" finish parent 0
+
+must "a process with an eventfd that another has starts" start a events refused eventfd_out
+must "it is refused for that" refused a b "fd [0-9]+ is an eventfd that another process has open"
+must "it is well" finish events 0
 done_testing

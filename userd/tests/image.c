@@ -48,9 +48,15 @@ static void build(void)
 	struct tern_obj_fd fd0 = { .fd = 0, .desc = 1 }, fd5 = { .fd = 5, .desc = 2 };
 	struct tern_obj_fd fd9 = { .fd = 1048575, .desc = 3, .cloexec = 1 };
 	struct tern_obj_pipe pipe = { .pipe = 9, .capacity = 4096, .data = 3 };
-	struct tern_obj_epoll reg = { .desc = 2, .fd = 0 };
+	struct tern_obj_desc timer = { .id = 4, .kind = TERN_DESC_TIMERFD };
+	struct tern_obj_desc event = { .id = 5, .kind = TERN_DESC_EVENTFD };
+	struct tern_obj_timerfd timerfd = { .desc = 4, .clock = 1, .expires = 7, .interval = 9 };
+	struct tern_obj_event eventfd = { .desc = 5, .value = 3 };
+	struct tern_obj_pipe packets = { .pipe = 11, .capacity = 8192, .data = 3, .pieces = 2 };
+	struct { __u32 size[2]; char data[3]; } pieces = { { 1, 2 | TERN_PIPE_PACKET }, "abc" };
+	struct tern_obj_epoll reg = { .desc = 2, .fd = 0, .target = 1 };
 	struct tern_obj_thread t1 = { .tid = 100, .xstate = 8 }, t2 = { .tid = 101 };
-	struct tern_obj_end end = { .objects = 19 };
+	struct tern_obj_end end = { .objects = 24 };
 
 	__u32 groups[2] = { 1, 2 };
 	__u64 zeros[2] = { 0, 0 };
@@ -66,15 +72,20 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, file, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_DESC, reader, NULL, 0);
 	PUT(TERN_OBJ_DESC, epoll, NULL, 0);
+	PUT(TERN_OBJ_DESC, timer, NULL, 0);
+	PUT(TERN_OBJ_DESC, event, NULL, 0);
+	PUT(TERN_OBJ_TIMERFD, timerfd, NULL, 0);
+	PUT(TERN_OBJ_EVENT, eventfd, NULL, 0);
 	PUT(TERN_OBJ_FD, fd0, NULL, 0);
 	PUT(TERN_OBJ_FD, fd5, NULL, 0);
 	PUT(TERN_OBJ_FD, fd9, NULL, 0);
 	PUT(TERN_OBJ_PIPE, pipe, "abc", 3);
+	PUT(TERN_OBJ_PIPE, packets, &pieces, 11);
 	PUT(TERN_OBJ_THREAD, t1, zeros, 8);
 	PUT(TERN_OBJ_THREAD, t2, NULL, 0);
 	PUT(TERN_OBJ_END, end, NULL, 0);
 	/* after END: goes before it, and is counted */
-	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 18;
+	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 23;
 	PUT(TERN_OBJ_EPOLL, reg, NULL, 0);
 }
 
@@ -174,7 +185,7 @@ static void spoil_files(void)
 
 	SPOILED(file->id, 0);
 	SPOILED(file->id, 2);
-	SPOILED(file->id, 4);
+	SPOILED(file->id, 6);
 	SPOILED(file->id, ~0U);
 	SPOILED(file->kind, 0);
 	SPOILED(file->mode, S_IFSOCK);
@@ -183,21 +194,61 @@ static void spoil_files(void)
 	SPOILED(file->pipe, 9);
 	SPOILED(reader->pipe, 0);
 	SPOILED(reader->pipe, 8);
-	SPOILED(reader->flags, O_RDWR);
 	SPOILED(epoll->kind, TERN_DESC_NULL);
 	SPOILED(fd->fd, -1);
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
-	SPOILED(fd->fd, 3);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 4);
+	SPOILED(fd->desc, 6);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
 	SPOILED(pipe->capacity, 0x80000000);
-	SPOILED(reg->fd, 7);
+	SPOILED(reg->fd, -1);
 	SPOILED(reg->desc, 1);
+	SPOILED(reg->target, 0);
+	SPOILED(reg->target, 2);
+	SPOILED(reg->target, 6);
 	SPOILED(fs->cwd, 3);
+}
+
+static void spoil_pieces(void)
+{
+	struct tern_obj_pipe *pipe = find(TERN_OBJ_PIPE, 1);
+	__u32 *size = (__u32 *)(pipe + 1);
+
+	SPOILED(pipe->pieces, 0);
+	SPOILED(pipe->pieces, 1);
+	SPOILED(pipe->pieces, 3);
+	SPOILED(pipe->pieces, 0x40000002);
+	SPOILED(pipe->data, 4);
+	SPOILED(size[0], 0);
+	SPOILED(size[0], 2);
+	SPOILED(size[1], 1);
+	SPOILED(size[1], TERN_PIPE_PACKET);
+	SPOILED(size[1], ~0U);
+}
+
+static void spoil_events(void)
+{
+	struct tern_obj_desc *timer = find(TERN_OBJ_DESC, 3), *event = find(TERN_OBJ_DESC, 4);
+	struct tern_obj_timerfd *t = find(TERN_OBJ_TIMERFD, 0);
+	struct tern_obj_event *e = find(TERN_OBJ_EVENT, 0);
+
+	SPOILED(timer->kind, TERN_DESC_EPOLL);
+	SPOILED(timer->kind, TERN_DESC_SIGNALFD);
+	SPOILED(event->kind, TERN_DESC_TIMERFD);
+	SPOILED(t->desc, 0);
+	SPOILED(t->desc, 1);
+	SPOILED(t->desc, 5);
+	SPOILED(t->desc, 6);
+	SPOILED(t->clock, 2);
+	SPOILED(t->flags, 4);
+	SPOILED(t->reserved, 1);
+	SPOILED(t->expires, 1ULL << 63);
+	SPOILED(t->interval, ~0ULL);
+	SPOILED(e->desc, 4);
+	SPOILED(e->flags, 2);
 }
 
 static void spoil_frame(void)
@@ -217,7 +268,7 @@ static void spoil_frame(void)
 	SPOILED(anon->type, 0);
 	SPOILED(anon->type, 99);
 	SPOILED(anon->type, TERN_OBJ_CREDS);
-	SPOILED(end->objects, 18);
+	SPOILED(end->objects, 23);
 	SPOILED(image.len, 0);
 	SPOILED(image.len, image.len - 4);
 	SPOILED(image.len, image.len - 8);
@@ -307,6 +358,8 @@ int main(int argc, char **argv)
 	spoil_process();
 	spoil_memory();
 	spoil_files();
+	spoil_pieces();
+	spoil_events();
 	spoil_frame();
 	changes();
 	flip();

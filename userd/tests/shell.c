@@ -124,8 +124,25 @@ static void add_files(void)
 {
 	struct tern_obj_pipe pipe1 = { .pipe = 7, .capacity = 8192, .data = 5 };
 	struct tern_obj_pipe pipe2 = { .pipe = 8, .capacity = 65536 };
+	struct tern_obj_pipe pipe3 = { .pipe = 9, .capacity = 65536, .data = 3, .pieces = 2 };
+	struct {
+		__u32 size[2];
+		char data[3];
+	} pieces = { { 2 | TERN_PIPE_PACKET, 1 }, "abc" };
 	struct tern_obj_epoll epoll = { .desc = 5, .fd = 9, .events = EPOLLIN | EPOLLET,
-					.data = 0x1122334455667788 };
+					.target = 3, .data = 0x1122334455667788 };
+	/* by a number that is closed, and by one that is something else's now */
+	struct tern_obj_epoll closed = { .desc = 5, .fd = 77, .target = 9, .data = 77 };
+	struct tern_obj_epoll reused = { .desc = 5, .fd = 100, .target = 10, .data = 100 };
+	struct tern_obj_event event = { .desc = 9, .flags = TERN_EVENT_SEMAPHORE,
+					.value = draft ? 9 : 6 };
+	struct tern_obj_event mask = { .desc = 10, .value = draft ? 0x10 : 0x200 };
+	struct tern_obj_timerfd timer = {
+		.desc = 11, .clock = CLOCK_BOOTTIME, .expires = 5000000000000000, .interval = 77,
+	};
+	struct tern_obj_timerfd span = {
+		.desc = 12, .clock = CLOCK_REALTIME, .expires = 1000, .interval = 5000000000000,
+	};
 	const char *cwd = draft == 1 ? "/tmp" : dir;
 	struct tern_obj_fs fs = { .cwd = strlen(cwd) + 1 };
 
@@ -154,13 +171,34 @@ static void add_files(void)
 	add_fd(200, 5, 0);
 	add_fd(100, 7, 0);
 	add_fd(10, 8, 0);
+	add_desc(9, TERN_DESC_EVENTFD, O_RDWR | O_NONBLOCK, 0, 0, 0, NULL);
+	add_desc(10, TERN_DESC_SIGNALFD, O_RDWR, 0, 0, 0, NULL);
+	add_desc(11, TERN_DESC_TIMERFD, O_RDWR, 0, 0, 0, NULL);
+	add_desc(12, TERN_DESC_TIMERFD, O_RDWR, 0, 0, 0, NULL);
+	add_desc(13, TERN_DESC_PIPE, O_RDWR, S_IFIFO, 0, 9, NULL);
+	add_desc(14, TERN_DESC_PIPE, O_RDONLY, S_IFIFO, 0, 9, NULL);
+	add_desc(15, TERN_DESC_PIPE, O_RDONLY | O_NONBLOCK, S_IFIFO, 0, 9, NULL);
+	add_fd(11, 9, 1);
+	add_fd(12, 10, 0);
+	add_fd(13, 11, 0);
+	add_fd(14, 12, 0);
+	add_fd(15, 13, 0);
+	add_fd(16, 14, 0);
+	add_fd(17, 15, 0);
 	/* other descriptors: all are made anew, higher up than the shell's own were */
 	if (draft == 1)
 		add_fd(300, 7, 0);
 	tern_image_add(&image, TERN_OBJ_PIPE, &pipe1, sizeof(pipe1), draft ? "bye" : "hello",
 		       pipe1.data);
 	tern_image_add(&image, TERN_OBJ_PIPE, &pipe2, sizeof(pipe2), NULL, 0);
+	tern_image_add(&image, TERN_OBJ_PIPE, &pipe3, sizeof(pipe3), &pieces, 8 + 3);
 	tern_image_add(&image, TERN_OBJ_EPOLL, &epoll, sizeof(epoll), NULL, 0);
+	tern_image_add(&image, TERN_OBJ_EPOLL, &closed, sizeof(closed), NULL, 0);
+	tern_image_add(&image, TERN_OBJ_EPOLL, &reused, sizeof(reused), NULL, 0);
+	tern_image_add(&image, TERN_OBJ_EVENT, &event, sizeof(event), NULL, 0);
+	tern_image_add(&image, TERN_OBJ_EVENT, &mask, sizeof(mask), NULL, 0);
+	tern_image_add(&image, TERN_OBJ_TIMERFD, &timer, sizeof(timer), NULL, 0);
+	tern_image_add(&image, TERN_OBJ_TIMERFD, &span, sizeof(span), NULL, 0);
 	tern_image_add(&image, TERN_OBJ_FS, &fs, sizeof(fs), cwd, fs.cwd);
 }
 
@@ -363,6 +401,21 @@ static void look_files(void)
 	CHECK(has("fdinfo/5", 0, "flags:\t02000001\n"));
 	CHECK(has("fdinfo/10", 0, "flags:\t00\n"));
 	CHECK(has("fdinfo/200", 0, "tfd:        9 events: 80000019 data: 1122334455667788"));
+	CHECK(has("fdinfo/200", 0, "tfd:       77 events:       18 data:               4d"));
+	CHECK(has("fdinfo/200", 0, "tfd:      100 events:       18 data:               64"));
+	CHECK(has("fdinfo/11", 0, "flags:\t02004002\n") &&
+	      has("fdinfo/11", 0, "eventfd-count:                6\n"));
+	CHECK(has("fdinfo/12", 0, "sigmask:\t0000000000000200\n"));
+	CHECK(has("fdinfo/13", 0, "clockid: 7\nticks: 0\n") &&
+	      has("fdinfo/13", 0, "it_interval: (0, 77)\n"));
+	CHECK(has("fdinfo/14", 0, "clockid: 0\nticks: 1\n") &&
+	      has("fdinfo/14", 0, "it_interval: (5000, 0)\n"));
+	CHECK(has("fdinfo/15", 0, "flags:\t0100002\n") && has("fdinfo/16", 0, "flags:\t00\n"));
+	snprintf(path, sizeof(path), "/proc/%d/fd/17", tids[0]);
+	fd = open(path, O_RDONLY | O_NONBLOCK);
+	CHECK(read(fd, buf, sizeof(buf)) == 2 && !memcmp(buf, "ab", 2));
+	CHECK(read(fd, buf, sizeof(buf)) == 1 && !memcmp(buf, "c", 1));
+	close(fd);
 	snprintf(path, sizeof(path), "/proc/%d/fd/9", tids[0]);
 	fd = open(path, O_RDONLY | O_NONBLOCK);
 	CHECK(fcntl(fd, F_GETPIPE_SZ) == 8192);
@@ -374,7 +427,7 @@ static void look_files(void)
 		n++;
 	closedir(d);
 	/* all of the migrant's, the socket, the userfaultfd, . and .. */
-	CHECK(n == 11 + 2 + 2);
+	CHECK(n == 18 + 2 + 2);
 }
 
 static void look_process(void)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the writers of descriptors share. Each description is made once, at a
+ * number above all of the migrant's, duplicated to where the migrant has it, and
+ * closed there; so no step ever stands on a number that a later one needs.
+ */
+#ifndef TERN_SCRIPT_FDS_H
+#define TERN_SCRIPT_FDS_H
+
+#include <fcntl.h>
+
+#include "script.h"
+
+#define SLOT_LOW	SHELL_SLOT_FREE
+#define SLOT_LOW2	(SHELL_SLOT_FREE + 1)
+#define SLOT_HIGH	(SHELL_SLOT_FREE + 2)
+#define SLOT_HIGH2	(SHELL_SLOT_FREE + 3)
+#define SETFL_FLAGS	(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+
+/**
+ * struct script_fds - descriptors and descriptions of the image
+ * @dress: what they are of
+ * @fd: FD objects in the order of what they name
+ * @nr: entries
+ * @first: by description's id: index of its first one in @fd
+ * @desc: DESC objects by id
+ * @extra: by id: the object that a description has beside DESC, NULL: none
+ * @nr_descs: how many; ids are 1 to that
+ * @end: DESC objects of pipes by pipe and id
+ * @nr_ends: how many
+ * @high: numbers from here on are free for the shell's own use
+ */
+struct script_fds {
+	const struct tern_dress *dress;
+	const struct tern_obj_fd **fd;
+	unsigned int nr;
+	unsigned int *first;
+	const struct tern_obj **desc;
+	const struct tern_obj **extra;
+	unsigned int nr_descs;
+	const struct tern_obj **end;
+	unsigned int nr_ends;
+	unsigned int high;
+};
+
+/**
+ * struct script_kind - how descriptions of one kind are made
+ * @open: write the steps that make it, and put it in place
+ * @alter: from what it was to what it is, in place; both are the same but for where
+ *	they stand. 1: done; 0: it cannot be done like this, and what is written is
+ *	harmless. NULL: nothing is to be done. Common flags are set afterwards.
+ */
+struct script_kind {
+	int (*open)(struct tern_script *s, const struct script_fds *fds,
+		    const struct tern_obj *obj, struct tern_why *why);
+	int (*alter)(struct tern_script *s, const struct script_fds *was,
+		     const struct script_fds *fds, const struct tern_obj *old,
+		     const struct tern_obj *new);
+};
+
+/* script_files.c: steps that every kind needs */
+void script_close(struct tern_script *s, unsigned int slot);
+void script_lift(struct tern_script *s, const struct script_fds *fds, unsigned int low,
+		 unsigned int high);
+void script_spread(struct tern_script *s, const struct script_fds *fds, __u32 id,
+		   unsigned int high);
+void script_set_flags(struct tern_script *s, unsigned int slot, __u32 flags);
+int script_fd_of(const struct script_fds *fds, __u32 id);
+const void *script_extra(const struct script_fds *fds, __u32 id);
+
+/* script_path.c */
+extern const struct script_kind script_file;
+extern const struct script_kind script_device;
+extern const struct script_kind script_null;
+void script_open(struct tern_script *s, const char *path, __u32 flags, unsigned int slot);
+
+/* script_event.c */
+extern const struct script_kind script_eventfd;
+extern const struct script_kind script_signalfd;
+extern const struct script_kind script_timerfd;
+
+/* script_pipe.c: all ends of a pipe at once */
+int script_pipe(struct tern_script *s, const struct script_fds *fds, const struct tern_obj *obj,
+		struct tern_why *why);
+bool script_pipe_same(const struct tern_obj *x, const struct tern_obj *y);
+int script_pipe_alter(struct tern_script *s, const struct script_fds *fds,
+		      const struct tern_obj *old, const struct tern_obj *new);
+
+/* script_epoll.c */
+extern const struct script_kind script_epoll;
+void script_epoll_add(struct tern_script *s, const struct script_fds *fds,
+		      const struct tern_obj_epoll *e);
+int script_epoll_alter(struct tern_script *s, const struct script_fds *fds,
+		       const struct tern_image *old, const struct tern_image *new);
+
+#endif

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Descriptions of what has a path: files, directories, devices. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "script_fds.h"
+
+/* What open(2) may be given of what F_GETFL shows; it keeps the rest itself. */
+#define OPEN_FLAGS	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | SYNC_BIT | O_DIRECT | \
+			 LARGEFILE_BIT | O_DIRECTORY | O_NOATIME | O_PATH | O_NOFOLLOW)
+#define SYNC_BIT	04000000
+#define LARGEFILE_BIT	0100000
+
+/*
+ * PREPARE has proven most files to be the same. One that was opened since is
+ * taken only where both hosts see one file system: a directory, or the same
+ * inode number.
+ */
+static int same_file(const struct tern_dress *dress, const struct tern_obj_desc *d,
+		     const char *path, struct tern_why *why)
+{
+	const struct tern_known *known = tern_known_find(dress, path);
+	struct stat st;
+
+	if (known && known->same && known->file.ino == d->ino)
+		return 0;
+	if (stat(path, &st))
+		return tern_why_set(why, -errno,
+				    "%s, which the process has open, cannot be found on %s: %s",
+				    path, dress->host, strerror(errno));
+	if (S_ISDIR(d->mode) && S_ISDIR(st.st_mode))
+		return 0;
+	if (known && known->same)
+		return tern_why_set(why, -EAGAIN,
+				    "%s was replaced while the migration was prepared; try again",
+				    path);
+	if (!known)
+		return tern_why_set(why, -EAGAIN,
+				    "%s was opened while the migration was prepared; try again",
+				    path);
+	return tern_why_set(why, -ESTALE, "%s, which the process has open, is not the same on %s",
+			    path, dress->host);
+}
+
+static int same_device(const struct tern_dress *dress, const struct tern_obj_desc *d,
+		       const char *path, struct tern_why *why)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISCHR(st.st_mode) && st.st_rdev == d->dev)
+		return 0;
+	return tern_why_set(why, -ENODEV, "%s is not the same device on %s", path, dress->host);
+}
+
+/**
+ * script_open() - open what has a path
+ * @s: the writer
+ * @path: where
+ * @flags: O_* as F_GETFL shows them
+ * @slot: receives the descriptor
+ */
+void script_open(struct tern_script *s, const char *path, __u32 flags, unsigned int slot)
+{
+	SCRIPT(s, "a file that the process has open could not be opened:", SYS_openat, AT_FDCWD,
+	       tern_script_data(s, path, strlen(path) + 1),
+	       (flags & OPEN_FLAGS) | O_CLOEXEC | O_NOCTTY)->out = slot;
+}
+
+static void open_path(struct tern_script *s, const struct script_fds *fds,
+		      const struct tern_obj_desc *d, const char *path)
+{
+	script_open(s, path, d->flags, SLOT_LOW);
+	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
+	if (d->pos && d->kind == TERN_DESC_FILE)
+		SCRIPT(s, "the position in a file could not be set", SYS_lseek, SLOT_HIGH, d->pos,
+		       SEEK_SET)->slots = 1 << 0;
+	script_spread(s, fds, d->id, SLOT_HIGH);
+}
+
+static int file_open(struct tern_script *s, const struct script_fds *fds,
+		     const struct tern_obj *obj, struct tern_why *why)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+	size_t len;
+	const char *path = tern_obj_tail(obj, &len);
+	int err = same_file(fds->dress, d, path, why);
+
+	if (!err)
+		open_path(s, fds, d, path);
+	return err;
+}
+
+static int file_alter(struct tern_script *s, const struct script_fds *was,
+		      const struct script_fds *fds, const struct tern_obj *old,
+		      const struct tern_obj *new)
+{
+	const struct tern_obj_desc *a = tern_obj_payload(old), *b = tern_obj_payload(new);
+
+	(void)was;
+	if (a->pos != b->pos)
+		SCRIPT(s, "the position in a file could not be set", SYS_lseek,
+		       script_fd_of(fds, b->id), b->pos, SEEK_SET);
+	return 1;
+}
+
+static int device_open(struct tern_script *s, const struct script_fds *fds,
+		       const struct tern_obj *obj, struct tern_why *why)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+	size_t len;
+	const char *path = tern_obj_tail(obj, &len);
+	int err = same_device(fds->dress, d, path, why);
+
+	if (!err)
+		open_path(s, fds, d, path);
+	return err;
+}
+
+static int null_open(struct tern_script *s, const struct script_fds *fds,
+		     const struct tern_obj *obj, struct tern_why *why)
+{
+	(void)why;
+	open_path(s, fds, tern_obj_payload(obj), "/dev/null");
+	return 0;
+}
+
+const struct script_kind script_file = { .open = file_open, .alter = file_alter };
+const struct script_kind script_device = { .open = device_open };
+const struct script_kind script_null = { .open = null_open };

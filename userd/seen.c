@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kernel shows of descriptors to user space alone: ternd adds it to an image.
+ * The migrant may run, and the image be a draft: what has changed meanwhile is an
+ * error that is worth another try.
+ *
+ * Owns nothing, holds no locks.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "dev.h"
+#include "seen.h"
+
+static int (*const kinds[])(struct tern_seen *seen, const struct tern_seen_fd *fd) = {
+	[TERN_DESC_EPOLL] = tern_seen_epoll,
+	[TERN_DESC_TIMERFD] = tern_seen_timerfd,
+};
+
+static bool is_seen(__u32 kind)
+{
+	return kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[kind];
+}
+
+/**
+ * tern_seen_fdinfo() - open /proc/PID/fdinfo/@fd; NULL and a sentence
+ */
+FILE *tern_seen_fdinfo(const struct tern_seen *seen, int fd)
+{
+	char name[64];
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", seen->pid, fd);
+	f = fopen(name, "re");
+	if (!f)
+		tern_why_set(seen->why, -errno, "%s: %s", name, strerror(errno));
+	return f;
+}
+
+/**
+ * tern_seen_dup() - have descriptor @fd of the migrant here; negative errno and a
+ *	sentence
+ */
+int tern_seen_dup(const struct tern_seen *seen, int fd)
+{
+	int pidfd = syscall(SYS_pidfd_open, seen->pid, 0), own = -1, err = errno;
+
+	if (pidfd >= 0) {
+		own = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+		err = errno;
+		close(pidfd);
+	}
+	if (own >= 0)
+		return own;
+	return tern_why_set(seen->why, err == EBADF ? -EAGAIN : -err,
+			    "descriptor %d of process %d: %s", fd, seen->pid, strerror(err));
+}
+
+/* Anything of interest? Otherwise nothing is copied. */
+static unsigned int count(const struct tern_image *image, unsigned int *descs)
+{
+	const struct tern_obj *obj = NULL;
+	unsigned int nr = 0;
+
+	*descs = 0;
+	while ((obj = tern_image_find(image, TERN_OBJ_DESC, obj))) {
+		const struct tern_obj_desc *desc = tern_obj_payload(obj);
+
+		nr += is_seen(desc->kind);
+		++*descs;
+	}
+	return nr;
+}
+
+static int copy(struct tern_seen *seen, unsigned int descs)
+{
+	__u32 *kind = calloc(descs + 1, sizeof(*kind));
+	const struct tern_obj *obj = NULL;
+	unsigned int nr = 0;
+
+	while ((obj = tern_image_find(seen->image, TERN_OBJ_FD, obj)))
+		nr++;
+	seen->fds = calloc(nr + 1, sizeof(*seen->fds));
+	if (!kind || !seen->fds) {
+		free(kind);
+		return -ENOMEM;
+	}
+	while ((obj = tern_image_find(seen->image, TERN_OBJ_DESC, obj))) {
+		const struct tern_obj_desc *desc = tern_obj_payload(obj);
+
+		kind[desc->id] = desc->kind;
+	}
+	while ((obj = tern_image_find(seen->image, TERN_OBJ_FD, obj))) {
+		const struct tern_obj_fd *fd = tern_obj_payload(obj);
+
+		seen->fds[seen->nr++] = (struct tern_seen_fd){
+			.fd = fd->fd, .desc = fd->desc, .kind = kind[fd->desc] & ~(1U << 31),
+			.first = !(kind[fd->desc] >> 31),
+		};
+		kind[fd->desc] |= 1U << 31;
+	}
+	free(kind);
+	return 0;
+}
+
+/**
+ * tern_seen_add() - complete an image with what only user space can see
+ * @image: the capture, our own kernel's, which grows
+ * @pid: the migrant
+ * @why: what cannot move
+ */
+int tern_seen_add(struct tern_image *image, int pid, struct tern_why *why)
+{
+	struct tern_seen seen = { .image = image, .pid = pid, .why = why };
+	unsigned int descs, i;
+	int rc;
+
+	if (!count(image, &descs))
+		return 0;
+	rc = copy(&seen, descs);
+	for (i = 0; i < seen.nr && !rc; i++)
+		if (seen.fds[i].first && is_seen(seen.fds[i].kind))
+			rc = kinds[seen.fds[i].kind](&seen, &seen.fds[i]);
+	free(seen.fds);
+	return rc;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What only /proc and calls show of a migrant's descriptors, for an image. */
+#ifndef TERN_SEEN_H
+#define TERN_SEEN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "image.h"
+
+struct tern_why;
+
+/**
+ * struct tern_seen_fd - a descriptor of the image
+ * @fd: its number
+ * @desc: its description
+ * @kind: enum tern_desc_kind
+ * @first: the first one of the description
+ */
+struct tern_seen_fd {
+	int fd;
+	__u32 desc;
+	__u32 kind;
+	bool first;
+};
+
+/**
+ * struct tern_seen - what is looked at
+ * @image: the capture, which grows
+ * @pid: the migrant, parked or not
+ * @fds: copied from the image, in its order: ascending by number
+ * @nr: how many
+ * @why: what cannot move
+ */
+struct tern_seen {
+	struct tern_image *image;
+	int pid;
+	struct tern_seen_fd *fds;
+	unsigned int nr;
+	struct tern_why *why;
+};
+
+int tern_seen_add(struct tern_image *image, int pid, struct tern_why *why);
+FILE *tern_seen_fdinfo(const struct tern_seen *seen, int fd);
+int tern_seen_dup(const struct tern_seen *seen, int fd);
+
+/* one for each kind: @fd is the first descriptor of its description */
+int tern_seen_epoll(struct tern_seen *seen, const struct tern_seen_fd *fd);
+int tern_seen_timerfd(struct tern_seen *seen, const struct tern_seen_fd *fd);
+
+#endif
