@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
 #include <linux/version.h>
@@ -90,13 +91,23 @@ static inline bool compat_has_posix_timers(const struct signal_struct *sig)
 #endif
 }
 
-/* 6.12 allocates the owner of a file's signals on demand. */
-static inline bool compat_file_has_owner(const struct file *file)
+/* 6.12 allocates the owner of a file's signals on demand. NULL: it has none. */
+static inline struct fown_struct *compat_file_owner(struct file *file)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-	return file->f_owner && file->f_owner->pid;
+	return READ_ONCE(file->f_owner);
 #else
-	return file->f_owner.pid;
+	return &file->f_owner;
+#endif
+}
+
+/* Only where the kernel has them has a pipe a place for it. */
+static inline bool compat_pipe_is_watch_queue(const struct pipe_inode_info *pipe)
+{
+#ifdef CONFIG_WATCH_QUEUE
+	return pipe->watch_queue;
+#else
+	return false;
 #endif
 }
 

@@ -49,6 +49,7 @@ extern const struct tern_desc_family tern_desc_device;
 extern const struct tern_desc_family tern_desc_pipe;
 extern const struct tern_desc_family tern_desc_socket;
 extern const struct tern_desc_family tern_desc_anon;
+extern const struct tern_desc_family tern_desc_path;
 
 /* obj_file.c */
 int tern_desc_save_path(struct tern_saver *saver, struct tern_entry *entry,

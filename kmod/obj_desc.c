@@ -6,6 +6,8 @@
  */
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
 #include <linux/tern.h>
 
 #include "compat.h"
@@ -13,6 +15,8 @@
 
 static const struct tern_desc_family *family_of(const struct file *file)
 {
+	if (file->f_mode & FMODE_PATH)
+		return &tern_desc_path;
 	switch (file_inode(file)->i_mode & S_IFMT) {
 	case S_IFREG:
 	case S_IFDIR:
@@ -30,20 +34,50 @@ static const struct tern_desc_family *family_of(const struct file *file)
 	}
 }
 
+/*
+ * Who gets signals of @file, as in struct tern_obj_desc. An error: somebody that does
+ * not move with it.
+ */
+static int get_owner(const struct tern_table *table, struct file *file, u64 *owner)
+{
+	struct fown_struct *fown = compat_file_owner(file);
+	struct task_struct *task = NULL;
+	int err = 0;
+
+	*owner = 0;
+	if (!fown)
+		return 0;
+	read_lock_irq(&fown->lock);
+	*owner = TERN_OWNER(0, 0, fown->signum);
+	if (fown->pid) {
+		/* of one that has ended the number may be somebody else's soon */
+		task = pid_task(fown->pid, PIDTYPE_PID);
+		*owner = TERN_OWNER(pid_vnr(fown->pid),
+				    fown->pid_type == PIDTYPE_PID ? F_OWNER_TID : F_OWNER_PID,
+				    fown->signum);
+		if (!task || !same_thread_group(task, table->leader) ||
+		    (fown->pid_type != PIDTYPE_PID && fown->pid_type != PIDTYPE_TGID) ||
+		    (fown->pid_type == PIDTYPE_TGID && task != table->leader))
+			err = -EOPNOTSUPP;
+	}
+	read_unlock_irq(&fown->lock);
+	return err;
+}
+
 /* enum tern_desc_kind of @entry, or 0 and what it is instead. */
 static u32 classify(const struct tern_table *table, const struct tern_entry *entry,
 		    const char **what)
 {
 	const struct tern_desc_family *family = family_of(entry->file);
 
+	u64 owner;
+
+	if (get_owner(table, entry->file, &owner)) {
+		*what = "set up for signals to others (F_SETOWN)";
+		return 0;
+	}
 	*what = "of an unknown kind";
-	if (entry->file->f_mode & FMODE_PATH)
-		*what = "open with O_PATH";
-	else if (compat_file_has_owner(entry->file) || entry->file->f_flags & FASYNC)
-		*what = "set up for signals (F_SETOWN or O_ASYNC)";
-	else if (family)
-		return family->kind(table, entry, what);
-	return 0;
+	return family ? family->kind(table, entry, what) : 0;
 }
 
 /* A standard descriptor, or another number for the same description. */
@@ -127,7 +161,9 @@ static int save_desc(struct tern_saver *saver, struct tern_entry *entry, u32 kin
 	};
 	int err = 0;
 
-	if (kind != TERN_DESC_NULL && family->save)
+	if (kind != TERN_DESC_NULL)
+		err = get_owner(saver->table, entry->file, &obj.owner);
+	if (!err && kind != TERN_DESC_NULL && family->save)
 		err = family->save(saver, entry, &obj);
 	if (!err)
 		tern_image_put(saver->image, TERN_OBJ_DESC, &obj, sizeof(obj),

@@ -35,26 +35,61 @@ static bool is_locked(struct inode *inode)
 		       !list_empty_careful(&ctx->flc_lease));
 }
 
+/* Not to be found on another host, although it has a path. */
+static bool is_kernels(struct inode *inode)
+{
+	switch (inode->i_sb->s_magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case SECURITYFS_MAGIC:
+	case BPF_FS_MAGIC:
+	case NSFS_MAGIC:
+	case MQUEUE_MAGIC:
+	case HUGETLBFS_MAGIC:
+		return true;
+	default:
+		return inode->i_sb->s_flags & SB_NOUSER;
+	}
+}
+
+/* Where two hosts may see one inode, and a place in a directory means the same. */
+static bool is_network(const struct super_block *sb)
+{
+	switch (sb->s_magic) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case FUSE_SUPER_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case AFS_FS_MAGIC:
+	case CODA_SUPER_MAGIC:
+	case OCFS2_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static u32 file_kind(const struct tern_table *table, const struct tern_entry *entry,
 		     const char **what)
 {
 	struct file *file = entry->file;
 	struct inode *inode = file_inode(file);
-	unsigned long magic = inode->i_sb->s_magic;
 
 	if (!tern_path_has_name(&file->f_path))
 		*what = "a file without a name (deleted, O_TMPFILE or memfd)";
-	else if (magic == PROC_SUPER_MAGIC || magic == SYSFS_MAGIC ||
-		 magic == DEBUGFS_MAGIC || magic == TRACEFS_MAGIC ||
-		 magic == CGROUP_SUPER_MAGIC || magic == CGROUP2_SUPER_MAGIC ||
-		 magic == SECURITYFS_MAGIC || magic == BPF_FS_MAGIC ||
-		 magic == NSFS_MAGIC || magic == MQUEUE_MAGIC ||
-		 magic == HUGETLBFS_MAGIC || inode->i_sb->s_flags & SB_NOUSER)
+	else if (is_kernels(inode))
 		*what = "a file of the kernel";
 	else if (is_locked(inode))
 		*what = "a locked file (flock or fcntl)";
-	else if (S_ISDIR(inode->i_mode) && file->f_pos)
-		*what = "a directory that is being read";
+	else if (S_ISDIR(inode->i_mode) && file->f_pos && !is_network(inode->i_sb))
+		*what = "a directory of a local file system that is being read";
 	else
 		return TERN_DESC_FILE;
 	return 0;
@@ -140,4 +175,22 @@ static int device_save(struct tern_saver *saver, struct tern_entry *entry,
 const struct tern_desc_family tern_desc_device = {
 	.kind = device_kind,
 	.save = device_save,
+};
+
+/* O_PATH: it names something, of whatever kind. */
+static u32 path_kind(const struct tern_table *table, const struct tern_entry *entry,
+		     const char **what)
+{
+	if (!tern_path_has_name(&entry->file->f_path))
+		*what = "a path to a file without a name (deleted, O_TMPFILE or memfd)";
+	else if (is_kernels(file_inode(entry->file)))
+		*what = "a path to a file of the kernel";
+	else
+		return TERN_DESC_PATH;
+	return 0;
+}
+
+const struct tern_desc_family tern_desc_path = {
+	.kind = path_kind,
+	.save = tern_desc_save_path,
 };

@@ -1,62 +1,122 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Ends of pipes that nobody else has open, and PIPE: what is in them. */
+/* Ends of pipes, named or not, that nobody else has open, and PIPE: what is in them. */
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/magic.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "desc.h"
 
 static u32 pipe_kind(const struct tern_table *table, const struct tern_entry *entry,
 		     const char **what)
 {
 	struct inode *inode = file_inode(entry->file);
-	fmode_t mode = entry->file->f_mode;
+	bool named = inode->i_sb->s_magic != PIPEFS_MAGIC;
 
-	if (inode->i_sb->s_magic != PIPEFS_MAGIC)
-		*what = "a named pipe";
-	else if (mode & FMODE_READ && mode & FMODE_WRITE)
-		*what = "a pipe that is open for both reading and writing";
-	else if (!entry->is_whole || READ_ONCE(inode->i_pipe->files) != entry->files)
-		*what = "a pipe to another process";
+	if (!entry->is_whole || READ_ONCE(inode->i_pipe->files) != entry->files)
+		*what = named ? "a named pipe that another process has open, too" :
+			"a pipe to another process";
+	else if (named && !tern_path_has_name(&entry->file->f_path))
+		*what = "a named pipe that has been deleted";
+	else if (compat_pipe_is_watch_queue(inode->i_pipe))
+		*what = "a pipe for notifications of the kernel";
 	else
 		return TERN_DESC_PIPE;
 	return 0;
 }
 
-/* What is in a pipe that nobody else can touch; its lock keeps it still all the same. */
+/**
+ * struct contents - what is in a pipe
+ * @size: of each piece, with TERN_PIPE_PACKET
+ * @nr: pieces; neighbours of a stream are one
+ * @packets: one of them is a packet
+ * @data: all bytes
+ * @len: how many
+ */
+struct contents {
+	u32 *size;
+	u32 nr;
+	bool packets;
+	void *data;
+	u32 len;
+};
+
+static int contents_alloc(struct contents *c, const struct pipe_inode_info *pipe)
+{
+	unsigned int at, mask = pipe->ring_size - 1;
+	size_t len = 0;
+
+	for (at = pipe->tail; at != pipe->head; at++)
+		len += pipe->bufs[at & mask].len;
+	*c = (struct contents) {
+		.size = kvmalloc_array(pipe->ring_size + 1, sizeof(*c->size), GFP_KERNEL),
+		.data = kvmalloc(len + 1, GFP_KERNEL),
+	};
+	return c->size && c->data ? 0 : -ENOMEM;
+}
+
+static int contents_add(struct contents *c, struct pipe_inode_info *pipe,
+			struct pipe_buffer *buf)
+{
+	u32 packet = buf->flags & PIPE_BUF_FLAG_PACKET ? TERN_PIPE_PACKET : 0;
+	int err = pipe_buf_confirm(pipe, buf);
+
+	/* an empty one is what splice(2) may leave, and nobody sees it */
+	if (err || !buf->len)
+		return err;
+	memcpy_from_page(c->data + c->len, buf->page, buf->offset, buf->len);
+	c->len += buf->len;
+	if (c->nr && !packet && !(c->size[c->nr - 1] & TERN_PIPE_PACKET))
+		c->size[c->nr - 1] += buf->len;
+	else
+		c->size[c->nr++] = buf->len | packet;
+	c->packets |= packet;
+	return 0;
+}
+
+static int contents_put(const struct contents *c, struct tern_obj_pipe *obj,
+			struct tern_image *image)
+{
+	size_t sizes = c->packets ? c->nr * sizeof(*c->size) : 0;
+	void *tail;
+
+	obj->data = c->len;
+	obj->pieces = c->packets ? c->nr : 0;
+	if (!sizes) {
+		tern_image_put(image, TERN_OBJ_PIPE, obj, sizeof(*obj), c->data, c->len);
+		return 0;
+	}
+	tail = kvmalloc(sizes + c->len, GFP_KERNEL);
+	if (!tail)
+		return -ENOMEM;
+	memcpy(tail, c->size, sizes);
+	memcpy(tail + sizes, c->data, c->len);
+	tern_image_put(image, TERN_OBJ_PIPE, obj, sizeof(*obj), tail, sizes + c->len);
+	kvfree(tail);
+	return 0;
+}
+
+/* Nobody else can touch it; its lock keeps it still all the same, for a draft. */
 static int save_contents(struct tern_entry *entry, struct tern_image *image)
 {
 	struct pipe_inode_info *pipe = file_inode(entry->file)->i_pipe;
 	struct tern_obj_pipe obj = { .pipe = entry->pipe };
-	unsigned int at, mask;
-	void *data = NULL;
-	int err = 0;
+	struct contents c;
+	unsigned int at;
+	int err;
 
 	mutex_lock(&pipe->mutex);
-	mask = pipe->ring_size - 1;
 	obj.capacity = pipe->max_usage * PAGE_SIZE;
-	for (at = pipe->tail; at != pipe->head; at++)
-		obj.data += pipe->bufs[at & mask].len;
-	data = kvmalloc(obj.data + 1, GFP_KERNEL);
-	if (!data)
-		err = -ENOMEM;
-	obj.data = 0;
-	for (at = pipe->tail; !err && at != pipe->head; at++) {
-		struct pipe_buffer *buf = &pipe->bufs[at & mask];
-
-		err = buf->flags & PIPE_BUF_FLAG_PACKET ? -EOPNOTSUPP :
-		      pipe_buf_confirm(pipe, buf);
-		if (err)
-			break;
-		memcpy_from_page(data + obj.data, buf->page, buf->offset, buf->len);
-		obj.data += buf->len;
-	}
+	err = contents_alloc(&c, pipe);
+	for (at = pipe->tail; !err && at != pipe->head; at++)
+		err = contents_add(&c, pipe, &pipe->bufs[at & (pipe->ring_size - 1)]);
 	mutex_unlock(&pipe->mutex);
 	if (!err)
-		tern_image_put(image, TERN_OBJ_PIPE, &obj, sizeof(obj), data, obj.data);
-	kvfree(data);
+		err = contents_put(&c, &obj, image);
+	kvfree(c.size);
+	kvfree(c.data);
 	return err;
 }
 
@@ -71,6 +131,8 @@ static int pipe_save(struct tern_saver *saver, struct tern_entry *entry,
 		err = save_contents(first, saver->image);
 	}
 	obj->pipe = first->pipe;
+	if (!err && file_inode(entry->file)->i_sb->s_magic != PIPEFS_MAGIC)
+		err = tern_desc_save_path(saver, entry, obj);
 	return err;
 }
 

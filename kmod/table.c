@@ -72,7 +72,7 @@ static int table_copy(struct task_struct *task, struct tern_table *table)
 	int err;
 
 	do {
-		*table = (struct tern_table) { .draft = table->draft };
+		*table = (struct tern_table) { .leader = task, .draft = table->draft };
 		task_lock(task);
 		nr = task->files ? table_count(task->files) : 0;
 		task_unlock(task);
@@ -139,7 +139,7 @@ static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int t
 			link_same(order + j, k - j, ours);
 			first = min(first, order[j]->same);
 			whole &= ours;
-			files++;
+			files += !(order[j]->file->f_mode & FMODE_PATH);
 		}
 		for (k = i; k < j; k++) {
 			order[k]->is_whole = whole;

@@ -17,7 +17,7 @@ struct task_struct;
  * @pipe: for a pipe its number, once known
  * @is_ours: a description that nobody outside the table has
  * @is_whole: of one inode: nobody outside has any of these descriptions
- * @files: of one inode: how many descriptions there are in the table
+ * @files: of one inode: how many descriptions the table has, but for O_PATH
  * @same: the first entry of the same description; itself, if it is the first
  * @same_inode: the first entry of the same inode
  */
@@ -39,12 +39,14 @@ struct tern_entry {
  * @entries: in ascending order
  * @nr: how many there are
  * @max: how many there is room for
+ * @leader: whose it is; the caller holds it
  * @draft: the process runs
  */
 struct tern_table {
 	struct tern_entry *entries;
 	unsigned int nr;
 	unsigned int max;
+	struct task_struct *leader;
 	bool draft;
 };
 

@@ -329,6 +329,10 @@ static int check_desc_path(struct check *c, const struct tern_obj *obj,
 		if (!S_ISREG(d->mode) && !S_ISDIR(d->mode))
 			return bad(c, obj, "neither a file nor a directory");
 		return 0;
+	case TERN_DESC_PATH:
+		if (!is_path(path, len) || !(d->flags & O_PATH))
+			return bad(c, obj, "bad path");
+		return 0;
 	case TERN_DESC_DEVICE:
 		if (!is_path(path, len) || strncmp(path, "/dev/", 5))
 			return bad(c, obj, "bad path of a device");
@@ -342,15 +346,21 @@ static int check_desc_path(struct check *c, const struct tern_obj *obj,
 	}
 }
 
+static bool owner_possible(__u64 owner)
+{
+	return TERN_OWNER_TYPE(owner) <= F_OWNER_PID && TERN_OWNER_SIGNAL(owner) <= 64 &&
+	       TERN_OWNER_PID(owner) >= 0;
+}
+
 static int check_desc(struct check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_TIMERFD)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_PATH)
 		return bad(c, obj, "unknown kind of description");
-	if (d->owner || (d->flags & O_ACCMODE) == O_ACCMODE)
+	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return bad(c, obj, "a field is out of range");
 	if (d->pos > LOW_BITS(63) || d->size > LOW_BITS(63))
 		return bad(c, obj, "impossible position or size");
@@ -601,6 +611,19 @@ static int relate_pipes(struct check *c)
 	return 0;
 }
 
+/* Whoever gets its signals is the process, or one of its threads. */
+static int relate_owner(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+	__s32 pid = TERN_OWNER_PID(d->owner);
+
+	if (!pid || (TERN_OWNER_TYPE(d->owner) == F_OWNER_PID ? pid == c->task->pid :
+		     !!bsearch(&pid, c->tids, c->count[TERN_OBJ_THREAD], sizeof(*c->tids),
+			       compare_s32)))
+		return 0;
+	return bad(c, obj, "signals for an unknown thread");
+}
+
 /* References, once every object is known. */
 static int relate(struct check *c, const struct tern_image *image)
 {
@@ -613,6 +636,8 @@ static int relate(struct check *c, const struct tern_image *image)
 
 		if (skipped(c, obj->type))
 			continue;
+		if (obj->type == TERN_OBJ_DESC && relate_owner(c, obj))
+			return -EBADMSG;
 		if (obj->type == TERN_OBJ_FD && (!f->desc || f->desc > c->nr_descs))
 			return bad(c, obj, "a descriptor of nothing");
 		if (obj->type == TERN_OBJ_SIGNAL && s->tid &&

@@ -179,10 +179,13 @@ static void say_done(struct tern_script *s)
 }
 
 /* The leader's last steps, behind which there is nothing but the migrant. */
-static int finish(struct tern_script *s, const struct tern_dress *dress, struct tern_why *why)
+static int finish(struct tern_script *s, struct tern_dress *dress, struct tern_why *why)
 {
 	int err;
 
+	err = tern_script_files_end(s, dress);
+	if (err)
+		return err;
 	tern_script_process_end(s, dress);
 	err = tern_script_identity(s, dress, why);
 	if (err)

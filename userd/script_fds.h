@@ -72,6 +72,7 @@ const void *script_extra(const struct script_fds *fds, __u32 id);
 extern const struct script_kind script_file;
 extern const struct script_kind script_device;
 extern const struct script_kind script_null;
+extern const struct script_kind script_named;
 void script_open(struct tern_script *s, const char *path, __u32 flags, unsigned int slot);
 
 /* script_event.c */

@@ -22,6 +22,7 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_EVENTFD] = &script_eventfd,
 	[TERN_DESC_SIGNALFD] = &script_signalfd,
 	[TERN_DESC_TIMERFD] = &script_timerfd,
+	[TERN_DESC_PATH] = &script_named,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -201,6 +202,36 @@ static void move_own(struct tern_script *s, struct script_fds *fds, struct tern_
 	}
 }
 
+static void set_owner(struct tern_script *s, int fd, const struct tern_obj_desc *d)
+{
+	struct f_owner_ex owner = {
+		.type = TERN_OWNER_TYPE(d->owner), .pid = TERN_OWNER_PID(d->owner),
+	};
+
+	if (owner.pid)
+		SCRIPT(s, "the owner of a descriptor could not be set", SYS_fcntl, fd,
+		       F_SETOWN_EX, tern_script_data(s, &owner, sizeof(owner)));
+	if (TERN_OWNER_SIGNAL(d->owner))
+		SCRIPT(s, "the signal of a descriptor could not be set", SYS_fcntl, fd, F_SETSIG,
+		       TERN_OWNER_SIGNAL(d->owner));
+	if (d->flags & O_ASYNC)
+		SCRIPT(s, "the flags of a descriptor could not be set", SYS_fcntl, fd, F_SETFL,
+		       d->flags & (SETFL_FLAGS | O_ASYNC));
+}
+
+static bool any_owner(const struct tern_image *image)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = tern_image_find(image, TERN_OBJ_DESC, obj))) {
+		const struct tern_obj_desc *d = tern_obj_payload(obj);
+
+		if (d->owner || d->flags & O_ASYNC)
+			return true;
+	}
+	return false;
+}
+
 static int build(struct tern_script *s, const struct script_fds *fds, struct tern_why *why)
 {
 	const struct tern_image *image = fds->dress->image;
@@ -252,6 +283,30 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
 	return err;
 }
 
+/**
+ * tern_script_files_end() - what must not work before everything else is in place
+ * @s: the writer
+ * @dress: the last image
+ *
+ * Whose signals a description sends: those that the shell causes would be the
+ * migrant's.
+ */
+int tern_script_files_end(struct tern_script *s, struct tern_dress *dress)
+{
+	struct script_fds fds = { 0 };
+	unsigned int id;
+	int err;
+
+	if (!any_owner(dress->image))
+		return 0;
+	err = collect(&fds, dress);
+	for (id = 1; !err && id <= fds.nr_descs; id++)
+		if (script_fd_of(&fds, id) >= 0)
+			set_owner(s, script_fd_of(&fds, id), tern_obj_payload(fds.desc[id]));
+	drop(&fds);
+	return err;
+}
+
 /* ---- from one image to the next -------------------------------------------------- */
 
 /* Objects of one type in two images, in step. False: one has more of them. */
@@ -273,7 +328,8 @@ static bool same_desc(const struct tern_obj *x, const struct tern_obj *y)
 
 	a.pos = b.pos;
 	a.size = b.size;
-	a.flags = (a.flags & ~SETFL_FLAGS) | (b.flags & SETFL_FLAGS);
+	a.flags = (a.flags & ~(SETFL_FLAGS | O_ASYNC)) | (b.flags & (SETFL_FLAGS | O_ASYNC));
+	a.owner = b.owner;
 	return len == other && !memcmp(path, name, len) && !memcmp(&a, &b, sizeof(a));
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "files.h"
 #include "script_fds.h"
 
 /* What open(2) may be given of what F_GETFL shows; it keeps the rest itself. */
@@ -12,6 +13,22 @@
 			 LARGEFILE_BIT | O_DIRECTORY | O_NOATIME | O_PATH | O_NOFOLLOW)
 #define SYNC_BIT	04000000
 #define LARGEFILE_BIT	0100000
+
+/* A position in a directory is the file system's own, and means something there only. */
+static int same_place(const struct tern_dress *dress, const struct tern_obj_desc *d,
+		      const char *path, struct tern_why *why)
+{
+	const struct tern_known *known = tern_known_find(dress, path);
+	struct stat st;
+
+	if (known && known->file.flags & TERN_WIRE_FILE_SHARED && known->file.ino == d->ino &&
+	    !stat(path, &st) && S_ISDIR(st.st_mode) && st.st_ino == d->ino &&
+	    tern_file_is_shared(path) == 1)
+		return 0;
+	return tern_why_set(why, -EOPNOTSUPP,
+			    "directory %s, which the process is reading, is not the same on %s",
+			    path, dress->host);
+}
 
 /*
  * PREPARE has proven most files to be the same. One that was opened since is
@@ -24,6 +41,8 @@ static int same_file(const struct tern_dress *dress, const struct tern_obj_desc 
 	const struct tern_known *known = tern_known_find(dress, path);
 	struct stat st;
 
+	if (S_ISDIR(d->mode) && d->pos)
+		return same_place(dress, d, path, why);
 	if (known && known->same && known->file.ino == d->ino)
 		return 0;
 	if (stat(path, &st))
@@ -126,6 +145,35 @@ static int null_open(struct tern_script *s, const struct script_fds *fds,
 	return 0;
 }
 
+/* Of what kind it is must be the same; whether it is the same file, where that is known. */
+static int same_named(const struct tern_dress *dress, const struct tern_obj_desc *d,
+		      const char *path, struct tern_why *why)
+{
+	struct stat st;
+
+	if (S_ISREG(d->mode) || S_ISDIR(d->mode))
+		return same_file(dress, d, path, why);
+	if (!lstat(path, &st) && (st.st_mode & S_IFMT) == (d->mode & S_IFMT))
+		return 0;
+	return tern_why_set(why, -ENOENT,
+			    "%s, which the process has open (O_PATH), is not there or something else on %s",
+			    path, dress->host);
+}
+
+static int named_open(struct tern_script *s, const struct script_fds *fds,
+		      const struct tern_obj *obj, struct tern_why *why)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+	size_t len;
+	const char *path = tern_obj_tail(obj, &len);
+	int err = same_named(fds->dress, d, path, why);
+
+	if (!err)
+		open_path(s, fds, d, path);
+	return err;
+}
+
+const struct script_kind script_named = { .open = named_open };
 const struct script_kind script_file = { .open = file_open, .alter = file_alter };
 const struct script_kind script_device = { .open = device_open };
 const struct script_kind script_null = { .open = null_open };

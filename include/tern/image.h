@@ -247,7 +247,7 @@ struct tern_obj_fs {
  * @magic: statfs(2) f_type of the file system
  * @pipe: TERN_DESC_PIPE: all ends of one pipe carry the same number
  * @path: length of the path that follows (with NUL)
- * @owner: fcntl(2) F_SETOWN etc. are refused by the check; 0
+ * @owner: TERN_OWNER(): fcntl(2), F_SETOWN_EX and F_SETSIG
  */
 struct tern_obj_desc {
 	__u32 id;
@@ -264,6 +264,13 @@ struct tern_obj_desc {
 	__u64 owner;
 };
 
+/* @type: F_OWNER_TID or F_OWNER_PID; @pid: of the process, 0: nobody; @signal: 0: SIGIO */
+#define TERN_OWNER(pid, type, signal) \
+	((__u64)(__u32)(pid) | (__u64)(type) << 32 | (__u64)(signal) << 40)
+#define TERN_OWNER_PID(owner)		((__s32)(__u32)(owner))
+#define TERN_OWNER_TYPE(owner)		((__u32)((owner) >> 32 & 0xff))
+#define TERN_OWNER_SIGNAL(owner)	((__u32)((owner) >> 40))
+
 /**
  * enum tern_desc_kind - what an open file description is of
  * @TERN_DESC_FILE: regular file or directory, by path
@@ -275,6 +282,7 @@ struct tern_obj_desc {
  * @TERN_DESC_EVENTFD: eventfd(2), with an EVENT object
  * @TERN_DESC_SIGNALFD: signalfd(2), with an EVENT object
  * @TERN_DESC_TIMERFD: timerfd_create(2), with a TIMERFD object
+ * @TERN_DESC_PATH: what open(2) with O_PATH gives, by path
  */
 enum tern_desc_kind {
 	TERN_DESC_FILE = 1,
@@ -285,6 +293,7 @@ enum tern_desc_kind {
 	TERN_DESC_EVENTFD,
 	TERN_DESC_SIGNALFD,
 	TERN_DESC_TIMERFD,
+	TERN_DESC_PATH,
 };
 
 /**

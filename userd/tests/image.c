@@ -191,6 +191,11 @@ static void spoil_files(void)
 	SPOILED(file->mode, S_IFSOCK);
 	SPOILED(file->pos, 1ULL << 63);
 	SPOILED(file->owner, 1);
+	SPOILED(file->owner, TERN_OWNER(100, 0, 65));
+	SPOILED(file->owner, TERN_OWNER(101, 1, 0));
+	SPOILED(file->owner, TERN_OWNER(-5, 0, 0));
+	SPOILED(file->owner, TERN_OWNER(100, 2, 0));
+	SPOILED(file->kind, TERN_DESC_PATH);
 	SPOILED(file->pipe, 9);
 	SPOILED(reader->pipe, 0);
 	SPOILED(reader->pipe, 8);
