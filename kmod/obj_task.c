@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "arch/arch.h"
 #include "compat.h"
 #include "migration.h"
 #include "obj.h"
@@ -110,8 +111,6 @@ static bool is_mm_shared(struct task_struct *leader, struct mm_struct *mm)
 
 static void check_mm(struct mm_struct *mm, struct tern_reasons *reasons)
 {
-	if (mm->def_flags & VM_LOCKED)
-		tern_reasons_add(reasons, "future mappings are locked (mlockall)");
 #ifdef CONFIG_MODIFY_LDT_SYSCALL
 	if (mm->context.ldt)
 		tern_reasons_add(reasons, "it has a local descriptor table (modify_ldt)");
@@ -207,6 +206,12 @@ static int save_task(struct task_struct *leader, struct mm_struct *mm,
 	return err;
 }
 
+static u32 mm_flags(const struct mm_struct *mm)
+{
+	return (mm->def_flags & VM_LOCKED ? TERN_MM_LOCK : 0) |
+	       (mm->def_flags & VM_LOCKONFAULT ? TERN_MM_LOCK_ONFAULT : 0);
+}
+
 static void save_mm(struct mm_struct *mm, struct tern_image *image)
 {
 	struct tern_obj_mm obj = {
@@ -223,6 +228,8 @@ static void save_mm(struct mm_struct *mm, struct tern_image *image)
 		.env_end = mm->env_end,
 		.mmap_base = mm->mmap_base,
 		.vdso = (__force u64)mm->context.vdso,
+		.flags = mm_flags(mm),
+		.pkeys = tern_arch_pkeys(mm),
 		.auxv = sizeof(mm->saved_auxv),
 	};
 

@@ -56,14 +56,10 @@ static const char *objection(struct vm_area_struct *vma)
 		return "device or kernel memory";
 	if (flags & (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR))
 		return "memory watched by a userfaultfd";
-	if (flags & VM_LOCKED)
-		return "locked memory (mlock)";
 #ifdef VM_SEALED
 	if (flags & VM_SEALED)
 		return "sealed memory (mseal)";
 #endif
-	if (vma_pkey(vma))
-		return "memory with a protection key";
 	if (!(flags & VM_MAYSHARE))
 		return NULL;
 	/* shared for reading only, as glibc maps its caches: private in effect */
@@ -114,6 +110,8 @@ static u32 flags_of(const struct vm_area_struct *vma)
 		{ VM_MERGEABLE,		TERN_VMA_MERGEABLE },
 		{ VM_SEQ_READ,		TERN_VMA_SEQUENTIAL },
 		{ VM_RAND_READ,		TERN_VMA_RANDOM },
+		{ VM_LOCKED,		TERN_VMA_LOCKED },
+		{ VM_LOCKONFAULT,	TERN_VMA_LOCK_ONFAULT },
 	};
 	u32 flags = 0;
 	int i;
@@ -144,6 +142,7 @@ static int save_one(struct vm_area_struct *vma, struct tern_image *image,
 			(vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
 			(vma->vm_flags & VM_EXEC ? PROT_EXEC : 0),
 		.flags = flags_of(vma),
+		.pkey = vma_pkey(vma),
 	};
 	char *path = NULL;
 

@@ -48,6 +48,8 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * @count: objects by type, but for those that are skipped
  * @task: the TASK object
  * @vma_end: end of the last mapping
+ * @pkeys: bit per protection key of MM
+ * @pkeys_used: likewise, of mappings
  * @descs: DESC objects by id - 1
  * @nr_descs: how many
  * @room: for how many; ids go no further
@@ -64,6 +66,8 @@ struct check {
 	unsigned int count[__TERN_OBJ_MAX];
 	const struct tern_obj_task *task;
 	__u64 vma_end;
+	__u32 pkeys;
+	__u32 pkeys_used;
 	const struct tern_obj_desc **descs;
 	unsigned int nr_descs;
 	unsigned int room;
@@ -196,6 +200,11 @@ static int check_mm(struct check *c, const struct tern_obj *obj)
 		return bad(c, obj, "an address that is no page's");
 	if (mm->reserved)
 		return bad(c, obj, "a reserved field is not zero");
+	if (mm->flags & ~TERN_MM_FLAGS_ALL || mm->flags == TERN_MM_LOCK_ONFAULT)
+		return bad(c, obj, "an impossible flag");
+	if (mm->pkeys & ~(LOW_BITS(TERN_PKEYS) - 1))
+		return bad(c, obj, "an impossible protection key");
+	c->pkeys = mm->pkeys | 1;
 	if (len != mm->auxv || len > AUXV_MAX || len % 8)
 		return bad(c, obj, "bad auxiliary vector");
 	return 0;
@@ -214,8 +223,12 @@ static int check_vma(struct check *c, const struct tern_obj *obj)
 		return bad(c, obj, "mappings overlap or are out of order");
 	c->vma_end = v->end;
 	if (v->prot & ~(__u32)(PROT_READ | PROT_WRITE | PROT_EXEC) ||
-	    v->flags & ~TERN_VMA_FLAGS_ALL)
+	    v->flags & ~TERN_VMA_FLAGS_ALL ||
+	    (v->flags & TERN_VMA_LOCK_ONFAULT && !(v->flags & TERN_VMA_LOCKED)))
 		return bad(c, obj, "unknown protection or flag");
+	if (v->pkey >= TERN_PKEYS || v->reserved)
+		return bad(c, obj, "a field is out of range");
+	c->pkeys_used |= 1U << v->pkey;
 	if (v->pgoff > LOW_BITS(51) - (v->end - v->start) / PAGE)
 		return bad(c, obj, "impossible offset in the file");
 	switch (v->kind) {
@@ -233,7 +246,9 @@ static int check_vma(struct check *c, const struct tern_obj *obj)
 		break;
 	case TERN_VMA_VDSO:
 	case TERN_VMA_VVAR:
-		if (v->flags & (TERN_VMA_SHARED | TERN_VMA_GROWSDOWN | TERN_VMA_BACKED))
+		if (v->pkey ||
+		    v->flags & (TERN_VMA_SHARED | TERN_VMA_GROWSDOWN | TERN_VMA_BACKED |
+				TERN_VMA_LOCKED))
 			return bad(c, obj, "a flag that does not go with the vDSO");
 		break;
 	default:
@@ -624,6 +639,13 @@ static int relate_owner(struct check *c, const struct tern_obj *obj)
 	return bad(c, obj, "signals for an unknown thread");
 }
 
+/* Keys of mappings that were skipped have been looked at with an earlier image. */
+static int relate_pkeys(struct check *c)
+{
+	return c->pkeys_used & ~c->pkeys ?
+	       bad(c, NULL, "a mapping with a protection key that is not allocated") : 0;
+}
+
 /* References, once every object is known. */
 static int relate(struct check *c, const struct tern_image *image)
 {
@@ -765,6 +787,8 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 		err = relate_extra(&c);
 	if (!err)
 		err = relate_pipes(&c);
+	if (!err)
+		err = relate_pkeys(&c);
 	if (!err)
 		err = relate(&c, image);
 out:

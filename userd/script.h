@@ -208,6 +208,7 @@ int tern_script_alter(struct tern_script *s, const struct tern_dress *worn,
 		      struct tern_why *why);
 void tern_dress_fini(struct tern_dress *dress);
 int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
+void tern_script_memory_end(struct tern_script *s, const struct tern_dress *dress);
 void tern_script_register(struct tern_script *s, const struct tern_dress *dress);
 int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
 int tern_script_files_end(struct tern_script *s, struct tern_dress *dress);

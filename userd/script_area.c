@@ -69,7 +69,8 @@ static int choose(const struct tern_dress *dress, const struct tern_obj *obj,
 /* BACKED says something about the source's pages, not about the mapping. */
 static bool alike(const struct tern_obj_vma *a, const struct tern_obj_vma *b)
 {
-	return a->prot == b->prot && !((a->flags ^ b->flags) & ~TERN_VMA_BACKED);
+	return a->prot == b->prot && a->pkey == b->pkey &&
+	       !((a->flags ^ b->flags) & ~TERN_VMA_BACKED);
 }
 
 static bool same_path(const char *a, const char *b)

@@ -186,6 +186,7 @@ static int finish(struct tern_script *s, struct tern_dress *dress, struct tern_w
 	err = tern_script_files_end(s, dress);
 	if (err)
 		return err;
+	tern_script_memory_end(s, dress);
 	tern_script_process_end(s, dress);
 	err = tern_script_identity(s, dress, why);
 	if (err)

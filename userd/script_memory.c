@@ -142,6 +142,25 @@ static void advise(struct tern_script *s, const struct tern_area *a)
 			       a->end - a->start, all[i].advice)->flags = all[i].op_flags;
 }
 
+/*
+ * Locked page by page, whatever it was before: to bring all pages in now would
+ * fill memory with zeros that is to come from the source. When the flush is over
+ * they are all there, and locked.
+ */
+static void lock(struct tern_script *s, const struct tern_area *a)
+{
+	if (a->v->flags & TERN_VMA_LOCKED)
+		SCRIPT(s, "memory could not be locked", SYS_mlock2, a->start, a->end - a->start,
+		       MLOCK_ONFAULT);
+}
+
+static void protect(struct tern_script *s, const struct tern_area *a)
+{
+	if (a->v->pkey)
+		SCRIPT(s, "memory could not be given its protection key", SYS_pkey_mprotect,
+		       a->start, a->end - a->start, a->v->prot, a->v->pkey);
+}
+
 /**
  * struct mapper - state of making mappings
  * @s: the writer
@@ -182,6 +201,41 @@ static void map_area(struct mapper *m, const struct tern_area *a)
 	if (a->path)
 		op->slots = 1 << 4;
 	advise(m->s, a);
+	lock(m->s, a);
+	protect(m->s, a);
+}
+
+/* ---- protection keys ----------------------------------------------------------- */
+
+static void free_pkeys(struct tern_script *s, __u32 keys)
+{
+	unsigned int key;
+
+	for (key = 1; key < TERN_PKEYS; key++)
+		if (keys >> key & 1)
+			SCRIPT(s, "a protection key could not be freed", SYS_pkey_free, key);
+}
+
+/* The kernel gives out the lowest one that is free, so all below it are taken first. */
+static void set_pkeys(struct tern_script *s, __u32 old, __u32 new)
+{
+	unsigned int key;
+
+	if (old == new)
+		return;
+	free_pkeys(s, old);
+	for (key = 1; new >> key; key++) {
+		struct shell_op *op = SCRIPT(s, "no protection keys (pkeys(7)), which the process uses,",
+					     SYS_pkey_alloc, 0, 0, 0, 0, 0, key);
+
+		op->flags = SHELL_EXPECT;
+	}
+	free_pkeys(s, ~new & ((1U << key) - 1));
+}
+
+static __u32 pkeys_of(const struct tern_dress *dress)
+{
+	return ((const struct tern_obj_mm *)tern_obj_payload(dress->mm))->pkeys;
 }
 
 /* ---- the fields of mm -------------------------------------------------------- */
@@ -264,11 +318,28 @@ int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct t
 		err = tern_seeds_find(s, dress);
 	if (err)
 		return err;
+	set_pkeys(s, 0, pkeys_of(dress));
 	for (i = 0; i < dress->areas.nr; i++)
 		map_area(&m, &dress->areas.area[i]);
 	close_file(&m);
 	set_mm(s, dress, true);
 	return 0;
+}
+
+/**
+ * tern_script_memory_end() - what would hinder those that map, so at the very end
+ * @s: the writer
+ * @dress: the rest
+ */
+void tern_script_memory_end(struct tern_script *s, const struct tern_dress *dress)
+{
+	const struct tern_obj_mm *mm = tern_obj_payload(dress->mm);
+	unsigned int flags = MCL_FUTURE;
+
+	if (mm->flags & TERN_MM_LOCK_ONFAULT)
+		flags |= MCL_ONFAULT;
+	if (mm->flags & TERN_MM_LOCK)
+		SCRIPT(s, "memory to come could not be locked (mlockall)", SYS_mlockall, flags);
 }
 
 static void register_range(struct tern_script *s, __u64 start, __u64 end)
@@ -376,6 +447,7 @@ int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *wor
 	bool same = !(dress->types & 1U << TERN_OBJ_VMA);
 	int err;
 
+	set_pkeys(s, pkeys_of(worn), pkeys_of(dress));
 	if (!same) {
 		err = tern_areas_find(s, dress, why);
 		if (err)

@@ -110,6 +110,9 @@ struct tern_obj_task {
  * struct tern_obj_mm - fields of the address space (prctl(2), PR_SET_MM_MAP)
  * @auxv: bytes of the auxiliary vector that follows
  * @vdso: address of the vDSO (0: none)
+ * @flags: TERN_MM_*
+ * @pkeys: bit per protection key that is allocated (pkey_alloc(2)); key 0 always is
+ * @reserved: 0
  *
  * The other fields are those of proc(5), /proc/PID/stat.
  */
@@ -123,8 +126,15 @@ struct tern_obj_mm {
 	__u64 mmap_base;
 	__u64 vdso;
 	__u32 auxv;
+	__u32 flags;
+	__u32 pkeys;
 	__u32 reserved;
 };
+
+#define TERN_MM_LOCK		(1U << 0)	/* mappings to come are locked (mlockall(2)) */
+#define TERN_MM_LOCK_ONFAULT	(1U << 1)	/* page by page, as they are touched */
+#define TERN_MM_FLAGS_ALL	((1U << 2) - 1)
+#define TERN_PKEYS		16		/* protection keys that a process can have */
 
 /**
  * struct tern_obj_vma - one mapping, in ascending order of address
@@ -138,6 +148,8 @@ struct tern_obj_mm {
  * @dev: st_dev of the file as the source's stat(2) shows it
  * @ino: its inode number
  * @size: its size in bytes
+ * @pkey: protection key (pkeys(7))
+ * @reserved: 0
  */
 struct tern_obj_vma {
 	__u64 start;
@@ -150,6 +162,8 @@ struct tern_obj_vma {
 	__u64 dev;
 	__u64 ino;
 	__u64 size;
+	__u32 pkey;
+	__u32 reserved;
 };
 
 /**
@@ -182,7 +196,9 @@ enum tern_vma_kind {
 #define TERN_VMA_RANDOM		(1U << 10)
 #define TERN_VMA_BACKED		(1U << 11)	/* ANON here, but of a file at the source: pages */
 						/* up to @size exist, touched or not */
-#define TERN_VMA_FLAGS_ALL	((1U << 12) - 1)
+#define TERN_VMA_LOCKED		(1U << 12)
+#define TERN_VMA_LOCK_ONFAULT	(1U << 13)	/* with LOCKED: page by page, as they are touched */
+#define TERN_VMA_FLAGS_ALL	((1U << 14) - 1)
 
 /**
  * struct tern_obj_creds - credentials, the same for every thread
@@ -487,8 +503,8 @@ struct tern_obj_end {
 
 TERN_ASSERT_SIZE(struct tern_obj, 16);
 TERN_ASSERT_SIZE(struct tern_obj_task, 312);
-TERN_ASSERT_SIZE(struct tern_obj_mm, 112);
-TERN_ASSERT_SIZE(struct tern_obj_vma, 64);
+TERN_ASSERT_SIZE(struct tern_obj_mm, 120);
+TERN_ASSERT_SIZE(struct tern_obj_vma, 72);
 TERN_ASSERT_SIZE(struct tern_obj_creds, 80);
 TERN_ASSERT_SIZE(struct tern_obj_sigactions, 2048);
 TERN_ASSERT_SIZE(struct tern_obj_signal, 136);

@@ -6,6 +6,7 @@
 #include <linux/types.h>
 #include <tern/image.h>
 
+struct mm_struct;
 struct pt_regs;
 struct task_struct;
 struct tern_reasons;
@@ -15,6 +16,9 @@ struct tern_thread;
 u32 tern_arch_xstate_size(void);
 /** tern_arch_xfeatures() - which extended features user space may use */
 u64 tern_arch_xfeatures(void);
+
+/** tern_arch_pkeys() - bit per protection key that @mm has allocated, but for key 0 */
+u32 tern_arch_pkeys(const struct mm_struct *mm);
 
 /** tern_arch_check() - what of @task's processor state cannot move */
 void tern_arch_check(struct task_struct *task, struct tern_reasons *reasons);

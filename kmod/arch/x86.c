@@ -3,6 +3,7 @@
  * x86-64: general registers, segment bases, extended state, and which calls
  * need help to be restarted. Functions work on current unless they take a task.
  */
+#include <linux/mm_types.h>
 #include <linux/regset.h>
 #include <linux/sched/task_stack.h>
 #include <linux/syscalls.h>
@@ -225,6 +226,15 @@ void tern_arch_set_timeout(const struct tern_obj_thread *obj, u64 left_ns)
 }
 
 /* ---- registers ----------------------------------------------------------- */
+
+u32 tern_arch_pkeys(const struct mm_struct *mm)
+{
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE))
+		return mm->context.pkey_allocation_map & ~1U;
+#endif
+	return 0;
+}
 
 bool tern_arch_is_native(void)
 {

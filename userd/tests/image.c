@@ -135,6 +135,10 @@ static void spoil_process(void)
 	SPOILED(mm->end_code, 0);
 	SPOILED(mm->brk, 0x800000000000);
 	SPOILED(mm->auxv, 8);
+	SPOILED(mm->flags, TERN_MM_LOCK_ONFAULT);
+	SPOILED(mm->flags, 4);
+	SPOILED(mm->pkeys, 1);
+	SPOILED(mm->pkeys, 0x10000);
 	SPOILED(creds->nr_groups, 3);
 	SPOILED(creds->nr_groups, 0x40000002);
 	SPOILED(creds->uid[2], ~0U);
@@ -166,6 +170,10 @@ static void spoil_memory(void)
 	SPOILED(anon->kind, 5);
 	SPOILED(anon->kind, TERN_VMA_FILE);
 	SPOILED(anon->flags, TERN_VMA_SHARED);
+	SPOILED(anon->flags, TERN_VMA_LOCK_ONFAULT);
+	SPOILED(anon->pkey, 1);
+	SPOILED(anon->pkey, TERN_PKEYS);
+	SPOILED(anon->reserved, 1);
 	SPOILED(file->pgoff, ~0ULL);
 	SPOILED(file->path, 0);
 	SPOILED(path[0], 'x');
