@@ -57,8 +57,9 @@ static int check_all(struct task_struct *leader, u32 flags,
 	}
 	tern_obj_task_check(leader, reasons);
 	check_threads(leader, reasons);
-	tern_obj_vma_check(mm, reasons);
-	err = tern_obj_desc_check(leader, flags, reasons);
+	err = tern_obj_vma_check(mm, reasons);
+	if (!err)
+		err = tern_obj_desc_check(leader, flags, reasons);
 	mmput(mm);
 	return err;
 }

@@ -5,6 +5,7 @@
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
@@ -17,6 +18,7 @@
 #include "fault.h"
 #include "memory.h"
 #include "migration.h"
+#include "obj.h"
 #include "trace.h"
 
 #define GROUP	16	/* pages that are looked up at once */
@@ -68,13 +70,51 @@ static bool is_hole(struct mm_struct *mm, unsigned long addr)
 }
 
 /*
- * Pages that are there, at most @nr from @addr on, referenced; 0: the first one
- * is a hole.
+ * How many pages from @addr on are there, at most @nr, as far as that can be told
+ * without making them: to touch a hole in shared memory fills it, which a core
+ * dump's way of looking does not prevent. 0: *@hole pages are not.
+ */
+static long shared_present(struct mm_struct *mm, unsigned long addr, long nr,
+			   unsigned long *hole)
+{
+	struct vm_area_struct *vma;
+	unsigned long at, next, left;
+	struct xarray *pages;
+	long n = nr;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	if (vma && vma->vm_start <= addr && tern_vma_is_shared_memory(vma)) {
+		pages = &vma->vm_file->f_mapping->i_pages;
+		at = linear_page_index(vma, addr);
+		left = (vma->vm_end - addr) >> PAGE_SHIFT;
+		nr = min_t(unsigned long, nr, left);
+		/* a page that has been swapped out has an entry, too */
+		for (n = 0; n < nr && xa_load(pages, at + n); n++)
+			;
+		next = at;
+		if (!n)
+			*hole = xa_find(pages, &next, at + left - 1, XA_PRESENT) ?
+				max(next - at, 1UL) : left;
+	}
+	mmap_read_unlock(mm);
+	return n;
+}
+
+/*
+ * Pages that are there, at most @nr from @addr on, referenced; 0: the first *@hole
+ * are not.
  */
 static long get_present(struct mm_struct *mm, unsigned long addr, long nr,
-			struct page **pages)
+			struct page **pages, unsigned long *hole)
 {
-	long got = get_pages(mm, addr, nr, FOLL_DUMP, pages);
+	long got;
+
+	*hole = 1;
+	nr = shared_present(mm, addr, nr, hole);
+	if (!nr)
+		return 0;
+	got = get_pages(mm, addr, nr, FOLL_DUMP, pages);
 
 	/* reaped for want of memory: what is gone would read as zeros */
 	if (test_bit(MMF_UNSTABLE, &mm->flags)) {
@@ -106,18 +146,18 @@ static int read_pages(struct mm_struct *mm, struct tern_read_pages *arg)
 {
 	void __user *to = u64_to_user_ptr(arg->buf);
 	struct page *pages[GROUP];
-	unsigned int i = 0;
+	unsigned long i = 0, hole;
 	long got, n;
 	int ret = 0;
 
 	arg->present = 0;
 	while (i < arg->nr) {
 		got = get_present(mm, arg->addr + i * PAGE_SIZE,
-				  min_t(long, arg->nr - i, GROUP), pages);
+				  min_t(long, arg->nr - i, GROUP), pages, &hole);
 		if (got < 0)
 			return got;
 		if (!got)
-			i++;
+			i += hole;
 		for (n = 0; n < got; n++, i++) {
 			if (ret < 0) {
 				put_page(pages[n]);
@@ -131,6 +171,9 @@ static int read_pages(struct mm_struct *mm, struct tern_read_pages *arg)
 			return ret;
 		cond_resched();
 	}
+	/* what is known of the pages behind is worth telling to who only looks */
+	if (!to)
+		arg->nr = min_t(unsigned long, i, S32_MAX);
 	return 0;
 }
 
@@ -187,6 +230,7 @@ static ssize_t splice_some(struct mm_struct *mm, unsigned long addr,
 {
 	struct partial_page partial[GROUP];
 	struct page *pages[GROUP];
+	unsigned long hole;
 	struct splice_pipe_desc spd = {
 		.pages = pages,
 		.partial = partial,
@@ -196,7 +240,7 @@ static ssize_t splice_some(struct mm_struct *mm, unsigned long addr,
 	};
 	long i, got;
 
-	got = get_present(mm, addr, min_t(unsigned long, nr, GROUP), pages);
+	got = get_present(mm, addr, min_t(unsigned long, nr, GROUP), pages, &hole);
 	if (got <= 0)
 		return got;
 	for (i = 0; i < got; i++)

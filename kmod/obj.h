@@ -10,9 +10,12 @@
 #include "image.h"
 #include "reasons.h"
 
+struct file;
+struct inode;
 struct mm_struct;
 struct path;
 struct task_struct;
+struct vm_area_struct;
 struct tern_migration;
 struct tern_thread;
 
@@ -24,8 +27,55 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 			   bool late);
 
 /* obj_vma.c: VMA */
-void tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons);
+int tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons);
 int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image);
+
+/* obj_shared.c: MEMORY */
+
+/**
+ * struct tern_shared_map - a mapping of shared memory without a name
+ * @start: its address
+ * @pgoff: first page of the memory
+ * @nr: pages
+ * @inode: the memory
+ * @file: open file that was mapped
+ * @writable: may be made so
+ * @private: nobody can write to the memory any more
+ * @first: the first mapping that has this @id
+ * @id: of the MEMORY object, from 1; 0: @private
+ * @objection: why it cannot move, or NULL
+ */
+struct tern_shared_map {
+	unsigned long start;
+	unsigned long pgoff;
+	unsigned long nr;
+	struct inode *inode;
+	struct file *file;
+	bool writable;
+	bool private;
+	bool first;
+	u32 id;
+	const char *objection;
+};
+
+/**
+ * struct tern_shared - all of them, by address
+ * @map: array
+ * @nr: entries
+ * @nr_memories: MEMORY objects that belong to them
+ */
+struct tern_shared {
+	struct tern_shared_map *map;
+	unsigned int nr;
+	unsigned int nr_memories;
+};
+
+bool tern_vma_is_shared_memory(const struct vm_area_struct *vma);
+int tern_shared_find(struct mm_struct *mm, struct tern_shared *shared);
+void tern_shared_fini(struct tern_shared *shared);
+const struct tern_shared_map *tern_shared_at(const struct tern_shared *shared,
+					     unsigned long start);
+void tern_shared_save(const struct tern_shared_map *map, struct tern_image *image);
 
 /* obj_file.c */
 bool tern_path_has_name(const struct path *path);

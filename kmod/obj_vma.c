@@ -44,8 +44,9 @@ static bool has_path(struct vm_area_struct *vma)
 }
 
 /* What would have to be said against @vma, or NULL. */
-static const char *objection(struct vm_area_struct *vma)
+static const char *objection(struct vm_area_struct *vma, const struct tern_shared *shared)
 {
+	const struct tern_shared_map *map = tern_shared_at(shared, vma->vm_start);
 	vm_flags_t flags = vma->vm_flags;
 
 	if (special_kind(vma))
@@ -62,25 +63,28 @@ static const char *objection(struct vm_area_struct *vma)
 #endif
 	if (!(flags & VM_MAYSHARE))
 		return NULL;
+	if (map)
+		return map->objection;
 	/* shared for reading only, as glibc maps its caches: private in effect */
 	if (!(flags & VM_MAYWRITE) && has_path(vma))
 		return NULL;
-	if (vma->vm_file &&
-	    !strncmp(vma->vm_file->f_path.dentry->d_name.name, "SYSV", 4) &&
-	    !has_path(vma))
-		return "System V shared memory";
 	return has_path(vma) ? "a shared mapping of a file" : "shared memory";
 }
 
 /** tern_obj_vma_check() - name every mapping that cannot move */
-void tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons)
+int tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
+	struct tern_shared shared;
+	int err;
 
 	mmap_read_lock(mm);
+	err = tern_shared_find(mm, &shared);
+	if (err)
+		goto out;
 	for_each_vma(vmi, vma) {
-		const char *what = objection(vma);
+		const char *what = objection(vma, &shared);
 
 		if (what && vma->vm_file)
 			tern_reasons_add(reasons, "mapping %lx-%lx is %s: %pD4",
@@ -90,7 +94,10 @@ void tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons)
 			tern_reasons_add(reasons, "mapping %lx-%lx is %s",
 					 vma->vm_start, vma->vm_end, what);
 	}
+	tern_shared_fini(&shared);
+out:
 	mmap_read_unlock(mm);
+	return err;
 }
 
 static u32 flags_of(const struct vm_area_struct *vma)
@@ -132,8 +139,8 @@ static void save_file(struct vm_area_struct *vma, struct tern_obj_vma *obj)
 	obj->size = i_size_read(inode);
 }
 
-static int save_one(struct vm_area_struct *vma, struct tern_image *image,
-		    struct tern_name *name)
+static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *map,
+		    struct tern_image *image, struct tern_name *name)
 {
 	struct tern_obj_vma obj = {
 		.start = vma->vm_start,
@@ -153,6 +160,13 @@ static int save_one(struct vm_area_struct *vma, struct tern_image *image,
 		obj.kind = TERN_VMA_ANON;
 	} else {
 		save_file(vma, &obj);
+		if (map && !map->private) {
+			obj.kind = TERN_VMA_MEMORY;
+			obj.memory = map->id;
+			if (map->first)
+				tern_shared_save(map, image);
+			goto put;
+		}
 		/* without an anon_vma no page was ever copied on write */
 		if (has_path(vma) && !vma->anon_vma) {
 			obj.kind = TERN_VMA_FILE;
@@ -163,8 +177,10 @@ static int save_one(struct vm_area_struct *vma, struct tern_image *image,
 		} else {
 			obj.kind = TERN_VMA_ANON;
 			obj.flags |= TERN_VMA_BACKED;
+			obj.flags &= ~TERN_VMA_SHARED;
 		}
 	}
+put:
 	tern_image_put(image, TERN_OBJ_VMA, &obj, sizeof(obj), path, obj.path);
 	return 0;
 }
@@ -174,6 +190,7 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
+	struct tern_shared shared;
 	struct tern_name name;
 	int err;
 
@@ -181,11 +198,17 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image)
 	if (err)
 		return err;
 	mmap_read_lock(mm);
+	err = tern_shared_find(mm, &shared);
+	if (err)
+		goto out;
 	for_each_vma(vmi, vma) {
-		err = objection(vma) ? -EOPNOTSUPP : save_one(vma, image, &name);
+		err = objection(vma, &shared) ? -EOPNOTSUPP :
+		      save_one(vma, tern_shared_at(&shared, vma->vm_start), image, &name);
 		if (err)
 			break;
 	}
+	tern_shared_fini(&shared);
+out:
 	mmap_read_unlock(mm);
 	tern_name_fini(&name);
 	return err;

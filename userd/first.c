@@ -254,7 +254,7 @@ static void touch(struct tern_first *first, __u64 addr, unsigned int live)
 	struct tern_first_page *page;
 
 	/* what the destination maps by itself need not travel, and a rehearsal nothing */
-	if (!vma || vma->kind != TERN_VMA_ANON || first->pid)
+	if (!vma || !tern_vma_is_paged(vma) || first->pid)
 		return;
 	page = get(first, addr);
 	if (!page || !page->present)

@@ -53,6 +53,8 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * @descs: DESC objects by id - 1
  * @nr_descs: how many
  * @room: for how many; ids go no further
+ * @memories: which ids of MEMORY objects there are, by id - 1
+ * @room_memories: ids go no further
  * @skip: bit per type: sound already
  * @fds: bit per descriptor number
  * @nr_fds: numbers from here on are not there
@@ -71,6 +73,8 @@ struct check {
 	const struct tern_obj_desc **descs;
 	unsigned int nr_descs;
 	unsigned int room;
+	bool *memories;
+	unsigned int room_memories;
 	__u32 skip;
 	__u8 *fds;
 	__u32 nr_fds;
@@ -226,7 +230,7 @@ static int check_vma(struct check *c, const struct tern_obj *obj)
 	    v->flags & ~TERN_VMA_FLAGS_ALL ||
 	    (v->flags & TERN_VMA_LOCK_ONFAULT && !(v->flags & TERN_VMA_LOCKED)))
 		return bad(c, obj, "unknown protection or flag");
-	if (v->pkey >= TERN_PKEYS || v->reserved)
+	if (v->pkey >= TERN_PKEYS || !!v->memory != (v->kind == TERN_VMA_MEMORY))
 		return bad(c, obj, "a field is out of range");
 	c->pkeys_used |= 1U << v->pkey;
 	if (v->pgoff > LOW_BITS(51) - (v->end - v->start) / PAGE)
@@ -244,6 +248,11 @@ static int check_vma(struct check *c, const struct tern_obj *obj)
 		if (v->flags & TERN_VMA_SHARED)
 			return bad(c, obj, "anonymous and shared");
 		break;
+	case TERN_VMA_MEMORY:
+		if (!(v->flags & TERN_VMA_SHARED) ||
+		    v->flags & (TERN_VMA_GROWSDOWN | TERN_VMA_WIPEONFORK | TERN_VMA_BACKED))
+			return bad(c, obj, "a flag that does not go with shared memory");
+		break;
 	case TERN_VMA_VDSO:
 	case TERN_VMA_VVAR:
 		if (v->pkey ||
@@ -257,6 +266,25 @@ static int check_vma(struct check *c, const struct tern_obj *obj)
 	/* a private copy of a file may still say where it came from */
 	if (len != v->path || (len && !is_path(path, len)))
 		return bad(c, obj, "bad path");
+	return 0;
+}
+
+/* A name as memfd_create(2) takes it: with its prefix it must fit a file's name. */
+static int check_memory(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_memory *m = tern_obj_payload(obj);
+	size_t len;
+	const char *name = tern_obj_tail(obj, &len);
+
+	if (m->reserved || (m->kind != TERN_MEMORY_ANON && m->kind != TERN_MEMORY_MEMFD))
+		return bad(c, obj, "a field is out of range");
+	if (m->size > ADDR_MAX)
+		return bad(c, obj, "impossible size");
+	if (!len || len != m->name || len > TERN_MEMORY_NAME_MAX || strnlen(name, len) != len - 1)
+		return bad(c, obj, "bad name");
+	if (!m->id || m->id > c->room_memories || c->memories[m->id - 1])
+		return bad(c, obj, "the same id twice, or an impossible one");
+	c->memories[m->id - 1] = true;
 	return 0;
 }
 
@@ -525,6 +553,7 @@ static int check_payload(struct check *c, const struct tern_obj *obj)
 	case TERN_OBJ_END: return check_end(c, obj);
 	case TERN_OBJ_EVENT: return check_event(c, obj);
 	case TERN_OBJ_TIMERFD: return check_timerfd(c, obj);
+	case TERN_OBJ_MEMORY: return check_memory(c, obj);
 	default: return bad(c, obj, "unknown type");
 	}
 }
@@ -655,6 +684,7 @@ static int relate(struct check *c, const struct tern_image *image)
 		const struct tern_obj_fd *f = tern_obj_payload(obj);
 		const struct tern_obj_epoll *e = tern_obj_payload(obj);
 		const struct tern_obj_signal *s = tern_obj_payload(obj);
+		const struct tern_obj_vma *v = tern_obj_payload(obj);
 
 		if (skipped(c, obj->type))
 			continue;
@@ -662,6 +692,8 @@ static int relate(struct check *c, const struct tern_image *image)
 			return -EBADMSG;
 		if (obj->type == TERN_OBJ_FD && (!f->desc || f->desc > c->nr_descs))
 			return bad(c, obj, "a descriptor of nothing");
+		if (obj->type == TERN_OBJ_VMA && v->memory > c->room_memories)
+			return bad(c, obj, "a mapping of nothing");
 		if (obj->type == TERN_OBJ_SIGNAL && s->tid &&
 		    !bsearch(&s->tid, c->tids, c->count[TERN_OBJ_THREAD],
 			     sizeof(*c->tids), compare_s32))
@@ -756,12 +788,14 @@ static int make_room(struct check *c, const struct tern_image *image)
 		done += pad8(obj->len);
 	}
 	c->room = nr[TERN_OBJ_DESC];
+	c->room_memories = nr[TERN_OBJ_MEMORY];
+	c->memories = calloc(c->room_memories + 1, sizeof(*c->memories));
 	c->descs = calloc(c->room + 1, sizeof(*c->descs));
 	c->fds = calloc(c->nr_fds / 8 + 1, 1);
 	c->tids = calloc(nr[TERN_OBJ_THREAD] + 1, sizeof(*c->tids));
 	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
 	c->extra = calloc(c->room + 1, 1);
-	return c->extra && c->descs && c->fds && c->tids && c->pipes ? 0 : -ENOMEM;
+	return c->memories && c->extra && c->descs && c->fds && c->tids && c->pipes ? 0 : -ENOMEM;
 }
 
 static int check_image(const struct tern_image *image, __u32 skip, struct tern_why *why)
@@ -793,6 +827,7 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 		err = relate(&c, image);
 out:
 	free(c.extra);
+	free(c.memories);
 	free(c.pipes);
 	free(c.tids);
 	free(c.fds);
@@ -826,10 +861,11 @@ int tern_image_check(const struct tern_image *image, struct tern_why *why)
 int tern_image_check_changes(const struct tern_image *image, __u32 types,
 			     struct tern_why *why)
 {
+	const __u32 memory = 1U << TERN_OBJ_VMA | 1U << TERN_OBJ_MEMORY;
 	__u32 skip = 0;
 
-	if (!(types & 1U << TERN_OBJ_VMA))
-		skip |= 1U << TERN_OBJ_VMA;
+	if (!(types & memory))
+		skip |= memory;
 	if (!(types & TERN_FILES_TYPES))
 		skip |= TERN_FILES_TYPES;
 	return check_image(image, skip, why);

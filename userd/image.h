@@ -7,6 +7,7 @@
 #ifndef TERN_USER_IMAGE_H
 #define TERN_USER_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <tern/image.h>
 
@@ -50,6 +51,12 @@ static inline const void *tern_obj_payload(const struct tern_obj *obj)
 }
 /** tern_obj_tail() - what stands behind the fixed payload of the object's type */
 const void *tern_obj_tail(const struct tern_obj *obj, size_t *len);
+
+/** tern_vma_is_paged() - do its pages come from the source? */
+static inline bool tern_vma_is_paged(const struct tern_obj_vma *v)
+{
+	return v->kind == TERN_VMA_ANON || v->kind == TERN_VMA_MEMORY;
+}
 
 /** tern_image_add() - append an object before END (or at the end of an image that
  * has none yet); grows the buffer. Used for what only user space can capture.

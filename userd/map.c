@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The map of the migrant's pages: what /proc/PID/pagemap knows to exist, and
- * what exists because a file is behind it. It is built in steps, since faults
+ * The map of the migrant's pages: what /proc/PID/pagemap knows to exist, what
+ * exists because a file is behind it, and what of shared memory has something on
+ * it, which pagemap does not tell. It is built in steps, since faults
  * have to be answered meanwhile.
  *
  * Owns the ranges and the bitmap of pages sent. Built by the job's thread; the
@@ -12,12 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dev.h"
 #include "grow.h"
 #include "io.h"
 #include "map.h"
 
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 #define STEP		32768U			/* pages looked at in one step */
+#define SHARED_LOOKS	32U			/* at shared memory in one step */
 #define NEAR		64U			/* pages between mappings that are read together */
 #define RANGES_MAX	(TERN_WIRE_MAX / sizeof(struct tern_wire_range))
 #define PM_PRESENT	(1ULL << 63)
@@ -27,7 +30,7 @@ static bool comes_from_source(const struct tern_obj *obj)
 {
 	const struct tern_obj_vma *vma = tern_obj_payload(obj);
 
-	return vma->kind == TERN_VMA_ANON;
+	return tern_vma_is_paged(vma);
 }
 
 static struct tern_extent extent_of(const struct tern_obj *obj)
@@ -42,6 +45,7 @@ static struct tern_extent extent_of(const struct tern_obj *obj)
 		.start = vma->start,
 		.end = vma->end,
 		.backed = vma->start + (size < nr ? size : nr) * PAGE,
+		.shared = vma->kind == TERN_VMA_MEMORY,
 	};
 }
 
@@ -51,14 +55,16 @@ static struct tern_extent extent_of(const struct tern_obj *obj)
  * @image: the capture; its FILE mappings are the same on both hosts, what is
  *	not has been turned into ANON mappings that are TERN_VMA_BACKED
  * @pagemap: of the parked migrant
+ * @dev: handle that stands for the migration
  */
-int tern_map_init(struct tern_map *map, const struct tern_image *image, int pagemap)
+int tern_map_init(struct tern_map *map, const struct tern_image *image, int pagemap, int dev)
 {
 	const struct tern_obj *obj = NULL;
 	unsigned int nr = 0;
 
 	memset(map, 0, sizeof(*map));
 	map->pagemap = pagemap;
+	map->dev = dev;
 	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj)))
 		nr++;
 	map->extents = calloc(nr + 1, sizeof(map->extents[0]));
@@ -143,7 +149,7 @@ static __u64 window(const struct tern_map *map)
 	const struct tern_extent *last = &map->extents[map->nr_extents - 1];
 	__u64 most = map->addr + STEP * PAGE;
 
-	while (e < last && e->end < most && e[1].backed == e[1].start &&
+	while (e < last && e->end < most && !e[1].shared && e[1].backed == e[1].start &&
 	       e[1].start - e->end <= NEAR * PAGE && e[1].start < most)
 		e++;
 	return e->end < most ? e->end : most;
@@ -166,6 +172,31 @@ static int step(struct tern_map *map)
 			map->extent++;
 	}
 	return rc;
+}
+
+/* Holes of shared memory are found without being filled; what is all zero is one, too. */
+static int step_shared(struct tern_map *map, const struct tern_extent *e)
+{
+	unsigned int looks = SHARED_LOOKS;
+
+	while (map->addr < e->end && looks--) {
+		__u64 nr = (e->end - map->addr) / PAGE, present = 0;
+		unsigned int i;
+		int n, rc = 0;
+
+		n = tern_dev_read_pages(map->dev, map->addr, nr < TERN_READ_MAX ? nr : TERN_READ_MAX,
+					NULL, &present);
+		if (n <= 0)
+			return n ? n : -EIO;
+		for (i = 0; i < TERN_READ_MAX && !rc; i++)
+			if (present >> i & 1)
+				rc = add(map, map->addr + i * PAGE, map->addr + (i + 1) * PAGE,
+					 e->start);
+		if (rc)
+			return rc;
+		map->addr += ((__u64)n < nr ? (__u64)n : nr) * PAGE;
+	}
+	return 0;
 }
 
 static int finish(struct tern_map *map)
@@ -213,7 +244,7 @@ int tern_map_step(struct tern_map *map)
 		map->addr = e->backed;
 	}
 	if (map->addr < e->end)
-		return step(map);
+		return e->shared ? step_shared(map, e) : step(map);
 	map->extent++;
 	map->addr = 0;
 	return 0;

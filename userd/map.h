@@ -13,11 +13,13 @@
  * @start: page-aligned
  * @end: page-aligned
  * @backed: end of the pages that exist whether touched or not; @start: none
+ * @shared: of shared memory, of which pages may exist that are not mapped
  */
 struct tern_extent {
 	__u64 start;
 	__u64 end;
 	__u64 backed;
+	bool shared;
 };
 
 /**
@@ -33,6 +35,7 @@ struct tern_extent {
  * @moved: bits that are set, atomic
  * @built: the map is complete
  * @pagemap: /proc/PID/pagemap of the migrant; not owned
+ * @dev: handle that stands for the migration; not owned
  * @extent: the next extent to look at
  * @addr: the next address in it
  * @entries: what was read of @pagemap
@@ -49,12 +52,13 @@ struct tern_map {
 	__u64 moved;
 	bool built;
 	int pagemap;
+	int dev;
 	unsigned int extent;
 	__u64 addr;
 	__u64 *entries;
 };
 
-int tern_map_init(struct tern_map *map, const struct tern_image *image, int pagemap);
+int tern_map_init(struct tern_map *map, const struct tern_image *image, int pagemap, int dev);
 void tern_map_fini(struct tern_map *map);
 int tern_map_step(struct tern_map *map);
 void tern_map_forget(struct tern_map *map);

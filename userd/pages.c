@@ -186,6 +186,8 @@ int tern_pages_look(struct tern_pages *pages, int dev, __u64 addr, unsigned int 
 		n = tern_dev_read_pages(dev, addr + (__u64)done * PAGE, left, NULL, &present);
 		if (n <= 0)
 			return done ? (int)done : n ? n : -EIO;
+		if ((unsigned int)n > left)
+			n = left;
 		for (i = 0; i < n; i++) {
 			bool zero = !(present & 1ULL << i);
 

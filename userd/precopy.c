@@ -285,7 +285,7 @@ static int walk(struct round *r, look_fn *look)
 	while (!rc && (obj = tern_image_find(&r->s->draft.image, TERN_OBJ_VMA, obj))) {
 		const struct tern_obj_vma *v = tern_obj_payload(obj);
 
-		if (v->kind != TERN_VMA_ANON || !(v->prot & PROT_READ))
+		if (!tern_vma_is_paged(v) || !(v->prot & PROT_READ))
 			continue;
 		end = v->end / PAGE;
 		for (page = v->start / PAGE; page < end && !rc && !r->enough; page += LOOK) {

@@ -72,6 +72,7 @@ struct tern_seed {
 #define TERN_SEED_DONTFORK	(1U << 0)
 #define TERN_SEED_WIPEONFORK	(1U << 1)
 #define TERN_SEED_SPAN		(1U << 2)	/* at most a hole is before it */
+#define TERN_SEED_SHARED	(1U << 3)	/* shared memory */
 
 /**
  * struct tern_seeds - all of them, ascending
@@ -88,7 +89,8 @@ struct tern_seeds {
  * @start: page-aligned
  * @end: not included
  * @v: the first of them, in the image
- * @path: of the local file, NULL: private memory
+ * @path: of the local file, NULL: memory
+ * @memory: MEMORY object, NULL: private memory, or a file
  * @barrier: a special mapping stands before it
  */
 struct tern_area {
@@ -96,6 +98,7 @@ struct tern_area {
 	__u64 end;
 	const struct tern_obj_vma *v;
 	const char *path;
+	const struct tern_obj *memory;
 	bool barrier;
 };
 

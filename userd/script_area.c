@@ -80,19 +80,26 @@ static bool same_path(const char *a, const char *b)
 
 static bool joins(const struct tern_area *a, const struct tern_obj_vma *v, const char *path)
 {
-	if (a->end != v->start || !alike(a->v, v) || !same_path(a->path, path))
+	if (a->end != v->start || !alike(a->v, v) || !same_path(a->path, path) ||
+	    a->v->memory != v->memory)
 		return false;
 	/* a stack that may grow must stay the mapping that it is */
 	if (v->flags & TERN_VMA_GROWSDOWN)
 		return false;
-	return !path || v->pgoff == a->v->pgoff + (a->end - a->v->start) / PAGE;
+	return (!path && !v->memory) || v->pgoff == a->v->pgoff + (a->end - a->v->start) / PAGE;
+}
+
+static bool same_memory(const struct tern_obj *a, const struct tern_obj *b)
+{
+	return a && b ? a->len == b->len && !memcmp(a, b, a->len) : a == b;
 }
 
 /** tern_area_same() - would one mapping do for both? */
 bool tern_area_same(const struct tern_area *a, const struct tern_area *b)
 {
 	return a->start == b->start && a->end == b->end && alike(a->v, b->v) &&
-	       same_path(a->path, b->path) && (!a->path || a->v->pgoff == b->v->pgoff);
+	       same_path(a->path, b->path) && same_memory(a->memory, b->memory) &&
+	       ((!a->path && !a->memory) || a->v->pgoff == b->v->pgoff);
 }
 
 static bool in_the_way(const struct tern_script *s, const struct tern_obj_vma *v)
@@ -110,13 +117,22 @@ static struct tern_area *add_area(struct tern_areas *areas)
 	return &areas->area[areas->nr++];
 }
 
-/**
- * tern_areas_find() - all mappings of the image but the special ones
- * @s: the writer, whose area no mapping may overlap
- * @dress: its areas are filled in
- * @why: sentence
- */
-int tern_areas_find(const struct tern_script *s, struct tern_dress *dress, struct tern_why *why)
+/* MEMORY objects by id - 1, from malloc; NULL: no memory. */
+static const struct tern_obj **find_memories(const struct tern_image *image)
+{
+	const struct tern_obj **memory, *obj = NULL;
+	unsigned int nr = 0;
+
+	while ((obj = tern_image_find(image, TERN_OBJ_MEMORY, obj)))
+		nr++;
+	memory = calloc(nr + 1, sizeof(*memory));
+	while (memory && (obj = tern_image_find(image, TERN_OBJ_MEMORY, obj)))
+		memory[((const struct tern_obj_memory *)tern_obj_payload(obj))->id - 1] = obj;
+	return memory;
+}
+
+static int find(const struct tern_script *s, struct tern_dress *dress,
+		const struct tern_obj **memory, struct tern_why *why)
 {
 	struct tern_areas *areas = &dress->areas;
 	const struct tern_obj *obj = NULL;
@@ -149,10 +165,28 @@ int tern_areas_find(const struct tern_script *s, struct tern_dress *dress, struc
 		area = add_area(areas);
 		if (!area)
 			return -ENOMEM;
-		*area = (struct tern_area){ v->start, v->end, v, path, barrier };
+		*area = (struct tern_area){
+			.start = v->start, .end = v->end, .v = v, .path = path,
+			.memory = v->memory ? memory[v->memory - 1] : NULL, .barrier = barrier,
+		};
 		barrier = false;
 	}
 	return 0;
+}
+
+/**
+ * tern_areas_find() - all mappings of the image but the special ones
+ * @s: the writer, whose area no mapping may overlap
+ * @dress: its areas are filled in
+ * @why: sentence
+ */
+int tern_areas_find(const struct tern_script *s, struct tern_dress *dress, struct tern_why *why)
+{
+	const struct tern_obj **memory = find_memories(dress->image);
+	int err = memory ? find(s, dress, memory, why) : -ENOMEM;
+
+	free(memory);
+	return err;
 }
 
 /**
@@ -184,6 +218,8 @@ int tern_seeds_find(const struct tern_script *s, struct tern_dress *dress)
 			seed->flags |= TERN_SEED_DONTFORK;
 		if (a->v->flags & TERN_VMA_WIPEONFORK)
 			seed->flags |= TERN_SEED_WIPEONFORK;
+		if (a->memory)
+			seed->flags |= TERN_SEED_SHARED;
 		if (!barrier && !(last <= s->base && s->base < a->start))
 			seed->flags |= TERN_SEED_SPAN;
 		barrier = false;

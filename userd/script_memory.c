@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <linux/userfaultfd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -100,12 +101,22 @@ static int replace_own(struct tern_script *s, struct tern_dress *dress, struct t
 
 /* ---- mappings -------------------------------------------------------------- */
 
+/* One mapping of all of it: made and mapped by one call, it also looks the same. */
+static bool is_whole_anon(const struct tern_area *a)
+{
+	const struct tern_obj_memory *m = tern_obj_payload(a->memory);
+
+	return m->kind == TERN_MEMORY_ANON && !a->v->pgoff && m->size == a->end - a->start;
+}
+
 static unsigned int map_flags(const struct tern_area *a)
 {
 	unsigned int flags = MAP_FIXED_NOREPLACE;
 
 	if (a->v->flags & TERN_VMA_NORESERVE)
 		flags |= MAP_NORESERVE;
+	if (a->memory)
+		return flags | MAP_SHARED | (is_whole_anon(a) ? MAP_ANONYMOUS : 0);
 	if (!a->path) {
 		flags |= MAP_PRIVATE | MAP_ANONYMOUS;
 		if (a->v->flags & TERN_VMA_GROWSDOWN)
@@ -191,18 +202,74 @@ static void open_file(struct mapper *m, const char *path)
 
 static void map_area(struct mapper *m, const struct tern_area *a)
 {
+	bool by_fd = a->path || (a->memory && !is_whole_anon(a));
 	struct shell_op *op;
 
 	if (a->path)
 		open_file(m, a->path);
 	op = SCRIPT(m->s, "no room for mapping", SYS_mmap, a->start, a->end - a->start,
-		    a->v->prot, map_flags(a), a->path ? SHELL_SLOT_FREE : -1ULL,
-		    a->path ? a->v->pgoff * PAGE : 0);
-	if (a->path)
+		    a->v->prot, map_flags(a), by_fd ? SHELL_SLOT_FREE : -1ULL,
+		    by_fd ? a->v->pgoff * PAGE : 0);
+	if (by_fd)
 		op->slots = 1 << 4;
 	advise(m->s, a);
 	lock(m->s, a);
 	protect(m->s, a);
+}
+
+/* ---- shared memory ---------------------------------------------------------------- */
+
+static int compare_memory(const void *a, const void *b)
+{
+	const struct tern_area *x = *(const struct tern_area *const *)a;
+	const struct tern_area *y = *(const struct tern_area *const *)b;
+
+	if (x->v->memory != y->v->memory)
+		return x->v->memory < y->v->memory ? -1 : 1;
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+/* @nr mappings of one memory, which is theirs alone when its descriptor is closed. */
+static void map_memory(struct mapper *m, const struct tern_area *const *area, unsigned int nr)
+{
+	const struct tern_obj_memory *memory = tern_obj_payload(area[0]->memory);
+	bool by_fd = !is_whole_anon(area[0]);
+	unsigned int i;
+	size_t len;
+	const char *name = tern_obj_tail(area[0]->memory, &len);
+
+	if (by_fd) {
+		SCRIPT(m->s, "no shared memory could be made", SYS_memfd_create,
+		       tern_script_data(m->s, name, len), MFD_CLOEXEC)->out = SHELL_SLOT_FREE;
+		SCRIPT(m->s, "shared memory could not be made as large as it was",
+		       SYS_ftruncate, SHELL_SLOT_FREE, memory->size)->slots = 1 << 0;
+	}
+	for (i = 0; i < nr; i++)
+		map_area(m, area[i]);
+	if (by_fd)
+		SCRIPT(m->s, NULL, SYS_close, SHELL_SLOT_FREE)->slots = 1 << 0;
+}
+
+/* All shared memory, each mapped wherever it belongs. */
+static int map_memories(struct mapper *m, const struct tern_areas *areas)
+{
+	const struct tern_area **shared;
+	unsigned int i, j, nr = 0;
+
+	shared = malloc((areas->nr + 1) * sizeof(*shared));
+	if (!shared)
+		return -ENOMEM;
+	for (i = 0; i < areas->nr; i++)
+		if (areas->area[i].memory)
+			shared[nr++] = &areas->area[i];
+	qsort(shared, nr, sizeof(*shared), compare_memory);
+	for (i = 0; i < nr; i = j) {
+		for (j = i; j < nr && shared[j]->memory == shared[i]->memory; j++)
+			;
+		map_memory(m, shared + i, j - i);
+	}
+	free(shared);
+	return 0;
 }
 
 /* ---- protection keys ----------------------------------------------------------- */
@@ -320,10 +387,12 @@ int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct t
 		return err;
 	set_pkeys(s, 0, pkeys_of(dress));
 	for (i = 0; i < dress->areas.nr; i++)
-		map_area(&m, &dress->areas.area[i]);
+		if (!dress->areas.area[i].memory)
+			map_area(&m, &dress->areas.area[i]);
 	close_file(&m);
+	err = map_memories(&m, &dress->areas);
 	set_mm(s, dress, true);
-	return 0;
+	return err;
 }
 
 /**
@@ -387,12 +456,45 @@ static void unmap_area(struct tern_script *s, const struct tern_area *a)
 	SCRIPT(s, "a mapping could not be removed", SYS_munmap, a->start, a->end - a->start);
 }
 
-/* Both are ascending: what stands in one alone goes, or comes. */
-static void alter_areas(struct tern_script *s, const struct tern_areas *old,
-			const struct tern_areas *new)
+static const struct tern_area *next_shared(const struct tern_areas *areas, unsigned int *i)
 {
+	while (*i < areas->nr && !areas->area[*i].memory)
+		(*i)++;
+	return *i < areas->nr ? &areas->area[(*i)++] : NULL;
+}
+
+/* What has one mapping added or changed is made anew: nothing else knows it. */
+static bool same_shared(const struct tern_areas *old, const struct tern_areas *new)
+{
+	const struct tern_area *o, *n;
+	unsigned int i = 0, j = 0;
+
+	do {
+		o = next_shared(old, &i);
+		n = next_shared(new, &j);
+		if (!o != !n || (o && !tern_area_same(o, n)))
+			return false;
+	} while (o);
+	return true;
+}
+
+static void register_areas(struct tern_script *s, const struct tern_areas *areas)
+{
+	unsigned int i;
+
+	for (i = 0; i < areas->nr; i++)
+		if (areas->area[i].memory)
+			register_range(s, areas->area[i].start, areas->area[i].end);
+}
+
+/* Both are ascending: what stands in one alone goes, or comes. */
+static int alter_areas(struct tern_script *s, const struct tern_areas *old,
+		       const struct tern_areas *new)
+{
+	bool shared = same_shared(old, new);
 	unsigned int i = 0, j = 0, pass;
 	struct mapper m = { .s = s };
+	int err = 0;
 
 	/* all that goes first: it may be in the way of what comes */
 	for (pass = 0; pass < 2; pass++) {
@@ -400,7 +502,7 @@ static void alter_areas(struct tern_script *s, const struct tern_areas *old,
 			const struct tern_area *o = i < old->nr ? &old->area[i] : NULL;
 			const struct tern_area *n = j < new->nr ? &new->area[j] : NULL;
 
-			if (o && n && tern_area_same(o, n)) {
+			if (o && n && tern_area_same(o, n) && (shared || !o->memory)) {
 				i++;
 				j++;
 			} else if (o && (!n || o->start <= n->start)) {
@@ -408,7 +510,7 @@ static void alter_areas(struct tern_script *s, const struct tern_areas *old,
 					unmap_area(s, o);
 				i++;
 			} else {
-				if (pass) {
+				if (pass && !n->memory) {
 					map_area(&m, n);
 					if (!n->path)
 						register_range(s, n->start, n->end);
@@ -418,6 +520,11 @@ static void alter_areas(struct tern_script *s, const struct tern_areas *old,
 		}
 	}
 	close_file(&m);
+	if (!shared) {
+		err = map_memories(&m, new);
+		register_areas(s, new);
+	}
+	return err;
 }
 
 static bool same_areas(const struct tern_areas *a, const struct tern_areas *b)
@@ -458,7 +565,9 @@ int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *wor
 		err = tern_seeds_find(s, dress);
 		if (err)
 			return err;
-		alter_areas(s, &worn->areas, &dress->areas);
+		err = alter_areas(s, &worn->areas, &dress->areas);
+		if (err)
+			return err;
 	}
 	if (worn->mm->len != dress->mm->len || memcmp(worn->mm, dress->mm, dress->mm->len))
 		set_mm(s, dress, false);

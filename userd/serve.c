@@ -406,7 +406,7 @@ int tern_source_serve(struct tern_source *s)
 	v.data = aligned_alloc(PAGE, TERN_READ_MAX * PAGE);
 	if (!v.pages || !v.data)
 		goto out;
-	rc = tern_map_init(&s->map, &s->image, s->pagemap);
+	rc = tern_map_init(&s->map, &s->image, s->pagemap, s->dev);
 	if (rc)
 		goto out;
 	rc = serve(&v);

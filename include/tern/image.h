@@ -25,6 +25,7 @@
 #endif
 
 #define TERN_PATH_MAX		4096	/* a path, with its NUL */
+#define TERN_MEMORY_NAME_MAX	250	/* a name as memfd_create(2) takes it, with its NUL */
 
 /* The registry: X(NAME, id, fixed payload, most of them in one image). */
 #define TERN_OBJECTS(X) \
@@ -43,7 +44,8 @@
 	X(END,		13, struct tern_obj_end,	1) \
 	X(SAME,		14, struct tern_obj_same,	0) \
 	X(EVENT,	18, struct tern_obj_event,	131072) \
-	X(TIMERFD,	19, struct tern_obj_timerfd,	131072)
+	X(TIMERFD,	19, struct tern_obj_timerfd,	131072) \
+	X(MEMORY,	23, struct tern_obj_memory,	65536)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -149,7 +151,7 @@ struct tern_obj_mm {
  * @ino: its inode number
  * @size: its size in bytes
  * @pkey: protection key (pkeys(7))
- * @reserved: 0
+ * @memory: TERN_VMA_MEMORY: of which MEMORY object; else 0
  */
 struct tern_obj_vma {
 	__u64 start;
@@ -163,7 +165,7 @@ struct tern_obj_vma {
 	__u64 ino;
 	__u64 size;
 	__u32 pkey;
-	__u32 reserved;
+	__u32 memory;
 };
 
 /**
@@ -175,17 +177,20 @@ struct tern_obj_vma {
  *	mapping with modified pages is sent as ANON.
  * @TERN_VMA_VDSO: the vDSO
  * @TERN_VMA_VVAR: the kernel's data for the vDSO
+ * @TERN_VMA_MEMORY: shared memory, @pgoff in a MEMORY object; pages come from the
+ *	source
  */
 enum tern_vma_kind {
 	TERN_VMA_ANON = 1,
 	TERN_VMA_FILE,
 	TERN_VMA_VDSO,
 	TERN_VMA_VVAR,
+	TERN_VMA_MEMORY,
 };
 
 #define TERN_VMA_GROWSDOWN	(1U << 0)
 #define TERN_VMA_NORESERVE	(1U << 1)
-#define TERN_VMA_SHARED		(1U << 2)	/* MAP_SHARED, of a file that cannot be written */
+#define TERN_VMA_SHARED		(1U << 2)	/* MAP_SHARED */
 #define TERN_VMA_DONTFORK	(1U << 3)
 #define TERN_VMA_WIPEONFORK	(1U << 4)
 #define TERN_VMA_DONTDUMP	(1U << 5)
@@ -199,6 +204,32 @@ enum tern_vma_kind {
 #define TERN_VMA_LOCKED		(1U << 12)
 #define TERN_VMA_LOCK_ONFAULT	(1U << 13)	/* with LOCKED: page by page, as they are touched */
 #define TERN_VMA_FLAGS_ALL	((1U << 14) - 1)
+
+/**
+ * struct tern_obj_memory - memory that mappings share, and nothing else has
+ * @id: from 1, one by one
+ * @kind: enum tern_memory_kind
+ * @size: bytes
+ * @name: length of the name that follows (with NUL)
+ * @reserved: 0
+ */
+struct tern_obj_memory {
+	__u32 id;
+	__u32 kind;
+	__u64 size;
+	__u32 name;
+	__u32 reserved;
+};
+
+/**
+ * enum tern_memory_kind - what made it
+ * @TERN_MEMORY_ANON: mmap(2) with MAP_SHARED | MAP_ANONYMOUS
+ * @TERN_MEMORY_MEMFD: memfd_create(2), or a file of tmpfs that was deleted
+ */
+enum tern_memory_kind {
+	TERN_MEMORY_ANON = 1,
+	TERN_MEMORY_MEMFD,
+};
 
 /**
  * struct tern_obj_creds - credentials, the same for every thread
@@ -505,6 +536,7 @@ TERN_ASSERT_SIZE(struct tern_obj, 16);
 TERN_ASSERT_SIZE(struct tern_obj_task, 312);
 TERN_ASSERT_SIZE(struct tern_obj_mm, 120);
 TERN_ASSERT_SIZE(struct tern_obj_vma, 72);
+TERN_ASSERT_SIZE(struct tern_obj_memory, 24);
 TERN_ASSERT_SIZE(struct tern_obj_creds, 80);
 TERN_ASSERT_SIZE(struct tern_obj_sigactions, 2048);
 TERN_ASSERT_SIZE(struct tern_obj_signal, 136);

@@ -363,6 +363,18 @@ lives_on()
 	beating "$1"
 }
 
+# verified NAME HOPS: a migrant that verifies itself after each hop has done so
+verified()
+{
+	told()
+	{
+		[[ $(readlink "$WORK/$1/verified") == "$2" || -L $WORK/$1/verdict ]]
+	}
+	wait_until $((2 * LONG)) told "$1" "$2"
+	readlink "$WORK/$1/verdict"
+	[[ $(readlink "$WORK/$1/verified") == "$2" ]]
+}
+
 # finish NAME HOPS: let it end; it finds itself well, and has changed hosts that often
 finish()
 {

@@ -37,6 +37,10 @@ static void build(void)
 	struct tern_obj_vma vma = { .start = 0x1000, .end = 0x3000, .prot = PROT_READ,
 				    .kind = TERN_VMA_FILE, .path = sizeof(PATH), .size = 8192 };
 	struct tern_obj_vma anon = { .start = 0x3000, .end = 0x5000, .kind = TERN_VMA_ANON };
+	struct tern_obj_vma shared = { .start = 0x5000, .end = 0x6000, .kind = TERN_VMA_MEMORY,
+				       .flags = TERN_VMA_SHARED, .memory = 1 };
+	struct tern_obj_memory memory = { .id = 1, .kind = TERN_MEMORY_MEMFD, .size = 4096,
+					  .name = 2 };
 	struct tern_obj_creds creds = { .nr_groups = 2 };
 	struct tern_obj_sigactions actions = { 0 };
 	struct tern_obj_signal sig = { .signo = SIGUSR1, .tid = 101 };
@@ -56,7 +60,7 @@ static void build(void)
 	struct { __u32 size[2]; char data[3]; } pieces = { { 1, 2 | TERN_PIPE_PACKET }, "abc" };
 	struct tern_obj_epoll reg = { .desc = 2, .fd = 0, .target = 1 };
 	struct tern_obj_thread t1 = { .tid = 100, .xstate = 8 }, t2 = { .tid = 101 };
-	struct tern_obj_end end = { .objects = 24 };
+	struct tern_obj_end end = { .objects = 26 };
 
 	__u32 groups[2] = { 1, 2 };
 	__u64 zeros[2] = { 0, 0 };
@@ -65,6 +69,8 @@ static void build(void)
 	PUT(TERN_OBJ_MM, mm, zeros, 16);
 	PUT(TERN_OBJ_VMA, vma, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_VMA, anon, NULL, 0);
+	PUT(TERN_OBJ_MEMORY, memory, "m", 2);
+	PUT(TERN_OBJ_VMA, shared, NULL, 0);
 	PUT(TERN_OBJ_CREDS, creds, groups, 8);
 	PUT(TERN_OBJ_SIGACTIONS, actions, NULL, 0);
 	PUT(TERN_OBJ_SIGNAL, sig, NULL, 0);
@@ -85,7 +91,7 @@ static void build(void)
 	PUT(TERN_OBJ_THREAD, t2, NULL, 0);
 	PUT(TERN_OBJ_END, end, NULL, 0);
 	/* after END: goes before it, and is counted */
-	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 23;
+	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 25;
 	PUT(TERN_OBJ_EPOLL, reg, NULL, 0);
 }
 
@@ -156,6 +162,8 @@ static void spoil_process(void)
 static void spoil_memory(void)
 {
 	struct tern_obj_vma *file = find(TERN_OBJ_VMA, 0), *anon = find(TERN_OBJ_VMA, 1);
+	struct tern_obj_vma *shared = find(TERN_OBJ_VMA, 2);
+	struct tern_obj_memory *memory = find(TERN_OBJ_MEMORY, 0);
 	char *path = (char *)(file + 1);
 
 	SPOILED(file->start, 0);
@@ -167,14 +175,27 @@ static void spoil_memory(void)
 	SPOILED(anon->start, 0x2000);
 	SPOILED(anon->prot, 8);
 	SPOILED(anon->flags, 0x80000000);
-	SPOILED(anon->kind, 5);
+	SPOILED(anon->kind, 6);
 	SPOILED(anon->kind, TERN_VMA_FILE);
 	SPOILED(anon->flags, TERN_VMA_SHARED);
 	SPOILED(anon->flags, TERN_VMA_LOCK_ONFAULT);
 	SPOILED(anon->pkey, 1);
 	SPOILED(anon->pkey, TERN_PKEYS);
-	SPOILED(anon->reserved, 1);
 	SPOILED(file->pgoff, ~0ULL);
+	SPOILED(anon->memory, 1);
+	SPOILED(shared->memory, 0);
+	SPOILED(shared->memory, 2);
+	SPOILED(shared->flags, 0);
+	SPOILED(shared->flags, TERN_VMA_SHARED | TERN_VMA_BACKED);
+	SPOILED(memory->id, 0);
+	SPOILED(memory->id, 2);
+	SPOILED(memory->id, ~0U);
+	SPOILED(memory->kind, 0);
+	SPOILED(memory->kind, 3);
+	SPOILED(memory->size, 1ULL << 63);
+	SPOILED(memory->name, 1);
+	SPOILED(memory->name, 3);
+	SPOILED(memory->reserved, 1);
 	SPOILED(file->path, 0);
 	SPOILED(path[0], 'x');
 	SPOILED(path[3], '\0');

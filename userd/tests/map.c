@@ -93,7 +93,7 @@ int main(void)
 	unsigned int nr;
 
 	CHECK(pagemap >= 0 && !build());
-	CHECK(!tern_map_init(&map, &image, pagemap));
+	CHECK(!tern_map_init(&map, &image, pagemap, -1));
 	nr = steps(&map);
 	/* files begin anew, and nothing else does */
 	CHECK(nr && nr <= NR / 100 * 6 + 10);
@@ -107,7 +107,7 @@ int main(void)
 	base[0] = base[PAGE] = base[NR * 2 * PAGE] = 1;
 	there[0] = there[NR * 2] = 1;
 	CHECK(!add(0, 1, 0) && !add(NR * 2, 2, 0));
-	CHECK(!tern_map_init(&map, &image, pagemap));
+	CHECK(!tern_map_init(&map, &image, pagemap, -1));
 	CHECK(steps(&map) && right(&map));
 	tern_map_fini(&map);
 	tern_image_free(&image);

@@ -391,7 +391,8 @@ struct tern_fail {
  * struct tern_read_pages - copy pages of the parked or committed migrant
  *	(TERN_IOC_READ_PAGES)
  * @size: sizeof(struct tern_read_pages)
- * @nr: in: pages wanted, at most TERN_READ_MAX; out: pages looked at
+ * @nr: in: pages wanted, at most TERN_READ_MAX; out: pages looked at. With @buf 0
+ *	there may be more of them, none of which has ever been touched
  * @addr: page-aligned address of the first one
  * @buf: receives the pages, each at its own place; 0: only look at them
  * @present: out: bit n is set when page n was copied; a page whose bit is clear

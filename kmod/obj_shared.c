@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that is shared by mappings and has no name that another host could find
+ * it by: MAP_SHARED | MAP_ANONYMOUS, memfd_create(2), deleted files of tmpfs. It
+ * moves when nobody but the process has it, and lazily, like private memory:
+ * then a missing page is noticed wherever it is missed. By a descriptor it could
+ * be read without anybody noticing.
+ *
+ * Runs under mmap_lock; a table of what was found holds references to nothing and
+ * is of no use without it.
+ */
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include "obj.h"
+
+#define ANON_NAME	"dev/zero"	/* mm/shmem.c, shmem_zero_setup() */
+#define SYSV_PREFIX	"SYSV"		/* ipc/shm.c, newseg() */
+
+static const char *name_of(const struct tern_shared_map *map)
+{
+	return map->file->f_path.dentry->d_name.name;
+}
+
+/* Made by the kernel itself: in a mount that no path leads to. */
+static bool is_internal(const struct inode *inode)
+{
+	return inode->i_sb->s_flags & SB_KERNMOUNT;
+}
+
+bool tern_vma_is_shared_memory(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_MAYSHARE && vma->vm_file &&
+	       file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC &&
+	       !tern_path_has_name(&vma->vm_file->f_path);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct tern_shared_map *x = a, *y = b;
+
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	if (x->pgoff != y->pgoff)
+		return x->pgoff < y->pgoff ? -1 : 1;
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static int by_file(const void *a, const void *b)
+{
+	const struct tern_shared_map *x = a, *y = b;
+
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	return x->file < y->file ? -1 : x->file > y->file;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct tern_shared_map *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static void object_all(struct tern_shared_map *map, unsigned int nr, const char *objection)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		map[i].objection = objection;
+}
+
+/*
+ * Somebody has it who is not in the table: another process, a descriptor. Each
+ * mapping holds one reference to its open file, each open file one to the name.
+ */
+static bool is_elsewhere(const struct tern_shared_map *map, unsigned int nr)
+{
+	unsigned int i, j, files = 0;
+
+	for (i = 0; i < nr; i = j) {
+		for (j = i; j < nr && map[j].file == map[i].file; j++)
+			;
+		if (file_count(map[i].file) != j - i)
+			return true;
+		files++;
+	}
+	return d_count(map->file->f_path.dentry) != files;
+}
+
+/* @nr mappings of one memory, by open file. */
+static void judge_owners(struct tern_shared_map *map, unsigned int nr)
+{
+	if (is_internal(map->inode) && !strncmp(name_of(map), SYSV_PREFIX, strlen(SYSV_PREFIX)))
+		object_all(map, nr, "System V shared memory");
+	else if (is_elsewhere(map, nr))
+		object_all(map, nr, "shared memory that another process or a descriptor has, too");
+}
+
+/* @nr mappings of one memory, by place in it. */
+static void judge_views(struct tern_shared_map *map, unsigned int nr)
+{
+	unsigned int i, writable = 0;
+
+	for (i = 0; i < nr; i++)
+		writable += map[i].writable;
+	for (i = 0; i < nr; i++) {
+		if (i && map[i].pgoff < map[i - 1].pgoff + map[i - 1].nr && writable)
+			map[i].objection = "a second view of shared memory";
+		else if (writable && !map[i].writable)
+			map[i].objection = "a view of shared memory for reading only";
+		/* nobody can change it any more: private in effect */
+		map[i].private = !writable;
+	}
+}
+
+static void judge(struct tern_shared *shared,
+		  void (*one)(struct tern_shared_map *map, unsigned int nr))
+{
+	unsigned int i, j;
+
+	for (i = 0; i < shared->nr; i = j) {
+		for (j = i; j < shared->nr && shared->map[j].inode == shared->map[i].inode; j++)
+			;
+		one(shared->map + i, j - i);
+	}
+}
+
+/* From 1, in the order of what was found; private ones have none. */
+static void number(struct tern_shared *shared)
+{
+	struct inode *last = NULL;
+	unsigned int i;
+
+	for (i = 0; i < shared->nr; i++) {
+		struct tern_shared_map *map = &shared->map[i];
+
+		if (map->private)
+			continue;
+		map->first = map->inode != last;
+		shared->nr_memories += map->first;
+		map->id = shared->nr_memories;
+		last = map->inode;
+	}
+}
+
+static unsigned int count(struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+	unsigned int nr = 0;
+
+	for_each_vma(vmi, vma)
+		nr += tern_vma_is_shared_memory(vma);
+	return nr;
+}
+
+static void fill(struct mm_struct *mm, struct tern_shared *shared)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+
+	for_each_vma(vmi, vma)
+		if (tern_vma_is_shared_memory(vma))
+			shared->map[shared->nr++] = (struct tern_shared_map) {
+				.start = vma->vm_start,
+				.pgoff = vma->vm_pgoff,
+				.nr = vma_pages(vma),
+				.inode = file_inode(vma->vm_file),
+				.file = vma->vm_file,
+				.writable = vma->vm_flags & VM_MAYWRITE,
+			};
+}
+
+/**
+ * tern_shared_find() - all shared memory without a name
+ * @mm: its mmap_lock is held until tern_shared_fini()
+ * @shared: filled, mappings in ascending order
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tern_shared_find(struct mm_struct *mm, struct tern_shared *shared)
+{
+	unsigned int nr = count(mm);
+
+	*shared = (struct tern_shared) {};
+	if (!nr)
+		return 0;
+	shared->map = kvcalloc(nr, sizeof(*shared->map), GFP_KERNEL);
+	if (!shared->map)
+		return -ENOMEM;
+	fill(mm, shared);
+	sort(shared->map, nr, sizeof(*shared->map), by_place, NULL);
+	judge(shared, judge_views);
+	number(shared);
+	sort(shared->map, nr, sizeof(*shared->map), by_file, NULL);
+	judge(shared, judge_owners);
+	sort(shared->map, nr, sizeof(*shared->map), by_address, NULL);
+	return 0;
+}
+
+/** tern_shared_fini() - the table is not needed any more */
+void tern_shared_fini(struct tern_shared *shared)
+{
+	kvfree(shared->map);
+}
+
+/** tern_shared_at() - the entry of the mapping at @start, NULL: it is none of these */
+const struct tern_shared_map *tern_shared_at(const struct tern_shared *shared,
+					     unsigned long start)
+{
+	unsigned int low = 0, high = shared->nr;
+
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+
+		if (shared->map[mid].start < start)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < shared->nr && shared->map[low].start == start ? &shared->map[low] : NULL;
+}
+
+static u32 kind_of(const struct tern_shared_map *map)
+{
+	return is_internal(map->inode) && !strcmp(name_of(map), ANON_NAME) ?
+	       TERN_MEMORY_ANON : TERN_MEMORY_MEMFD;
+}
+
+/** tern_shared_save() - MEMORY, of which @map is the first mapping */
+void tern_shared_save(const struct tern_shared_map *map, struct tern_image *image)
+{
+	static const char prefix[] = "memfd:";	/* mm/memfd.c */
+	struct tern_obj_memory obj = {
+		.id = map->id,
+		.kind = kind_of(map),
+		.size = i_size_read(map->inode),
+	};
+	const char *name = obj.kind == TERN_MEMORY_ANON ? "" : name_of(map);
+
+	if (!strncmp(name, prefix, strlen(prefix)))
+		name += strlen(prefix);
+	obj.name = strlen(name) + 1;
+	tern_image_put(image, TERN_OBJ_MEMORY, &obj, sizeof(obj), name, obj.name);
+}
