@@ -6,6 +6,7 @@
 #include <linux/fdtable.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/posix-timers.h>
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
 #include <linux/version.h>
@@ -78,12 +79,23 @@ static inline bool compat_rseq_len_valid(u32 len)
 }
 
 /* 6.12 turned the list of POSIX timers into an hlist. */
-static inline bool compat_has_posix_timers(const struct signal_struct *sig)
+static inline struct k_itimer *compat_first_timer(struct signal_struct *sig)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-	return !hlist_empty(&sig->posix_timers);
+	return hlist_entry_safe(sig->posix_timers.first, struct k_itimer, list);
 #else
-	return !list_empty(&sig->posix_timers);
+	return list_first_entry_or_null(&sig->posix_timers, struct k_itimer, list);
+#endif
+}
+
+static inline struct k_itimer *compat_next_timer(struct signal_struct *sig,
+						 struct k_itimer *timer)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return hlist_entry_safe(timer->list.next, struct k_itimer, list);
+#else
+	return list_is_last(&timer->list, &sig->posix_timers) ? NULL :
+	       list_next_entry(timer, list);
 #endif
 }
 

@@ -51,17 +51,6 @@ static void check_namespaces(struct task_struct *leader,
 	task_unlock(leader);
 }
 
-static void check_timers(struct task_struct *leader, struct tern_reasons *reasons)
-{
-	struct signal_struct *sig = leader->signal;
-
-	if (hrtimer_active(&sig->real_timer) || sig->it[0].expires ||
-	    sig->it[1].expires)
-		tern_reasons_add(reasons, "an interval timer runs (setitimer or alarm)");
-	if (compat_has_posix_timers(sig))
-		tern_reasons_add(reasons, "it has POSIX timers (timer_create)");
-}
-
 static void check_fs(struct task_struct *leader, struct tern_reasons *reasons)
 {
 	struct path ours, theirs = {}, pwd = {};
@@ -148,7 +137,7 @@ void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reason
 	if (mm && is_mm_shared(leader, mm))
 		tern_reasons_add(reasons, "another process shares its memory (CLONE_VM)");
 	check_namespaces(leader, reasons);
-	check_timers(leader, reasons);
+	tern_obj_timer_check(leader, reasons);
 	check_fs(leader, reasons);
 }
 
@@ -351,6 +340,8 @@ int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
  * on as if nothing had happened. What the capture has seen is counted per
  * signal; the queue of one signal keeps its order, so what came later is what
  * lies behind that count.
+ *
+ * Signals of timers do not travel: the timers do, and expire where they then are.
  */
 static void put_signal(struct tern_image *image, int tid, int signo,
 		       const kernel_siginfo_t *info)
@@ -375,9 +366,20 @@ static bool travels(int signo, bool late)
 	       (late || signo != SIGSTOP);
 }
 
-static void save_pending(struct sigpending *pending, int tid, u32 *seen,
-			 bool late, struct tern_image *image)
+/* The SIGALRM of ITIMER_REAL, which was armed at CAPTURE and has expired since? */
+static bool is_alarm(struct tern_migration *m, const struct sigqueue *q)
 {
+	struct signal_struct *sig = list_first_entry(&m->threads, struct tern_thread,
+						     node)->task->signal;
+
+	return m->alarm_travels && q->info.si_signo == SIGALRM &&
+	       q->info.si_code == SI_KERNEL && !hrtimer_is_queued(&sig->real_timer);
+}
+
+static void save_pending(struct tern_migration *m, struct sigpending *pending, int tid,
+			 u32 *seen, bool late, struct tern_image *image)
+{
+	sigset_t timers = {};
 	u32 nr[_NSIG] = {};
 	struct sigqueue *q;
 	int i, signo;
@@ -389,12 +391,16 @@ static void save_pending(struct sigpending *pending, int tid, u32 *seen,
 		return;
 	list_for_each_entry(q, &pending->list, list) {
 		signo = q->info.si_signo;
+		if (q->flags & SIGQUEUE_PREALLOC || is_alarm(m, q)) {
+			sigaddset(&timers, signo);
+			continue;
+		}
 		if (travels(signo, late) && nr[signo - 1]++ >= seen[signo - 1])
 			put_signal(image, tid, signo, &q->info);
 	}
 	for (i = 0; i < _NSIG; i++) {
 		/* sent without a queue entry, for want of memory or need */
-		if (!nr[i] && travels(i + 1, late) &&
+		if (!nr[i] && travels(i + 1, late) && !sigismember(&timers, i + 1) &&
 		    sigismember(&pending->signal, i + 1) && nr[i]++ >= seen[i])
 			put_signal(image, tid, i + 1, NULL);
 		/* a late call may have to be made again, with more room */
@@ -430,9 +436,9 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 		spin_lock_irqsave(&sighand->siglock, irq);
 		if (sighand == rcu_access_pointer(task->sighand)) {
 			if (first)
-				save_pending(&task->signal->shared_pending, 0,
+				save_pending(m, &task->signal->shared_pending, 0,
 					     m->nr_signals, late, image);
-			save_pending(&task->pending, task_pid_vnr(task),
+			save_pending(m, &task->pending, task_pid_vnr(task),
 				     thread->nr_signals, late, image);
 			first = false;
 		}

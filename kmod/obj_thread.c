@@ -5,10 +5,12 @@
  * that it is blocked in.
  */
 #include <linux/cpumask.h>
+#include <linux/iocontext.h>
 #include <linux/pid_namespace.h>
 #include <linux/rseq.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 
 #include "arch/arch.h"
 #include "compat.h"
@@ -26,6 +28,29 @@ static bool same_creds(const struct cred *a, const struct cred *b)
 	       (a->user_ns == b->user_ns && !memcmp(&a->uid, &b->uid, len) &&
 		ga->ngroups == gb->ngroups &&
 		!memcmp(ga->gid, gb->gid, ga->ngroups * sizeof(ga->gid[0])));
+}
+
+static bool is_bound(const struct task_struct *task)
+{
+	return !cpumask_subset(cpu_online_mask, task->cpus_ptr);
+}
+
+static void check_sched(struct task_struct *task, int tid, struct tern_reasons *reasons)
+{
+	if (task->policy == SCHED_DEADLINE)
+		tern_reasons_add(reasons,
+				 "thread %d has a share of the processors reserved (SCHED_DEADLINE)",
+				 tid);
+	else if (task->policy > SCHED_DEADLINE)
+		tern_reasons_add(reasons, "thread %d has scheduling policy %u", tid, task->policy);
+	if (is_bound(task) && cpumask_last(task->cpus_ptr) >= TERN_CPUS_WORDS * 64)
+		tern_reasons_add(reasons, "thread %d is bound to a processor above number %d", tid,
+				 TERN_CPUS_WORDS * 64 - 1);
+#ifdef CONFIG_UCLAMP_TASK
+	if (task->uclamp_req[UCLAMP_MIN].user_defined ||
+	    task->uclamp_req[UCLAMP_MAX].user_defined)
+		tern_reasons_add(reasons, "thread %d has utilization clamps (sched_setattr)", tid);
+#endif
 }
 
 /** tern_obj_thread_check() - what of one thread cannot move; under rcu_read_lock() */
@@ -47,10 +72,7 @@ void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
 	if (!same_creds(rcu_dereference(task->real_cred),
 			rcu_dereference(leader->real_cred)))
 		tern_reasons_add(reasons, "thread %d has credentials of its own", tid);
-	if (task->policy != SCHED_NORMAL)
-		tern_reasons_add(reasons, "thread %d has scheduling policy %u", tid, task->policy);
-	if (!cpumask_subset(cpu_online_mask, task->cpus_ptr))
-		tern_reasons_add(reasons, "thread %d is bound to some processors (taskset)", tid);
+	check_sched(task, tid, reasons);
 #ifdef CONFIG_NUMA
 	if (task->mempolicy)
 		tern_reasons_add(reasons, "thread %d has a NUMA memory policy", tid);
@@ -88,6 +110,37 @@ static void load_rseq(const struct tern_obj_thread *obj)
 #endif
 }
 
+static u32 ioprio_of(struct task_struct *task)
+{
+	u32 ioprio = 0;
+
+#ifdef CONFIG_BLOCK
+	task_lock(task);
+	if (task->io_context)
+		ioprio = task->io_context->ioprio;
+	task_unlock(task);
+#endif
+	return ioprio;
+}
+
+/* Anybody could ask for this, and set it. */
+static void save_sched(struct task_struct *task, struct tern_obj_thread *obj)
+{
+	unsigned int cpu;
+
+	obj->nice = task_nice(task);
+	obj->policy = task->policy;
+	obj->priority = task->rt_priority;
+	obj->reset_on_fork = task->sched_reset_on_fork;
+	obj->ioprio = ioprio_of(task);
+	memset(obj->cpus, is_bound(task) ? 0 : 0xff, sizeof(obj->cpus));
+	if (!is_bound(task))
+		return;
+	for_each_cpu(cpu, task->cpus_ptr)
+		if (cpu < TERN_CPUS_WORDS * 64)
+			obj->cpus[cpu / 64] |= 1ULL << cpu % 64;
+}
+
 /**
  * tern_obj_thread_draft() - what can be seen of running threads from outside
  * @leader: the process
@@ -110,7 +163,7 @@ unsigned int tern_obj_thread_draft(struct task_struct *leader,
 		if (!image)
 			continue;
 		obj.tid = task_pid_vnr(task);
-		obj.nice = task_nice(task);
+		save_sched(task, &obj);
 		obj.timer_slack_ns = task->timer_slack_ns;
 		get_task_comm(obj.comm, task);
 		tern_image_put(image, TERN_OBJ_THREAD, &obj, sizeof(obj), NULL, 0);
@@ -134,7 +187,6 @@ int tern_obj_thread_save(struct tern_thread *thread)
 	err = tern_restart_save(obj);
 	if (err)
 		return err;
-	obj->nice = task_nice(current);
 	obj->blocked = thread->blocked.sig[0];
 	obj->saved_blocked = current->saved_sigmask.sig[0];
 	obj->restore_mask = test_restore_sigmask();
@@ -157,6 +209,8 @@ int tern_obj_thread_save(struct tern_thread *thread)
 void tern_obj_thread_put(struct tern_thread *thread, struct tern_image *image)
 {
 	thread->obj.tid = task_pid_vnr(thread->task);
+	tern_usage_save(thread->task, &thread->obj.usage);
+	save_sched(thread->task, &thread->obj);
 	tern_image_put(image, TERN_OBJ_THREAD, &thread->obj, sizeof(thread->obj),
 		       thread->xstate, thread->obj.xstate);
 }

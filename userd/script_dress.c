@@ -4,7 +4,7 @@
  *
  *   memory     nothing of the shell's own is left but the area
  *   files      its descriptors above the migrant's
- *   process    limits, signals, directory, …
+ *   process    limits, signals, directory, timers, …
  *   register   userfaultfd, now that nothing maps any more
  *   threads    each its identity, credentials last, then BECOME
  *   leader     the same, when all others are done; then it says that all is
@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "changes.h"
@@ -154,6 +153,7 @@ static int dress_thread(struct tern_script *s, const struct tern_dress *dress, u
 				    thread->tid);
 	tern_script_begin(s);
 	tern_script_names(s, obj);
+	tern_script_sched(s, dress, 0, NULL, obj);
 	err = tern_script_identity(s, dress, why);
 	if (err)
 		return err;
@@ -183,7 +183,9 @@ static int finish(struct tern_script *s, const struct tern_dress *dress, struct 
 {
 	int err;
 
+	tern_script_timers_end(s, dress);
 	tern_script_process_end(s, dress);
+	tern_script_sched_end(s, dress, find_thread(dress, dress->task->pid));
 	err = tern_script_identity(s, dress, why);
 	if (err)
 		return err;
@@ -223,8 +225,10 @@ static int write_all(struct tern_script *s, struct tern_dress *dress, bool draft
 	if (err)
 		return err;
 	tern_script_process(s, NULL, dress);
+	tern_script_timers(s, NULL, dress);
 	tern_script_register(s, dress);
 	tern_script_names(s, find_thread(dress, dress->task->pid));
+	tern_script_sched_plain(s, dress);
 	SCRIPT(s, NULL, SHELL_OP_GO, 0);
 	SCRIPT(s, "a thread could not be dressed", SHELL_OP_GATHER, s->nr_threads - 1);
 	return draft ? 0 : finish(s, dress, why);
@@ -269,20 +273,17 @@ static void rename_thread(struct tern_script *s, const struct tern_obj_thread *t
 	SCRIPT(s, NULL, SYS_close, SHELL_SLOT_FREE)->slots = 1 << 0;
 }
 
-static void alter_thread(struct tern_script *s, const struct tern_obj_thread *old,
-			 const struct tern_obj_thread *new, bool leader)
+static void alter_thread(struct tern_script *s, const struct tern_dress *dress,
+			 const struct tern_obj_thread *old, const struct tern_obj_thread *new)
 {
 	bool name = memcmp(old->comm, new->comm, sizeof(old->comm));
 
-	if (!name && old->nice == new->nice && old->timer_slack_ns == new->timer_slack_ns)
-		return;
-	if (leader) {
-		tern_script_names(s, new);
+	if (new->tid == dress->task->pid) {
+		if (name || old->timer_slack_ns != new->timer_slack_ns)
+			tern_script_names(s, new);
 		return;
 	}
-	if (old->nice != new->nice)
-		SCRIPT(s, "a thread's nice value could not be set", SYS_setpriority,
-		       PRIO_PROCESS, new->tid, (__u64)(__s64)new->nice);
+	tern_script_sched(s, dress, new->tid, old, new);
 	if (name)
 		rename_thread(s, new);
 }
@@ -303,9 +304,9 @@ static int alter_all(struct tern_script *s, const struct tern_dress *worn,
 	if (err)
 		return err;
 	tern_script_process(s, worn, dress);
+	tern_script_timers(s, worn, dress);
 	for (i = 0; i < dress->nr_threads; i++)
-		alter_thread(s, worn->thread[i], dress->thread[i],
-			     dress->thread[i]->tid == dress->task->pid);
+		alter_thread(s, dress, worn->thread[i], dress->thread[i]);
 	return moved;
 }
 

@@ -259,8 +259,6 @@ void tern_script_names(struct tern_script *s, const struct tern_obj_thread *t)
 {
 	SCRIPT(s, "a thread could not be named", SYS_prctl, PR_SET_NAME,
 	       tern_script_data(s, t->comm, sizeof(t->comm)), 0, 0, 0);
-	SCRIPT(s, "a thread's nice value could not be set", SYS_setpriority, PRIO_PROCESS, 0,
-	       (__u64)(__s64)t->nice);
 	if (t->timer_slack_ns)
 		SCRIPT(s, "a thread's timer slack could not be set", SYS_prctl,
 		       PR_SET_TIMERSLACK, t->timer_slack_ns, 0, 0, 0);
