@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,16 +154,38 @@ static void make_shared(void)
 	      MAP_FAILED, "mmap: %s", strerror(errno));
 }
 
-static void make_timer(void)
+static void *make_dead_timer(void *unused)
 {
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
 	timer_t timer;
 
-	made(timer_create(CLOCK_MONOTONIC, NULL, &timer));
+	event._sigev_un._tid = syscall(SYS_gettid);
+	made(timer_create(CLOCK_MONOTONIC, &event, &timer));
+	return unused;
 }
 
-static void make_itimer(void)
+/* It tells a thread that has ended. */
+static void make_timer(void)
 {
-	alarm(100000);
+	pthread_t thread;
+
+	made(-pthread_create(&thread, NULL, make_dead_timer, NULL));
+	made(-pthread_join(thread, NULL));
+}
+
+static void make_deadline(void)
+{
+	/* as sched_setattr(2) takes it; 1 ms of every second */
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr = { .size = 48, .policy = SCHED_DEADLINE, .runtime = 1000000,
+		   .deadline = 1000000000, .period = 1000000000 };
+
+	made(syscall(SYS_sched_setattr, 0, &attr, 0));
 }
 
 static void make_lock(void)
@@ -245,7 +269,7 @@ static const struct {
 	{ "unix", make_unix },
 	{ "shared", make_shared },
 	{ "timer", make_timer },
-	{ "itimer", make_itimer },
+	{ "deadline", make_deadline },
 	{ "lock", make_lock },
 	{ "flock", make_flock },
 	{ "deleted", make_deleted },

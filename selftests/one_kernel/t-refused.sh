@@ -36,7 +36,15 @@ give_pid()
 	wait_until "$LONG" gone
 }
 
-plan 12
+# cannot WHAT SENTENCE: a process that does what cannot move
+cannot()
+{
+	must "one that cannot move for $1 starts" start a "$1" refused "$1"
+	must "$1: it is refused" refused a b "$2"
+	must "$1: it is well" finish "$1" 0
+}
+
+plan 18
 must "a process starts" start a free refused nothing
 must "its pid is taken on b" take_pid
 must "it is refused for that" refused a b "pid $PID is taken on b, by \"take_pid\""
@@ -50,4 +58,6 @@ must "a process with a child starts" start a parent refused child
 must "it is refused for that" refused a b "child"
 must "it runs on" lives_on parent a
 must "it is well" finish parent 0
+cannot timer 'timer 0 sends its signal to a thread that has ended'
+cannot deadline 'share of the processors reserved .SCHED_DEADLINE.'
 done_testing
