@@ -256,7 +256,8 @@ static bool thread_valid(const struct tern_obj *obj,
 			 const struct tern_obj_thread *t)
 {
 	return obj->len == sizeof(*obj) + sizeof(*t) + t->xstate &&
-	       !t->reserved && t->restore_mask <= 1 &&
+	       !t->reserved && t->restore_mask <= 1 && t->pdeath_signal <= _NSIG &&
+	       !(t->attrs & ~TERN_THREAD_ATTRS) &&
 	       t->robust_list < TASK_SIZE_MAX &&
 	       t->clear_child_tid < TASK_SIZE_MAX &&
 	       t->altstack_sp < TASK_SIZE_MAX && t->altstack_size < TASK_SIZE_MAX &&
@@ -288,6 +289,11 @@ static int check_image(struct tern_migration *m, const void *buf, size_t len,
 		if (obj->type == TERN_OBJ_SIGNAL) {
 			if (!signal_valid(obj, (const void *)(obj + 1)))
 				return tern_why(why, -EBADMSG, "a signal that cannot wait");
+			continue;
+		}
+		if (obj->type == TERN_OBJ_TASK) {
+			if (!tern_obj_task_valid((const void *)(obj + 1)))
+				return tern_why(why, -EBADMSG, "a process that cannot be");
 			continue;
 		}
 		if (obj->type == TERN_OBJ_TIMES) {
@@ -388,7 +394,7 @@ static int load_threads(struct tern_migration *m, const void *buf, size_t len,
 }
 
 /* What all of them have together; some of it is the sum of what each has. */
-static int load_times(struct tern_migration *m, const void *buf, size_t len,
+static int load_process(struct tern_migration *m, const void *buf, size_t len,
 		      struct tern_why *why)
 {
 	struct task_struct *leader = get_pid_task(m->pid, PIDTYPE_TGID);
@@ -401,7 +407,9 @@ static int load_times(struct tern_migration *m, const void *buf, size_t len,
 		return -ESRCH;
 	tern_clocks_of(leader, &clocks);
 	while (!err && (obj = tern_image_next(buf, len, &at))) {
-		if (obj->type == TERN_OBJ_TIMES)
+		if (obj->type == TERN_OBJ_TASK)
+			tern_obj_task_load(leader, (const void *)(obj + 1));
+		else if (obj->type == TERN_OBJ_TIMES)
 			err = load_usage(leader, &clocks, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_TIMER)
 			err = load_timer(leader, &clocks, (const void *)(obj + 1), why);
@@ -415,7 +423,7 @@ static int load_image(struct tern_migration *m, const void *buf, size_t len,
 {
 	int err = load_threads(m, buf, len, why);
 
-	return err ?: load_times(m, buf, len, why);
+	return err ?: load_process(m, buf, len, why);
 }
 
 static bool all_here(struct tern_migration *m)

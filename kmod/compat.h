@@ -7,6 +7,8 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/posix-timers.h>
+#include <linux/prctl.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
 #include <linux/version.h>
@@ -97,6 +99,22 @@ static inline struct k_itimer *compat_next_timer(struct signal_struct *sig,
 	return list_is_last(&timer->list, &sig->posix_timers) ? NULL :
 	       list_next_entry(timer, list);
 #endif
+}
+
+/* 6.3 has PR_SET_MDWE, 6.6 PR_MDWE_NO_INHERIT. */
+static inline u32 compat_mdwe(const struct mm_struct *mm)
+{
+	u32 mdwe = 0;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	if (test_bit(MMF_HAS_MDWE, &mm->flags))
+		mdwe |= PR_MDWE_REFUSE_EXEC_GAIN;
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	if (test_bit(MMF_HAS_MDWE_NO_INHERIT, &mm->flags))
+		mdwe |= PR_MDWE_NO_INHERIT;
+#endif
+	return mdwe;
 }
 
 /* 6.12 allocates the owner of a file's signals on demand. */

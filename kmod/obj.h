@@ -21,6 +21,8 @@ struct tern_thread;
 void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reasons);
 int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
 		       unsigned int nr_threads, struct tern_image *image);
+bool tern_obj_task_valid(const struct tern_obj_task *obj);
+void tern_obj_task_load(struct task_struct *leader, const struct tern_obj_task *obj);
 void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 			   bool late);
 

@@ -17,6 +17,8 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <uapi/linux/membarrier.h>
+#include <uapi/linux/oom.h>
 
 #include "compat.h"
 #include "migration.h"
@@ -105,16 +107,6 @@ static void check_mm(struct mm_struct *mm, struct tern_reasons *reasons)
 	if (mm->context.ldt)
 		tern_reasons_add(reasons, "it has a local descriptor table (modify_ldt)");
 #endif
-#ifdef CONFIG_MEMBARRIER
-	if (atomic_read(&mm->membarrier_state))
-		tern_reasons_add(reasons, "it is registered for membarrier");
-#endif
-	if (test_bit(MMF_DISABLE_THP, &mm->flags))
-		tern_reasons_add(reasons, "it has huge pages turned off (PR_SET_THP_DISABLE)");
-#ifdef MMF_HAS_MDWE
-	if (test_bit(MMF_HAS_MDWE, &mm->flags))
-		tern_reasons_add(reasons, "it may not make memory executable (PR_SET_MDWE)");
-#endif
 }
 
 /** tern_obj_task_check() - what of the process as a whole cannot move */
@@ -160,6 +152,25 @@ static int put_path(struct tern_image *image, enum tern_obj_type type,
 	return PTR_ERR_OR_ZERO(name);
 }
 
+/* What a process has registered for is there once it is ready (membarrier(2)). */
+static u32 membarriers(const struct mm_struct *mm)
+{
+	u32 registered = 0;
+#ifdef CONFIG_MEMBARRIER
+	int state = atomic_read(&mm->membarrier_state);
+
+	if (state & MEMBARRIER_STATE_PRIVATE_EXPEDITED_READY)
+		registered |= MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+	if (state & MEMBARRIER_STATE_GLOBAL_EXPEDITED_READY)
+		registered |= MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED;
+	if (state & MEMBARRIER_STATE_PRIVATE_EXPEDITED_SYNC_CORE_READY)
+		registered |= MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+	if (state & MEMBARRIER_STATE_PRIVATE_EXPEDITED_RSEQ_READY)
+		registered |= MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+#endif
+	return registered;
+}
+
 static int save_task(struct task_struct *leader, struct mm_struct *mm,
 		     unsigned int nr_threads, struct tern_image *image)
 {
@@ -171,6 +182,12 @@ static int save_task(struct task_struct *leader, struct mm_struct *mm,
 		.is_session_leader = leader->signal->leader,
 		.exit_signal = SIGCHLD,
 		.child_subreaper = leader->signal->is_child_subreaper,
+		.oom_score_adj = leader->signal->oom_score_adj,
+		.oom_score_adj_min = leader->signal->oom_score_adj_min,
+		.coredump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >> MMF_DUMP_FILTER_SHIFT,
+		.membarrier = membarriers(mm),
+		.thp_disable = test_bit(MMF_DISABLE_THP, &mm->flags),
+		.mdwe = compat_mdwe(mm),
 	};
 	struct file *exe;
 	int i, err;
@@ -331,6 +348,27 @@ int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
 	if (!err)
 		err = save_fs(leader, image);
 	return err;
+}
+
+/** tern_obj_task_valid() - may what LOAD takes of @obj be loaded? */
+bool tern_obj_task_valid(const struct tern_obj_task *obj)
+{
+	return obj->oom_score_adj_min >= OOM_SCORE_ADJ_MIN &&
+	       obj->oom_score_adj_min <= obj->oom_score_adj &&
+	       obj->oom_score_adj <= OOM_SCORE_ADJ_MAX;
+}
+
+/**
+ * tern_obj_task_load() - what of the process as a whole no call can set
+ * @leader: the shell
+ * @obj: accepted by tern_obj_task_valid()
+ *
+ * Who writes to /proc/PID/oom_score_adj meanwhile loses, as if he had been earlier.
+ */
+void tern_obj_task_load(struct task_struct *leader, const struct tern_obj_task *obj)
+{
+	leader->signal->oom_score_adj = obj->oom_score_adj;
+	leader->signal->oom_score_adj_min = obj->oom_score_adj_min;
 }
 
 /* ---- signals that wait ------------------------------------------------------- */

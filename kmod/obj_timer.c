@@ -14,6 +14,7 @@
  * from one to the next by pointers that RCU keeps valid (k_itimer.rcu), and looks
  * with both locks whether it is still there.
  */
+#include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
@@ -24,6 +25,8 @@
 #include "compat.h"
 #include "obj.h"
 #include "restart.h"
+
+#define EXPIRE_MAX_MS	1000
 
 typedef void (*timer_fn)(struct k_itimer *timer, void *arg);
 
@@ -316,6 +319,11 @@ static void load_one(struct k_itimer *timer, void *arg)
 
 	if (clock_of(timer) != obj->clock || timer->it_sigev_notify != obj->notify)
 		return;
+	/* the script has let it expire, and the interrupt is to come yet */
+	if (obj->state & TERN_TIMER_PENDING && list_empty(&timer->sigq->list)) {
+		load->err = -EAGAIN;
+		return;
+	}
 	load->err = counts_cpu(timer) ? load_cpu(timer, load) : load_real(timer, load);
 	timer->it_interval = obj->interval;
 	timer->it_overrun = obj->overrun;
@@ -337,16 +345,8 @@ bool tern_obj_timer_valid(const struct tern_obj *head, const struct tern_obj_tim
 	       obj->expires <= KTIME_MAX && obj->interval <= KTIME_MAX;
 }
 
-/**
- * tern_obj_timer_load() - what tern_obj_timer_valid() has accepted, into a timer
- * @leader: the shell, all of whose threads wait
- * @clocks: its clocks
- * @obj: the timer, which the shell has made
- *
- * Return: -EBADMSG when it has no such timer.
- */
-int tern_obj_timer_load(struct task_struct *leader, const struct tern_clocks *clocks,
-			const struct tern_obj_timer *obj)
+static int try_load(struct task_struct *leader, const struct tern_clocks *clocks,
+		    const struct tern_obj_timer *obj)
 {
 	struct load load = { .obj = obj, .clocks = clocks, .err = -EBADMSG };
 	struct sighand_struct *sighand;
@@ -359,6 +359,28 @@ int tern_obj_timer_load(struct task_struct *leader, const struct tern_clocks *cl
 		visit(leader, sighand, timer, load_one, &load);
 	rcu_read_unlock();
 	return load.err;
+}
+
+/**
+ * tern_obj_timer_load() - what tern_obj_timer_valid() has accepted, into a timer
+ * @leader: the shell, all of whose threads wait
+ * @clocks: its clocks
+ * @obj: the timer, which the shell has made
+ *
+ * Return: -EBADMSG when it has no such timer; -EAGAIN when its signal does not come.
+ */
+int tern_obj_timer_load(struct task_struct *leader, const struct tern_clocks *clocks,
+			const struct tern_obj_timer *obj)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), EXPIRE_MAX_MS);
+	int err;
+
+	for (;;) {
+		err = try_load(leader, clocks, obj);
+		if (err != -EAGAIN || ktime_after(ktime_get(), end))
+			return err;
+		usleep_range(20, 100);
+	}
 }
 
 /**

@@ -100,14 +100,15 @@ int tern_dest_pages(struct tern_dest *d, size_t len)
 /* ---- threads --------------------------------------------------------------------------- */
 
 /*
- * Threads, signals that wait for one of them, which only the kernel can queue, and all
- * that has to do with time.
+ * Threads, signals that wait for one of them, which only the kernel can queue, all that
+ * has to do with time, and what of the process no call can set.
  */
 static bool is_loaded(const struct tern_obj *obj)
 {
 	const struct tern_obj_signal *signal = tern_obj_payload(obj);
 
-	return obj->type == TERN_OBJ_THREAD || obj->type == TERN_OBJ_TIMES ||
+	return obj->type == TERN_OBJ_TASK || obj->type == TERN_OBJ_THREAD ||
+	       obj->type == TERN_OBJ_TIMES ||
 	       obj->type == TERN_OBJ_TIMER || (obj->type == TERN_OBJ_SIGNAL && signal->tid);
 }
 

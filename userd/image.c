@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -28,6 +29,10 @@
 #define AUXV_MAX	4096U
 #define GROUPS_MAX	65536U
 #define PIPE_CAPACITY	(32U << 20)
+#define MEMBARRIERS	(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | \
+			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | \
+			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE | \
+			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
 #define LOW_BITS(n)	((1ULL << (n)) - 1)
 
 struct kind {
@@ -167,6 +172,12 @@ static int check_task(struct check *c, const struct tern_obj *obj)
 		return bad(c, obj, "a field is out of range");
 	if (t->reserved || t->reserved2)
 		return bad(c, obj, "a reserved field is not zero");
+	if (t->oom_score_adj_min < -1000 || t->oom_score_adj_min > t->oom_score_adj ||
+	    t->oom_score_adj > 1000)
+		return bad(c, obj, "impossible badness for the OOM killer");
+	if (t->coredump_filter & ~0x1ffU || t->thp_disable > 1 || t->mdwe == 2 || t->mdwe > 3 ||
+	    t->membarrier & ~(__u32)MEMBARRIERS)
+		return bad(c, obj, "an attribute is out of range");
 	for (i = 0; i < 16; i++)
 		if (t->rlim_cur[i] > t->rlim_max[i])
 			return bad(c, obj, "a soft limit above its hard limit");
@@ -430,7 +441,8 @@ static int check_thread(struct check *c, const struct tern_obj *obj)
 	tern_obj_tail(obj, &len);
 	if (t->tid < 2 || t->nice < -20 || t->nice > 19)
 		return bad(c, obj, "a field is out of range");
-	if (t->reset_on_fork > 1 || t->ioprio >> 16)
+	if (t->reset_on_fork > 1 || t->ioprio >> 16 || t->pdeath_signal > 64 ||
+	    t->attrs & ~TERN_THREAD_ATTRS)
 		return bad(c, obj, "a field is out of range");
 	if (!is_policy(t->policy, t->priority))
 		return bad(c, obj, "impossible scheduling policy or priority");

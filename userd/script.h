@@ -185,6 +185,7 @@ void tern_script_init(struct tern_script *s, void *mem, __u64 base, __u64 size,
 struct shell_op *tern_script_op(struct tern_script *s, const char *what,
 				unsigned int nr, const __u64 args[6]);
 __u64 tern_script_data(struct tern_script *s, const void *data, size_t len);
+void tern_script_write(struct tern_script *s, const char *path, const void *data, size_t len);
 __u64 tern_script_slot(const struct tern_script *s, unsigned int slot);
 __s32 tern_script_value(const struct tern_script *s, unsigned int slot);
 struct shell_thread *tern_script_thread(const struct tern_script *s, unsigned int n);

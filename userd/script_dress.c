@@ -15,7 +15,6 @@
  * follow until the last one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/prctl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,16 +260,10 @@ int tern_script_dress(struct tern_script *s, struct tern_dress *dress, bool draf
 /* Another thread's name can be written where it can be read. */
 static void rename_thread(struct tern_script *s, const struct tern_obj_thread *t)
 {
-	size_t len = strnlen(t->comm, sizeof(t->comm));
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/comm", t->tid);
-	SCRIPT(s, "a thread could not be named, by", SYS_openat, AT_FDCWD,
-	       tern_script_data(s, path, strlen(path) + 1), O_WRONLY | O_CLOEXEC)->out =
-		SHELL_SLOT_FREE;
-	SCRIPT(s, "a thread could not be named", SYS_write, SHELL_SLOT_FREE,
-	       tern_script_data(s, t->comm, len), len)->slots = 1 << 0;
-	SCRIPT(s, NULL, SYS_close, SHELL_SLOT_FREE)->slots = 1 << 0;
+	tern_script_write(s, path, t->comm, strnlen(t->comm, sizeof(t->comm)));
 }
 
 static void alter_thread(struct tern_script *s, const struct tern_dress *dress,

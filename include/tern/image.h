@@ -84,6 +84,12 @@ struct tern_obj {
  * @is_group_leader: 0 or 1
  * @exit_signal: reserved for process trees, SIGCHLD now
  * @child_subreaper: 0 or 1
+ * @oom_score_adj: /proc/PID/oom_score_adj, -1000 to 1000
+ * @oom_score_adj_min: the least that it may become without privilege
+ * @coredump_filter: /proc/PID/coredump_filter
+ * @membarrier: MEMBARRIER_CMD_REGISTER_* that have been called
+ * @thp_disable: PR_SET_THP_DISABLE, 0 or 1
+ * @mdwe: PR_SET_MDWE, 0: not set
  * @rlim_cur: soft limits by RLIMIT_*
  * @rlim_max: hard limits; all ones: unlimited
  * @comm: name of the leader
@@ -101,6 +107,12 @@ struct tern_obj_task {
 	__u32 exit_signal;
 	__u32 child_subreaper;
 	__u32 reserved;
+	__s32 oom_score_adj;
+	__s32 oom_score_adj_min;
+	__u32 coredump_filter;
+	__u32 membarrier;
+	__u32 thp_disable;
+	__u32 mdwe;
 	__u64 rlim_cur[16];
 	__u64 rlim_max[16];
 	char comm[16];
@@ -401,6 +413,8 @@ struct tern_usage {
  * @reset_on_fork: 0 or 1: its children are scheduled as others are
  * @ioprio: ioprio_set(2), 0: by its nice value
  * @cpus: bit per processor that it may run on; all ones: any
+ * @pdeath_signal: PR_SET_PDEATHSIG, 0: none
+ * @attrs: TERN_THREAD_*
  * @comm: thread name
  * @xstate: bytes of extended state that follow, in the format of ptrace(2)
  *	NT_X86_XSTATE
@@ -432,10 +446,17 @@ struct tern_obj_thread {
 	__u32 reset_on_fork;
 	__u32 ioprio;
 	__u64 cpus[TERN_CPUS_WORDS];
+	__u32 pdeath_signal;
+	__u32 attrs;
 	char comm[16];
 	__u32 xstate;
 	__u32 reserved;
 };
+
+#define TERN_THREAD_IO_FLUSHER	(1U << 0)	/* PR_SET_IO_FLUSHER */
+#define TERN_THREAD_MCE_SET	(1U << 1)	/* PR_MCE_KILL_SET, not _CLEAR */
+#define TERN_THREAD_MCE_EARLY	(1U << 2)	/* PR_MCE_KILL_EARLY */
+#define TERN_THREAD_ATTRS	((1U << 3) - 1)
 
 /**
  * struct tern_obj_times - what the process has used, and its interval timers
@@ -533,7 +554,7 @@ struct tern_obj_end {
 };
 
 TERN_ASSERT_SIZE(struct tern_obj, 16);
-TERN_ASSERT_SIZE(struct tern_obj_task, 312);
+TERN_ASSERT_SIZE(struct tern_obj_task, 336);
 TERN_ASSERT_SIZE(struct tern_obj_mm, 112);
 TERN_ASSERT_SIZE(struct tern_obj_vma, 64);
 TERN_ASSERT_SIZE(struct tern_obj_creds, 80);
@@ -545,7 +566,7 @@ TERN_ASSERT_SIZE(struct tern_obj_fd, 16);
 TERN_ASSERT_SIZE(struct tern_obj_pipe, 16);
 TERN_ASSERT_SIZE(struct tern_obj_epoll, 24);
 TERN_ASSERT_SIZE(struct tern_usage, 72);
-TERN_ASSERT_SIZE(struct tern_obj_thread, 560);
+TERN_ASSERT_SIZE(struct tern_obj_thread, 568);
 TERN_ASSERT_SIZE(struct tern_obj_end, 8);
 TERN_ASSERT_SIZE(struct tern_obj_same, 8);
 TERN_ASSERT_SIZE(struct tern_obj_times, 240);

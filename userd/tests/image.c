@@ -136,6 +136,13 @@ static void spoil_process(void)
 	SPOILED(task->rlim_cur[3], 1);
 	SPOILED(task->reserved, 1);
 	SPOILED(task->dumpable, 3);
+	SPOILED(task->oom_score_adj, 1001);
+	SPOILED(task->oom_score_adj, -1);
+	SPOILED(task->oom_score_adj_min, -1001);
+	SPOILED(task->coredump_filter, 0x200);
+	SPOILED(task->thp_disable, 2);
+	SPOILED(task->mdwe, 2);
+	SPOILED(task->membarrier, 1);
 	SPOILED(mm->end_code, 0);
 	SPOILED(mm->brk, 0x800000000000);
 	SPOILED(mm->auxv, 8);
@@ -156,6 +163,8 @@ static void spoil_process(void)
 	SPOILED(thread->priority, 1);
 	SPOILED(thread->reset_on_fork, 2);
 	SPOILED(thread->ioprio, 0x10000);
+	SPOILED(thread->pdeath_signal, 65);
+	SPOILED(thread->attrs, 8);
 	SPOILED(thread->cpus[0], 0);
 }
 
