@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/keyctl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -21,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -33,7 +35,7 @@
 #include "migrant.h"
 
 static pid_t child;
-static int shm = -1;
+static int shm = -1, sem = -1;
 
 static void made(long rc)
 {
@@ -188,6 +190,26 @@ static void make_deadline(void)
 	made(syscall(SYS_sched_setattr, 0, &attr, 0));
 }
 
+static void make_keyring(void)
+{
+	made(syscall(SYS_add_key, "user", "tern", "x", 1, KEY_SPEC_PROCESS_KEYRING));
+}
+
+static void make_keys(void)
+{
+	made(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL));
+	made(syscall(SYS_add_key, "user", "one", "x", 1, KEY_SPEC_SESSION_KEYRING));
+	made(syscall(SYS_add_key, "user", "two", "x", 1, KEY_SPEC_SESSION_KEYRING));
+}
+
+static void make_undo(void)
+{
+	struct sembuf up = { .sem_op = 1, .sem_flg = SEM_UNDO };
+
+	made(sem = semget(IPC_PRIVATE, 1, 0600));
+	made(semop(sem, &up, 1));
+}
+
 static void make_lock(void)
 {
 	char path[600];
@@ -270,6 +292,9 @@ static const struct {
 	{ "shared", make_shared },
 	{ "timer", make_timer },
 	{ "deadline", make_deadline },
+	{ "keyring", make_keyring },
+	{ "keys", make_keys },
+	{ "undo", make_undo },
 	{ "lock", make_lock },
 	{ "flock", make_flock },
 	{ "deleted", make_deleted },
@@ -293,6 +318,8 @@ int main(int argc, char **argv)
 		nanosleep(&pause, NULL);
 	if (shm >= 0)
 		shmctl(shm, IPC_RMID, NULL);
+	if (sem >= 0)
+		semctl(sem, 0, IPC_RMID);
 	if (child > 0)
 		kill(child, SIGKILL);
 	migrant_ok("hops=%u", migrant.hops);

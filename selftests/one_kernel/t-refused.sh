@@ -44,7 +44,7 @@ cannot()
 	must "$1: it is well" finish "$1" 0
 }
 
-plan 18
+plan 27
 must "a process starts" start a free refused nothing
 must "its pid is taken on b" take_pid
 must "it is refused for that" refused a b "pid $PID is taken on b, by \"take_pid\""
@@ -60,4 +60,7 @@ must "it runs on" lives_on parent a
 must "it is well" finish parent 0
 cannot timer 'timer 0 sends its signal to a thread that has ended'
 cannot deadline 'share of the processors reserved .SCHED_DEADLINE.'
+cannot keyring 'has a keyring of its own'
+cannot keys 'has keys in its session keyring'
+cannot undo 'undoes semaphore operations when it ends .SEM_UNDO.'
 done_testing
