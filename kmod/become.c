@@ -17,6 +17,7 @@
 #include <linux/module.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/task_work.h>
 #include <linux/tern.h>
@@ -255,7 +256,8 @@ static bool thread_valid(const struct tern_obj *obj,
 			 const struct tern_obj_thread *t)
 {
 	return obj->len == sizeof(*obj) + sizeof(*t) + t->xstate &&
-	       !t->reserved && t->restore_mask <= 1 &&
+	       !t->reserved && t->restore_mask <= 1 && t->pdeath_signal <= _NSIG &&
+	       !(t->attrs & ~TERN_THREAD_ATTRS) &&
 	       t->robust_list < TASK_SIZE_MAX &&
 	       t->clear_child_tid < TASK_SIZE_MAX &&
 	       t->altstack_sp < TASK_SIZE_MAX && t->altstack_size < TASK_SIZE_MAX &&
@@ -289,6 +291,21 @@ static int check_image(struct tern_migration *m, const void *buf, size_t len,
 				return tern_why(why, -EBADMSG, "a signal that cannot wait");
 			continue;
 		}
+		if (obj->type == TERN_OBJ_TASK) {
+			if (!tern_obj_task_valid((const void *)(obj + 1)))
+				return tern_why(why, -EBADMSG, "a process that cannot be");
+			continue;
+		}
+		if (obj->type == TERN_OBJ_TIMES) {
+			if (!tern_obj_times_valid(obj, (const void *)(obj + 1)))
+				return tern_why(why, -EBADMSG, "times that cannot be");
+			continue;
+		}
+		if (obj->type == TERN_OBJ_TIMER) {
+			if (!tern_obj_timer_valid(obj, (const void *)(obj + 1)))
+				return tern_why(why, -EBADMSG, "a timer that cannot be");
+			continue;
+		}
 		if (obj->type != TERN_OBJ_THREAD)
 			return tern_why(why, -EBADMSG, "object %u is no THREAD but %s",
 					nr, tern_obj_name(obj->type));
@@ -315,6 +332,7 @@ static int load_thread(struct tern_migration *m, const struct tern_obj_thread *t
 				t->tid);
 	thread->stand = TERN_STAND_HERE;
 	thread->obj = *t;
+	tern_usage_load(thread->task, &t->usage);
 	err = tern_arch_load_xstate(thread->task, t + 1, t->xstate);
 	return err ? tern_why(why, err,
 			      "the extended state of thread %d is not valid here",
@@ -340,19 +358,72 @@ static int load_signal(struct tern_migration *m, const struct tern_obj_signal *s
 			      s->signo, s->tid) : 0;
 }
 
+static int load_usage(struct task_struct *leader, const struct tern_clocks *clocks,
+		      const struct tern_obj_times *t, struct tern_why *why)
+{
+	int err = tern_obj_times_wait(clocks, t, why);
+
+	if (!err)
+		tern_obj_times_load(leader, clocks, t);
+	return err;
+}
+
+static int load_timer(struct task_struct *leader, const struct tern_clocks *clocks,
+		      const struct tern_obj_timer *t, struct tern_why *why)
+{
+	int err = tern_obj_timer_load(leader, clocks, t);
+
+	return err ? tern_why(why, err, "the shell has no such timer %d", t->id) : 0;
+}
+
 /* Give every thread of the shell, all of which wait, what check_image() accepted. */
-static int load_image(struct tern_migration *m, const void *buf, size_t len,
-		      struct tern_why *why)
+static int load_threads(struct tern_migration *m, const void *buf, size_t len,
+			struct tern_why *why)
 {
 	const struct tern_obj *obj;
 	size_t at = 0;
 	int err = 0;
 
-	while (!err && (obj = tern_image_next(buf, len, &at)))
-		err = obj->type == TERN_OBJ_SIGNAL ?
-		      load_signal(m, (const void *)(obj + 1), why) :
-		      load_thread(m, (const void *)(obj + 1), why);
+	while (!err && (obj = tern_image_next(buf, len, &at))) {
+		if (obj->type == TERN_OBJ_THREAD)
+			err = load_thread(m, (const void *)(obj + 1), why);
+		else if (obj->type == TERN_OBJ_SIGNAL)
+			err = load_signal(m, (const void *)(obj + 1), why);
+	}
 	return err;
+}
+
+/* What all of them have together; some of it is the sum of what each has. */
+static int load_process(struct tern_migration *m, const void *buf, size_t len,
+		      struct tern_why *why)
+{
+	struct task_struct *leader = get_pid_task(m->pid, PIDTYPE_TGID);
+	const struct tern_obj *obj;
+	struct tern_clocks clocks;
+	size_t at = 0;
+	int err = 0;
+
+	if (!leader)
+		return -ESRCH;
+	tern_clocks_of(leader, &clocks);
+	while (!err && (obj = tern_image_next(buf, len, &at))) {
+		if (obj->type == TERN_OBJ_TASK)
+			tern_obj_task_load(leader, (const void *)(obj + 1));
+		else if (obj->type == TERN_OBJ_TIMES)
+			err = load_usage(leader, &clocks, (const void *)(obj + 1), why);
+		else if (obj->type == TERN_OBJ_TIMER)
+			err = load_timer(leader, &clocks, (const void *)(obj + 1), why);
+	}
+	put_task_struct(leader);
+	return err;
+}
+
+static int load_image(struct tern_migration *m, const void *buf, size_t len,
+		      struct tern_why *why)
+{
+	int err = load_threads(m, buf, len, why);
+
+	return err ?: load_process(m, buf, len, why);
 }
 
 static bool all_here(struct tern_migration *m)

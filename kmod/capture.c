@@ -5,14 +5,12 @@
  * parked one. Both go through the same kinds of objects in the same order.
  */
 #include <linux/cred.h>
-#include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
-#include <linux/time_namespace.h>
 
 #include "arch/arch.h"
 #include "capture.h"
@@ -153,7 +151,7 @@ int tern_check_standing(struct task_struct *leader, struct tern_why *why)
 static int clocks(struct tern_info *info)
 {
 	struct task_struct *task;
-	struct timens_offsets *off;
+	struct tern_clocks clocks;
 	struct pid *ref;
 
 	ref = info->pid ? find_get_pid(info->pid) : get_pid(task_tgid(current));
@@ -161,13 +159,9 @@ static int clocks(struct tern_info *info)
 	put_pid(ref);
 	if (!task)
 		return -ESRCH;
-	task_lock(task);
-	if (task->nsproxy) {
-		off = &task->nsproxy->time_ns->offsets;
-		info->monotonic_off = timespec64_to_ns(&off->monotonic);
-		info->boottime_off = timespec64_to_ns(&off->boottime);
-	}
-	task_unlock(task);
+	tern_clocks_of(task, &clocks);
+	info->monotonic_off = clocks.monotonic;
+	info->boottime_off = clocks.boottime;
 	put_task_struct(task);
 	return 0;
 }
@@ -213,6 +207,7 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 	unsigned int nr_threads = draft ? tern_obj_thread_draft(leader, NULL) :
 				  count_threads(m);
 	struct tern_obj_end end = {};
+	struct tern_clocks clocks;
 	int err;
 
 	err = tern_obj_task_save(leader, mm, nr_threads, image);
@@ -226,6 +221,10 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 		err = save_threads(m, image, why);
 	if (err)
 		return err;
+	tern_clocks_of(leader, &clocks);
+	tern_obj_times_save(m, leader, &clocks, mm, draft, image);
+	tern_obj_timer_save(leader, &clocks, draft, image);
+	/* behind the timers: what expires between is not saved twice, nor forgotten */
 	if (!draft)
 		tern_obj_signals_save(m, image, false);
 	end.objects = image->objects + 1;

@@ -9,6 +9,9 @@
 #include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/pipe_fs_i.h>
+#include <linux/posix-timers.h>
+#include <linux/prctl.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
 #include <linux/version.h>
@@ -82,13 +85,40 @@ static inline bool compat_rseq_len_valid(u32 len)
 }
 
 /* 6.12 turned the list of POSIX timers into an hlist. */
-static inline bool compat_has_posix_timers(const struct signal_struct *sig)
+static inline struct k_itimer *compat_first_timer(struct signal_struct *sig)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-	return !hlist_empty(&sig->posix_timers);
+	return hlist_entry_safe(sig->posix_timers.first, struct k_itimer, list);
 #else
-	return !list_empty(&sig->posix_timers);
+	return list_first_entry_or_null(&sig->posix_timers, struct k_itimer, list);
 #endif
+}
+
+static inline struct k_itimer *compat_next_timer(struct signal_struct *sig,
+						 struct k_itimer *timer)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return hlist_entry_safe(timer->list.next, struct k_itimer, list);
+#else
+	return list_is_last(&timer->list, &sig->posix_timers) ? NULL :
+	       list_next_entry(timer, list);
+#endif
+}
+
+/* 6.3 has PR_SET_MDWE, 6.6 PR_MDWE_NO_INHERIT. */
+static inline u32 compat_mdwe(const struct mm_struct *mm)
+{
+	u32 mdwe = 0;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	if (test_bit(MMF_HAS_MDWE, &mm->flags))
+		mdwe |= PR_MDWE_REFUSE_EXEC_GAIN;
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	if (test_bit(MMF_HAS_MDWE_NO_INHERIT, &mm->flags))
+		mdwe |= PR_MDWE_NO_INHERIT;
+#endif
+	return mdwe;
 }
 
 /* 6.12 allocates the owner of a file's signals on demand. NULL: it has none. */

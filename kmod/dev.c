@@ -27,6 +27,7 @@
 #include "memory.h"
 #include "migration.h"
 #include "netlink.h"
+#include "obj.h"
 #include "park.h"
 #include "restart.h"
 
@@ -452,6 +453,18 @@ static long ioc_become(struct tern_handle *handle, void __user *uarg)
 	return tern_become(handle, &arg);
 }
 
+static long ioc_timer(struct tern_handle *handle, void __user *uarg)
+{
+	struct tern_timer_id arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (role_of(handle) != TERN_ROLE_SHELL)
+		return -EBADFD;
+	return task_tgid(current) == handle->migration->pid ? tern_timer_next_id(arg.id) : -EPERM;
+}
+
 static long ioc_learn(struct tern_handle *handle, void __user *uarg)
 {
 	struct tern_learn arg;
@@ -483,6 +496,8 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioc_shell(handle, uarg);
 	case TERN_IOC_BECOME:
 		return ioc_become(handle, uarg);
+	case TERN_IOC_TIMER:
+		return ioc_timer(handle, uarg);
 	case TERN_IOC_LEARN:
 		return ioc_learn(handle, uarg);
 	default:

@@ -48,6 +48,7 @@ struct tern_handle;
  * @image_size: bytes of it
  * @image_len: bytes that the last capture took
  * @nr_signals: source: signals that CAPTURE has seen, per signal number
+ * @alarm_travels: source: ITIMER_REAL was armed at CAPTURE, and expires elsewhere
  * @kept: files by key (struct tern_keep)
  * @nr_spaces: address spaces known: the migrant's and those it forked
  * @log: layout events
@@ -91,6 +92,7 @@ struct tern_migration {
 	size_t image_size;
 	size_t image_len;
 	u32 nr_signals[64];
+	bool alarm_travels;
 	struct xarray kept;
 	u32 nr_spaces;
 	struct tern_uffd_event *log;

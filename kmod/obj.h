@@ -15,6 +15,7 @@ struct inode;
 struct mm_struct;
 struct path;
 struct task_struct;
+struct tern_clocks;
 struct vm_area_struct;
 struct tern_migration;
 struct tern_thread;
@@ -23,6 +24,8 @@ struct tern_thread;
 void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reasons);
 int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
 		       unsigned int nr_threads, struct tern_image *image);
+bool tern_obj_task_valid(const struct tern_obj_task *obj);
+void tern_obj_task_load(struct task_struct *leader, const struct tern_obj_task *obj);
 void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 			   bool late);
 
@@ -94,5 +97,26 @@ unsigned int tern_obj_thread_draft(struct task_struct *leader,
 int tern_obj_thread_save(struct tern_thread *thread);
 void tern_obj_thread_put(struct tern_thread *thread, struct tern_image *image);
 void tern_obj_thread_load(struct tern_thread *thread);
+
+/* obj_times.c: TIMES, and what a THREAD has used */
+void tern_usage_save(struct task_struct *task, struct tern_usage *usage);
+void tern_usage_load(struct task_struct *task, const struct tern_usage *usage);
+void tern_obj_times_save(struct tern_migration *m, struct task_struct *leader,
+			 const struct tern_clocks *clocks, struct mm_struct *mm, bool draft,
+			 struct tern_image *image);
+bool tern_obj_times_valid(const struct tern_obj *head, const struct tern_obj_times *obj);
+int tern_obj_times_wait(const struct tern_clocks *clocks, const struct tern_obj_times *obj,
+			struct tern_why *why);
+void tern_obj_times_load(struct task_struct *leader, const struct tern_clocks *clocks,
+			 const struct tern_obj_times *obj);
+
+/* obj_timer.c: TIMER */
+void tern_obj_timer_check(struct task_struct *leader, struct tern_reasons *reasons);
+void tern_obj_timer_save(struct task_struct *leader, const struct tern_clocks *clocks,
+			 bool draft, struct tern_image *image);
+bool tern_obj_timer_valid(const struct tern_obj *head, const struct tern_obj_timer *obj);
+int tern_obj_timer_load(struct task_struct *leader, const struct tern_clocks *clocks,
+			const struct tern_obj_timer *obj);
+int tern_timer_next_id(int id);
 
 #endif /* TERN_OBJ_H */

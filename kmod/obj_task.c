@@ -17,6 +17,8 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <uapi/linux/membarrier.h>
+#include <uapi/linux/oom.h>
 
 #include "arch/arch.h"
 #include "compat.h"
@@ -50,17 +52,6 @@ static void check_namespaces(struct task_struct *leader,
 	if (task_cred_xxx(leader, user_ns) != &init_user_ns)
 		tern_reasons_add(reasons, "it has a user namespace of its own");
 	task_unlock(leader);
-}
-
-static void check_timers(struct task_struct *leader, struct tern_reasons *reasons)
-{
-	struct signal_struct *sig = leader->signal;
-
-	if (hrtimer_active(&sig->real_timer) || sig->it[0].expires ||
-	    sig->it[1].expires)
-		tern_reasons_add(reasons, "an interval timer runs (setitimer or alarm)");
-	if (compat_has_posix_timers(sig))
-		tern_reasons_add(reasons, "it has POSIX timers (timer_create)");
 }
 
 static void check_fs(struct task_struct *leader, struct tern_reasons *reasons)
@@ -115,16 +106,6 @@ static void check_mm(struct mm_struct *mm, struct tern_reasons *reasons)
 	if (mm->context.ldt)
 		tern_reasons_add(reasons, "it has a local descriptor table (modify_ldt)");
 #endif
-#ifdef CONFIG_MEMBARRIER
-	if (atomic_read(&mm->membarrier_state))
-		tern_reasons_add(reasons, "it is registered for membarrier");
-#endif
-	if (test_bit(MMF_DISABLE_THP, &mm->flags))
-		tern_reasons_add(reasons, "it has huge pages turned off (PR_SET_THP_DISABLE)");
-#ifdef MMF_HAS_MDWE
-	if (test_bit(MMF_HAS_MDWE, &mm->flags))
-		tern_reasons_add(reasons, "it may not make memory executable (PR_SET_MDWE)");
-#endif
 }
 
 /** tern_obj_task_check() - what of the process as a whole cannot move */
@@ -147,7 +128,7 @@ void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reason
 	if (mm && is_mm_shared(leader, mm))
 		tern_reasons_add(reasons, "another process shares its memory (CLONE_VM)");
 	check_namespaces(leader, reasons);
-	check_timers(leader, reasons);
+	tern_obj_timer_check(leader, reasons);
 	check_fs(leader, reasons);
 }
 
@@ -170,6 +151,25 @@ static int put_path(struct tern_image *image, enum tern_obj_type type,
 	return PTR_ERR_OR_ZERO(name);
 }
 
+/* What a process has registered for is there once it is ready (membarrier(2)). */
+static u32 membarriers(const struct mm_struct *mm)
+{
+	u32 registered = 0;
+#ifdef CONFIG_MEMBARRIER
+	int state = atomic_read(&mm->membarrier_state);
+
+	if (state & MEMBARRIER_STATE_PRIVATE_EXPEDITED_READY)
+		registered |= MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+	if (state & MEMBARRIER_STATE_GLOBAL_EXPEDITED_READY)
+		registered |= MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED;
+	if (state & MEMBARRIER_STATE_PRIVATE_EXPEDITED_SYNC_CORE_READY)
+		registered |= MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+	if (state & MEMBARRIER_STATE_PRIVATE_EXPEDITED_RSEQ_READY)
+		registered |= MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+#endif
+	return registered;
+}
+
 static int save_task(struct task_struct *leader, struct mm_struct *mm,
 		     unsigned int nr_threads, struct tern_image *image)
 {
@@ -181,6 +181,12 @@ static int save_task(struct task_struct *leader, struct mm_struct *mm,
 		.is_session_leader = leader->signal->leader,
 		.exit_signal = SIGCHLD,
 		.child_subreaper = leader->signal->is_child_subreaper,
+		.oom_score_adj = leader->signal->oom_score_adj,
+		.oom_score_adj_min = leader->signal->oom_score_adj_min,
+		.coredump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >> MMF_DUMP_FILTER_SHIFT,
+		.membarrier = membarriers(mm),
+		.thp_disable = test_bit(MMF_DISABLE_THP, &mm->flags),
+		.mdwe = compat_mdwe(mm),
 	};
 	struct file *exe;
 	int i, err;
@@ -351,6 +357,27 @@ int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
 	return err;
 }
 
+/** tern_obj_task_valid() - may what LOAD takes of @obj be loaded? */
+bool tern_obj_task_valid(const struct tern_obj_task *obj)
+{
+	return obj->oom_score_adj_min >= OOM_SCORE_ADJ_MIN &&
+	       obj->oom_score_adj_min <= obj->oom_score_adj &&
+	       obj->oom_score_adj <= OOM_SCORE_ADJ_MAX;
+}
+
+/**
+ * tern_obj_task_load() - what of the process as a whole no call can set
+ * @leader: the shell
+ * @obj: accepted by tern_obj_task_valid()
+ *
+ * Who writes to /proc/PID/oom_score_adj meanwhile loses, as if he had been earlier.
+ */
+void tern_obj_task_load(struct task_struct *leader, const struct tern_obj_task *obj)
+{
+	leader->signal->oom_score_adj = obj->oom_score_adj;
+	leader->signal->oom_score_adj_min = obj->oom_score_adj_min;
+}
+
 /* ---- signals that wait ------------------------------------------------------- */
 
 /*
@@ -358,6 +385,8 @@ int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
  * on as if nothing had happened. What the capture has seen is counted per
  * signal; the queue of one signal keeps its order, so what came later is what
  * lies behind that count.
+ *
+ * Signals of timers do not travel: the timers do, and expire where they then are.
  */
 static void put_signal(struct tern_image *image, int tid, int signo,
 		       const kernel_siginfo_t *info)
@@ -382,9 +411,20 @@ static bool travels(int signo, bool late)
 	       (late || signo != SIGSTOP);
 }
 
-static void save_pending(struct sigpending *pending, int tid, u32 *seen,
-			 bool late, struct tern_image *image)
+/* The SIGALRM of ITIMER_REAL, which was armed at CAPTURE and has expired since? */
+static bool is_alarm(struct tern_migration *m, const struct sigqueue *q)
 {
+	struct signal_struct *sig = list_first_entry(&m->threads, struct tern_thread,
+						     node)->task->signal;
+
+	return m->alarm_travels && q->info.si_signo == SIGALRM &&
+	       q->info.si_code == SI_KERNEL && !hrtimer_is_queued(&sig->real_timer);
+}
+
+static void save_pending(struct tern_migration *m, struct sigpending *pending, int tid,
+			 u32 *seen, bool late, struct tern_image *image)
+{
+	sigset_t timers = {};
 	u32 nr[_NSIG] = {};
 	struct sigqueue *q;
 	int i, signo;
@@ -396,12 +436,16 @@ static void save_pending(struct sigpending *pending, int tid, u32 *seen,
 		return;
 	list_for_each_entry(q, &pending->list, list) {
 		signo = q->info.si_signo;
+		if (q->flags & SIGQUEUE_PREALLOC || is_alarm(m, q)) {
+			sigaddset(&timers, signo);
+			continue;
+		}
 		if (travels(signo, late) && nr[signo - 1]++ >= seen[signo - 1])
 			put_signal(image, tid, signo, &q->info);
 	}
 	for (i = 0; i < _NSIG; i++) {
 		/* sent without a queue entry, for want of memory or need */
-		if (!nr[i] && travels(i + 1, late) &&
+		if (!nr[i] && travels(i + 1, late) && !sigismember(&timers, i + 1) &&
 		    sigismember(&pending->signal, i + 1) && nr[i]++ >= seen[i])
 			put_signal(image, tid, i + 1, NULL);
 		/* a late call may have to be made again, with more room */
@@ -437,9 +481,9 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 		spin_lock_irqsave(&sighand->siglock, irq);
 		if (sighand == rcu_access_pointer(task->sighand)) {
 			if (first)
-				save_pending(&task->signal->shared_pending, 0,
+				save_pending(m, &task->signal->shared_pending, 0,
 					     m->nr_signals, late, image);
-			save_pending(&task->pending, task_pid_vnr(task),
+			save_pending(m, &task->pending, task_pid_vnr(task),
 				     thread->nr_signals, late, image);
 			first = false;
 		}

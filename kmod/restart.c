@@ -137,22 +137,52 @@ out:
 
 /* ---- saving and loading ---------------------------------------------------- */
 
-/* How far current's @clock is ahead of the host's. */
-static s64 clock_offset(u32 clock)
+/**
+ * tern_clocks_of() - how far are a process's clocks ahead of the host's?
+ * @task: one of its threads
+ * @clocks: to be filled in; 0 if the process has ended
+ */
+void tern_clocks_of(struct task_struct *task, struct tern_clocks *clocks)
 {
-	const struct timens_offsets *off = &current->nsproxy->time_ns->offsets;
+	const struct timens_offsets *off;
 
+	*clocks = (struct tern_clocks) {};
+	task_lock(task);
+	if (task->nsproxy) {
+		off = &task->nsproxy->time_ns->offsets;
+		clocks->monotonic = timespec64_to_ns(&off->monotonic);
+		clocks->boottime = timespec64_to_ns(&off->boottime);
+	}
+	task_unlock(task);
+}
+
+/**
+ * tern_clock_offset() - how far is one of them ahead?
+ * @clocks: of a process
+ * @clock: CLOCK_*
+ */
+s64 tern_clock_offset(const struct tern_clocks *clocks, clockid_t clock)
+{
 	switch (clock) {
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
-		return timespec64_to_ns(&off->monotonic);
+		return clocks->monotonic;
 	case CLOCK_BOOTTIME:
 	case CLOCK_BOOTTIME_ALARM:
-		return timespec64_to_ns(&off->boottime);
+		return clocks->boottime;
 	default:
 		return 0;
 	}
+}
+
+/* How far current's @clock is ahead of the host's. */
+static s64 clock_offset(clockid_t clock)
+{
+	struct tern_clocks clocks;
+
+	tern_clocks_of(current, &clocks);
+	return tern_clock_offset(&clocks, clock);
 }
 
 /**

@@ -4,7 +4,21 @@
 
 #include <linux/types.h>
 
+struct task_struct;
 struct tern_obj_thread;
+
+/**
+ * struct tern_clocks - how far a process's clocks are ahead of the host's
+ * @monotonic: ns of CLOCK_MONOTONIC
+ * @boottime: ns of CLOCK_BOOTTIME
+ */
+struct tern_clocks {
+	s64 monotonic;
+	s64 boottime;
+};
+
+void tern_clocks_of(struct task_struct *task, struct tern_clocks *clocks);
+s64 tern_clock_offset(const struct tern_clocks *clocks, clockid_t clock);
 
 u32 tern_restart_learned(void);
 int tern_restart_learn(pid_t tid);

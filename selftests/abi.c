@@ -59,6 +59,7 @@ static const struct {
 	{ "ATTACH", TERN_IOC_ATTACH, sizeof(struct tern_attach), true },
 	{ "SHELL", TERN_IOC_SHELL, sizeof(struct tern_shell), true },
 	{ "LEARN", TERN_IOC_LEARN, sizeof(struct tern_learn), true },
+	{ "TIMER", TERN_IOC_TIMER, sizeof(struct tern_timer_id), true },
 	{ "PARK", TERN_IOC_PARK, sizeof(struct tern_park), false },
 	{ "CAPTURE", TERN_IOC_CAPTURE, sizeof(struct tern_image_io), false },
 	{ "COMMIT", TERN_IOC_COMMIT, sizeof(struct tern_image_io), false },

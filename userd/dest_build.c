@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,12 +99,17 @@ int tern_dest_pages(struct tern_dest *d, size_t len)
 
 /* ---- threads --------------------------------------------------------------------------- */
 
-/* Threads, and signals that wait for one of them: only the kernel can queue those. */
+/*
+ * Threads, signals that wait for one of them, which only the kernel can queue, all that
+ * has to do with time, and what of the process no call can set.
+ */
 static bool is_loaded(const struct tern_obj *obj)
 {
 	const struct tern_obj_signal *signal = tern_obj_payload(obj);
 
-	return obj->type == TERN_OBJ_THREAD || (obj->type == TERN_OBJ_SIGNAL && signal->tid);
+	return obj->type == TERN_OBJ_TASK || obj->type == TERN_OBJ_THREAD ||
+	       obj->type == TERN_OBJ_TIMES ||
+	       obj->type == TERN_OBJ_TIMER || (obj->type == TERN_OBJ_SIGNAL && signal->tid);
 }
 
 static int load(struct tern_dest *d)
@@ -188,6 +194,20 @@ static int let_go(struct tern_dest *d, __u64 *loaded)
 	return 0;
 }
 
+/* When it runs already: nobody waits for this. */
+static void warn_unbound(const struct tern_dest *d)
+{
+	__u64 cpus[TERN_CPUS_WORDS];
+	unsigned int i, n = 0;
+
+	for (i = 0; i < d->dress.nr_threads; i++)
+		n += !tern_cpus_left(&d->dress, d->dress.thread[i], cpus);
+	if (n)
+		tern_log(LOG_WARNING,
+			 "migration %016" PRIx64 ": %u of %u threads were bound to processors that are not here, and may run on any",
+			 (uint64_t)d->job->id, n, d->dress.nr_threads);
+}
+
 /**
  * tern_dest_resume() - receive RESUME and let the migrant go
  * @d: the attempt
@@ -216,6 +236,7 @@ int tern_dest_resume(struct tern_dest *d)
 	figures(d, &resume, at);
 	/* a link that breaks here leaves the source in doubt: it will ask */
 	send_resumed(d, at);
+	warn_unbound(d);
 	/* it has not run yet, if it needs this processor */
 	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
 		sched_yield();

@@ -88,6 +88,8 @@ int tern_image_follows(const struct tern_image *a, const struct tern_image *b,
 
 	if (old->exe != new->exe || memcmp(old + 1, new + 1, old->exe))
 		return changed(why, "program");
+	if (old->membarrier & ~new->membarrier)
+		return changed(why, "registrations for membarrier");
 	if (!same_special(a, b))
 		return changed(why, "vDSO");
 	if (old->nr_threads > 1) {

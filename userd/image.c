@@ -7,11 +7,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -27,6 +31,10 @@
 #define GROUPS_MAX	65536U
 #define PIPE_CAPACITY	(32U << 20)
 #define TIME_MAX	LOW_BITS(62)
+#define MEMBARRIERS	(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | \
+			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | \
+			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE | \
+			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
 #define LOW_BITS(n)	((1ULL << (n)) - 1)
 
 struct kind {
@@ -59,6 +67,7 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * @fds: bit per descriptor number
  * @nr_fds: numbers from here on are not there
  * @tids: of the THREAD objects
+ * @timers: ids of the TIMER objects
  * @pipes: pipe numbers of the PIPE objects
  * @extra: by description's id - 1: objects that it has beside DESC
  */
@@ -79,6 +88,7 @@ struct check {
 	__u8 *fds;
 	__u32 nr_fds;
 	__s32 *tids;
+	__s32 *timers;
 	__u32 *pipes;
 	__u8 *extra;
 };
@@ -174,6 +184,12 @@ static int check_task(struct check *c, const struct tern_obj *obj)
 		return bad(c, obj, "a field is out of range");
 	if (t->reserved || t->reserved2)
 		return bad(c, obj, "a reserved field is not zero");
+	if (t->oom_score_adj_min < -1000 || t->oom_score_adj_min > t->oom_score_adj ||
+	    t->oom_score_adj > 1000)
+		return bad(c, obj, "impossible badness for the OOM killer");
+	if (t->coredump_filter & ~0x1ffU || t->thp_disable > 1 || t->mdwe == 2 || t->mdwe > 3 ||
+	    t->membarrier & ~(__u32)MEMBARRIERS)
+		return bad(c, obj, "an attribute is out of range");
 	for (i = 0; i < 16; i++)
 		if (t->rlim_cur[i] > t->rlim_max[i])
 			return bad(c, obj, "a soft limit above its hard limit");
@@ -506,6 +522,21 @@ static int check_timerfd(struct check *c, const struct tern_obj *obj)
 	return check_extra(c, obj, t->desc);
 }
 
+static bool is_policy(__u32 policy, __u32 priority)
+{
+	switch (policy) {
+	case SCHED_OTHER:
+	case SCHED_BATCH:
+	case SCHED_IDLE:
+		return !priority;
+	case SCHED_FIFO:
+	case SCHED_RR:
+		return priority >= 1 && priority <= 99;
+	default:
+		return false;
+	}
+}
+
 static int check_thread(struct check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_thread *t = tern_obj_payload(obj);
@@ -514,6 +545,13 @@ static int check_thread(struct check *c, const struct tern_obj *obj)
 	tern_obj_tail(obj, &len);
 	if (t->tid < 2 || t->nice < -20 || t->nice > 19)
 		return bad(c, obj, "a field is out of range");
+	if (t->reset_on_fork > 1 || t->ioprio >> 16 || t->pdeath_signal > 64 ||
+	    t->attrs & ~TERN_THREAD_ATTRS)
+		return bad(c, obj, "a field is out of range");
+	if (!is_policy(t->policy, t->priority))
+		return bad(c, obj, "impossible scheduling policy or priority");
+	if (is_zero(t->cpus, sizeof(t->cpus)))
+		return bad(c, obj, "no processor to run on");
 	if (t->reserved || t->restore_mask > 1 || t->restart >= __TERN_RESTART_MAX)
 		return bad(c, obj, "a field is out of range");
 	if (strnlen(t->comm, sizeof(t->comm)) == sizeof(t->comm))
@@ -521,6 +559,85 @@ static int check_thread(struct check *c, const struct tern_obj *obj)
 	if (len != t->xstate || len > XSTATE_MAX)
 		return bad(c, obj, "bad extended state");
 	c->tids[c->count[TERN_OBJ_THREAD] - 1] = t->tid;
+	return 0;
+}
+
+/* Of a time or a span of time: what the kernel itself can count. */
+static bool is_time(__u64 ns)
+{
+	return ns <= LOW_BITS(63);
+}
+
+static int check_times(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_times *t = tern_obj_payload(obj);
+	const __u32 counted = 1U << ITIMER_VIRTUAL | 1U << ITIMER_PROF;
+	unsigned int i;
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || t->reserved || t->armed > 1 || t->cpu_armed & ~counted ||
+	    t->next_timer > LOW_BITS(31))
+		return bad(c, obj, "a field is out of range");
+	if (!is_time(t->monotonic) || !is_time(t->boottime))
+		return bad(c, obj, "impossible time");
+	for (i = 0; i < 3; i++)
+		if (!is_time(t->itimer[i].expires) || !is_time(t->itimer[i].interval))
+			return bad(c, obj, "impossible time");
+	for (i = ITIMER_VIRTUAL; i <= ITIMER_PROF; i++)
+		if (t->itimer[i].expires && !(t->cpu_armed >> i & 1))
+			return bad(c, obj, "a timer that expires and is not armed");
+	return 0;
+}
+
+static bool is_cpu_clock(__s32 clock)
+{
+	return clock < 0;
+}
+
+/* The thread that a CPU time clock counts, 0: the process. */
+static __s32 clock_tid(__s32 clock)
+{
+	return ~(clock >> 3);
+}
+
+static bool is_clock(__s32 clock)
+{
+	/* per thread or not; all of the time, user time, or by the scheduler */
+	if (is_cpu_clock(clock))
+		return (clock & 3) != 3 && !(clock & 4) == !clock_tid(clock);
+	return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME ||
+	       clock == CLOCK_TAI;
+}
+
+static int check_timer(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_timer *t = tern_obj_payload(obj);
+	bool thread = t->notify & SIGEV_THREAD_ID;
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || t->id < 0 || t->state & ~TERN_TIMER_STATES || t->again < 0)
+		return bad(c, obj, "a field is out of range");
+	if (!is_clock(t->clock))
+		return bad(c, obj, "a clock that no timer can have");
+	if (t->relative > (t->clock == CLOCK_REALTIME))
+		return bad(c, obj, "a clock that cannot be set, as if it could");
+	if (t->notify != SIGEV_NONE && t->notify != SIGEV_SIGNAL && t->notify != SIGEV_THREAD &&
+	    t->notify != SIGEV_THREAD_ID)
+		return bad(c, obj, "unknown way to notify");
+	/* without a signal its number may be anything */
+	if (t->notify != SIGEV_NONE && (!t->signo || t->signo > 64))
+		return bad(c, obj, "impossible signal");
+	if (thread != !!t->tid || t->tid < 0)
+		return bad(c, obj, "a thread where none belongs, or none where one does");
+	if (t->notify == SIGEV_NONE && t->state & TERN_TIMER_PENDING)
+		return bad(c, obj, "a signal that is never sent");
+	if (t->overrun < -1 || t->overrun_last < -1)
+		return bad(c, obj, "impossible overrun");
+	if (!is_time(t->expires) || !is_time(t->interval))
+		return bad(c, obj, "impossible time");
+	c->timers[c->count[TERN_OBJ_TIMER] - 1] = t->id;
 	return 0;
 }
 
@@ -550,6 +667,8 @@ static int check_payload(struct check *c, const struct tern_obj *obj)
 	case TERN_OBJ_PIPE: return check_pipe(c, obj);
 	case TERN_OBJ_EPOLL: return check_epoll(c, obj);
 	case TERN_OBJ_THREAD: return check_thread(c, obj);
+	case TERN_OBJ_TIMES: return check_times(c, obj);
+	case TERN_OBJ_TIMER: return check_timer(c, obj);
 	case TERN_OBJ_END: return check_end(c, obj);
 	case TERN_OBJ_EVENT: return check_event(c, obj);
 	case TERN_OBJ_TIMERFD: return check_timerfd(c, obj);
@@ -578,7 +697,7 @@ static int relate_counts(struct check *c)
 {
 	static const unsigned int once[] = {
 		TERN_OBJ_TASK, TERN_OBJ_MM, TERN_OBJ_CREDS, TERN_OBJ_FS,
-		TERN_OBJ_SIGACTIONS, TERN_OBJ_END,
+		TERN_OBJ_SIGACTIONS, TERN_OBJ_TIMES, TERN_OBJ_END,
 	};
 	unsigned int i;
 
@@ -655,6 +774,22 @@ static int relate_pipes(struct check *c)
 	return 0;
 }
 
+static int relate_timers(struct check *c)
+{
+	unsigned int i, n = c->count[TERN_OBJ_TIMER];
+
+	qsort(c->timers, n, sizeof(*c->timers), compare_s32);
+	for (i = 1; i < n; i++)
+		if (c->timers[i] == c->timers[i - 1])
+			return bad(c, NULL, "the same timer twice");
+	return 0;
+}
+
+static bool is_thread(const struct check *c, __s32 tid)
+{
+	return bsearch(&tid, c->tids, c->count[TERN_OBJ_THREAD], sizeof(*c->tids), compare_s32);
+}
+
 /* Whoever gets its signals is the process, or one of its threads. */
 static int relate_owner(struct check *c, const struct tern_obj *obj)
 {
@@ -685,6 +820,7 @@ static int relate(struct check *c, const struct tern_image *image)
 		const struct tern_obj_epoll *e = tern_obj_payload(obj);
 		const struct tern_obj_signal *s = tern_obj_payload(obj);
 		const struct tern_obj_vma *v = tern_obj_payload(obj);
+		const struct tern_obj_timer *t = tern_obj_payload(obj);
 
 		if (skipped(c, obj->type))
 			continue;
@@ -694,10 +830,13 @@ static int relate(struct check *c, const struct tern_image *image)
 			return bad(c, obj, "a descriptor of nothing");
 		if (obj->type == TERN_OBJ_VMA && v->memory > c->room_memories)
 			return bad(c, obj, "a mapping of nothing");
-		if (obj->type == TERN_OBJ_SIGNAL && s->tid &&
-		    !bsearch(&s->tid, c->tids, c->count[TERN_OBJ_THREAD],
-			     sizeof(*c->tids), compare_s32))
+		if (obj->type == TERN_OBJ_SIGNAL && s->tid && !is_thread(c, s->tid))
 			return bad(c, obj, "a signal for an unknown thread");
+		if (obj->type == TERN_OBJ_TIMER && t->tid && !is_thread(c, t->tid))
+			return bad(c, obj, "a timer for an unknown thread");
+		if (obj->type == TERN_OBJ_TIMER && is_cpu_clock(t->clock) && t->clock & 4 &&
+		    !is_thread(c, clock_tid(t->clock)))
+			return bad(c, obj, "a clock of an unknown thread");
 		if (obj->type != TERN_OBJ_EPOLL)
 			continue;
 		if (!e->desc || e->desc > c->nr_descs ||
@@ -793,9 +932,11 @@ static int make_room(struct check *c, const struct tern_image *image)
 	c->descs = calloc(c->room + 1, sizeof(*c->descs));
 	c->fds = calloc(c->nr_fds / 8 + 1, 1);
 	c->tids = calloc(nr[TERN_OBJ_THREAD] + 1, sizeof(*c->tids));
+	c->timers = calloc(nr[TERN_OBJ_TIMER] + 1, sizeof(*c->timers));
 	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
 	c->extra = calloc(c->room + 1, 1);
-	return c->memories && c->extra && c->descs && c->fds && c->tids && c->pipes ? 0 : -ENOMEM;
+	return c->memories && c->extra && c->descs && c->fds && c->tids && c->timers &&
+	       c->pipes ? 0 : -ENOMEM;
 }
 
 static int check_image(const struct tern_image *image, __u32 skip, struct tern_why *why)
@@ -816,6 +957,8 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 	if (!err)
 		err = relate_threads(&c);
 	if (!err)
+		err = relate_timers(&c);
+	if (!err)
 		err = relate_descs(&c);
 	if (!err)
 		err = relate_extra(&c);
@@ -829,6 +972,7 @@ out:
 	free(c.extra);
 	free(c.memories);
 	free(c.pipes);
+	free(c.timers);
 	free(c.tids);
 	free(c.fds);
 	free(c.descs);

@@ -90,6 +90,23 @@ __u64 tern_script_data(struct tern_script *s, const void *data, size_t len)
 	return s->base + at;
 }
 
+/**
+ * tern_script_write() - steps that write to a file of /proc
+ * @s: the writer
+ * @path: of the file
+ * @data: what to write, in one call
+ * @len: bytes
+ */
+void tern_script_write(struct tern_script *s, const char *path, const void *data, size_t len)
+{
+	SCRIPT(s, "the process could not open", SYS_openat, AT_FDCWD,
+	       tern_script_data(s, path, strlen(path) + 1), O_WRONLY | O_CLOEXEC)->out =
+		SHELL_SLOT_FREE;
+	SCRIPT(s, "what belongs to the process could not be written to /proc", SYS_write,
+	       SHELL_SLOT_FREE, tern_script_data(s, data, len), len)->slots = 1 << 0;
+	SCRIPT(s, NULL, SYS_close, SHELL_SLOT_FREE)->slots = 1 << 0;
+}
+
 /** tern_script_slot() - address of a slot in the shell */
 __u64 tern_script_slot(const struct tern_script *s, unsigned int slot)
 {

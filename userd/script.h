@@ -137,6 +137,7 @@ struct tern_known {
  * @own_groups: its groups
  * @caps: capabilities that the shell has
  * @cap_last: last capability of this kernel
+ * @cpus: bit per processor that the shell may run on
  * @nr_open: most descriptors that a process may have here
  * @nofile: most descriptors that the shell may have now
  * @own_fds: out: the shell's own descriptors are at this number and the next ones
@@ -163,6 +164,7 @@ struct tern_dress {
 	__u32 own_groups[SCRIPT_GROUPS_MAX];
 	__u64 caps;
 	unsigned int cap_last;
+	__u64 cpus[TERN_CPUS_WORDS];
 	unsigned int nr_open;
 	__u64 nofile;
 	unsigned int own_fds;
@@ -186,6 +188,7 @@ void tern_script_init(struct tern_script *s, void *mem, __u64 base, __u64 size,
 struct shell_op *tern_script_op(struct tern_script *s, const char *what,
 				unsigned int nr, const __u64 args[6]);
 __u64 tern_script_data(struct tern_script *s, const void *data, size_t len);
+void tern_script_write(struct tern_script *s, const char *path, const void *data, size_t len);
 __u64 tern_script_slot(const struct tern_script *s, unsigned int slot);
 __s32 tern_script_value(const struct tern_script *s, unsigned int slot);
 struct shell_thread *tern_script_thread(const struct tern_script *s, unsigned int n);
@@ -223,6 +226,16 @@ void tern_script_process_end(struct tern_script *s, const struct tern_dress *dre
 void tern_script_names(struct tern_script *s, const struct tern_obj_thread *thread);
 int tern_script_identity(struct tern_script *s, const struct tern_dress *dress,
 			 struct tern_why *why);
+void tern_script_timers(struct tern_script *s, const struct tern_dress *worn,
+			const struct tern_dress *dress);
+void tern_script_timers_end(struct tern_script *s, const struct tern_dress *dress);
+bool tern_cpus_left(const struct tern_dress *dress, const struct tern_obj_thread *t,
+		    __u64 cpus[TERN_CPUS_WORDS]);
+void tern_script_sched(struct tern_script *s, const struct tern_dress *dress, __s32 tid,
+		       const struct tern_obj_thread *old, const struct tern_obj_thread *new);
+void tern_script_sched_plain(struct tern_script *s, const struct tern_dress *dress);
+void tern_script_sched_end(struct tern_script *s, const struct tern_dress *dress,
+			   const struct tern_obj_thread *leader);
 int tern_script_alter_files(struct tern_script *s, const struct tern_dress *worn,
 			    struct tern_dress *dress, struct tern_why *why);
 

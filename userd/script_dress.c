@@ -4,7 +4,7 @@
  *
  *   memory     nothing of the shell's own is left but the area
  *   files      its descriptors above the migrant's
- *   process    limits, signals, directory, …
+ *   process    limits, signals, directory, timers, …
  *   register   userfaultfd, now that nothing maps any more
  *   threads    each its identity, credentials last, then BECOME
  *   leader     the same, when all others are done; then it says that all is
@@ -15,12 +15,10 @@
  * follow until the last one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/prctl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "changes.h"
@@ -154,6 +152,7 @@ static int dress_thread(struct tern_script *s, const struct tern_dress *dress, u
 				    thread->tid);
 	tern_script_begin(s);
 	tern_script_names(s, obj);
+	tern_script_sched(s, dress, 0, NULL, obj);
 	err = tern_script_identity(s, dress, why);
 	if (err)
 		return err;
@@ -187,7 +186,9 @@ static int finish(struct tern_script *s, struct tern_dress *dress, struct tern_w
 	if (err)
 		return err;
 	tern_script_memory_end(s, dress);
+	tern_script_timers_end(s, dress);
 	tern_script_process_end(s, dress);
+	tern_script_sched_end(s, dress, find_thread(dress, dress->task->pid));
 	err = tern_script_identity(s, dress, why);
 	if (err)
 		return err;
@@ -227,8 +228,10 @@ static int write_all(struct tern_script *s, struct tern_dress *dress, bool draft
 	if (err)
 		return err;
 	tern_script_process(s, NULL, dress);
+	tern_script_timers(s, NULL, dress);
 	tern_script_register(s, dress);
 	tern_script_names(s, find_thread(dress, dress->task->pid));
+	tern_script_sched_plain(s, dress);
 	SCRIPT(s, NULL, SHELL_OP_GO, 0);
 	SCRIPT(s, "a thread could not be dressed", SHELL_OP_GATHER, s->nr_threads - 1);
 	return draft ? 0 : finish(s, dress, why);
@@ -261,32 +264,23 @@ int tern_script_dress(struct tern_script *s, struct tern_dress *dress, bool draf
 /* Another thread's name can be written where it can be read. */
 static void rename_thread(struct tern_script *s, const struct tern_obj_thread *t)
 {
-	size_t len = strnlen(t->comm, sizeof(t->comm));
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/comm", t->tid);
-	SCRIPT(s, "a thread could not be named, by", SYS_openat, AT_FDCWD,
-	       tern_script_data(s, path, strlen(path) + 1), O_WRONLY | O_CLOEXEC)->out =
-		SHELL_SLOT_FREE;
-	SCRIPT(s, "a thread could not be named", SYS_write, SHELL_SLOT_FREE,
-	       tern_script_data(s, t->comm, len), len)->slots = 1 << 0;
-	SCRIPT(s, NULL, SYS_close, SHELL_SLOT_FREE)->slots = 1 << 0;
+	tern_script_write(s, path, t->comm, strnlen(t->comm, sizeof(t->comm)));
 }
 
-static void alter_thread(struct tern_script *s, const struct tern_obj_thread *old,
-			 const struct tern_obj_thread *new, bool leader)
+static void alter_thread(struct tern_script *s, const struct tern_dress *dress,
+			 const struct tern_obj_thread *old, const struct tern_obj_thread *new)
 {
 	bool name = memcmp(old->comm, new->comm, sizeof(old->comm));
 
-	if (!name && old->nice == new->nice && old->timer_slack_ns == new->timer_slack_ns)
-		return;
-	if (leader) {
-		tern_script_names(s, new);
+	if (new->tid == dress->task->pid) {
+		if (name || old->timer_slack_ns != new->timer_slack_ns)
+			tern_script_names(s, new);
 		return;
 	}
-	if (old->nice != new->nice)
-		SCRIPT(s, "a thread's nice value could not be set", SYS_setpriority,
-		       PRIO_PROCESS, new->tid, (__u64)(__s64)new->nice);
+	tern_script_sched(s, dress, new->tid, old, new);
 	if (name)
 		rename_thread(s, new);
 }
@@ -307,9 +301,9 @@ static int alter_all(struct tern_script *s, const struct tern_dress *worn,
 	if (err)
 		return err;
 	tern_script_process(s, worn, dress);
+	tern_script_timers(s, worn, dress);
 	for (i = 0; i < dress->nr_threads; i++)
-		alter_thread(s, worn->thread[i], dress->thread[i],
-			     dress->thread[i]->tid == dress->task->pid);
+		alter_thread(s, dress, worn->thread[i], dress->thread[i]);
 	return moved;
 }
 

@@ -9,11 +9,16 @@
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "script.h"
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE	65	/* from Linux 6.3 on */
+#endif
 
 /* What a limit must not hinder while the script runs, by RLIMIT_*. */
 static const unsigned int hindering[] = {
@@ -137,6 +142,33 @@ static void directory(struct tern_script *s, const struct tern_dress *worn,
 	       tern_script_data(s, cwd, len));
 }
 
+/* Each has its own call; a registration lasts for as long as the memory does. */
+static void membarriers(struct tern_script *s, __u32 commands)
+{
+	__u32 command;
+
+	for (command = 1; command && command <= commands; command <<= 1)
+		if (commands & command)
+			SCRIPT(s, "the process could not register for membarrier", SYS_membarrier,
+			       command, 0, 0);
+}
+
+/* Of the address space; a new shell has them from the daemon. */
+static void memory_attrs(struct tern_script *s, const struct tern_obj_task *old,
+			 const struct tern_obj_task *task)
+{
+	char filter[16];
+
+	if (!old || old->thp_disable != task->thp_disable)
+		SCRIPT(s, "huge pages could not be turned off or on", SYS_prctl,
+		       PR_SET_THP_DISABLE, task->thp_disable, 0, 0, 0);
+	if (!old || old->coredump_filter != task->coredump_filter) {
+		snprintf(filter, sizeof(filter), "%#x", task->coredump_filter);
+		tern_script_write(s, "/proc/self/coredump_filter", filter, strlen(filter));
+	}
+	membarriers(s, task->membarrier & ~(old ? old->membarrier : 0));
+}
+
 /**
  * tern_script_process() - what the process has as a whole
  * @s: the writer
@@ -154,6 +186,7 @@ void tern_script_process(struct tern_script *s, const struct tern_dress *worn,
 	if ((old ? old->child_subreaper : 0) != task->child_subreaper)
 		SCRIPT(s, "the process could not become a subreaper", SYS_prctl,
 		       PR_SET_CHILD_SUBREAPER, task->child_subreaper, 0, 0, 0);
+	memory_attrs(s, old, task);
 	actions(s, payload_of(dress->image, TERN_OBJ_SIGACTIONS),
 		worn ? payload_of(worn->image, TERN_OBJ_SIGACTIONS) : NULL);
 	limits(s, dress, old, false);
@@ -167,6 +200,9 @@ void tern_script_process(struct tern_script *s, const struct tern_dress *worn,
 void tern_script_process_end(struct tern_script *s, const struct tern_dress *dress)
 {
 	pending(s, dress);
+	if (dress->task->mdwe)
+		SCRIPT(s, "memory could not be kept from becoming executable", SYS_prctl,
+		       PR_SET_MDWE, dress->task->mdwe, 0, 0, 0);
 	limits(s, dress, dress->task, true);
 }
 
@@ -259,8 +295,6 @@ void tern_script_names(struct tern_script *s, const struct tern_obj_thread *t)
 {
 	SCRIPT(s, "a thread could not be named", SYS_prctl, PR_SET_NAME,
 	       tern_script_data(s, t->comm, sizeof(t->comm)), 0, 0, 0);
-	SCRIPT(s, "a thread's nice value could not be set", SYS_setpriority, PRIO_PROCESS, 0,
-	       (__u64)(__s64)t->nice);
 	if (t->timer_slack_ns)
 		SCRIPT(s, "a thread's timer slack could not be set", SYS_prctl,
 		       PR_SET_TIMERSLACK, t->timer_slack_ns, 0, 0, 0);

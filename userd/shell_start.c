@@ -517,10 +517,28 @@ static int look_creds(const char *path, struct tern_dress *dress)
 	return 0;
 }
 
+/* A list such as "0-3,5"; if it cannot be read, they may be any. */
+static void look_cpus(struct tern_dress *dress)
+{
+	unsigned int first, last, most = TERN_CPUS_WORDS * 64;
+	FILE *f = fopen("/sys/devices/system/cpu/online", "re");
+	int n;
+
+	memset(dress->cpus, f ? 0 : 0xff, sizeof(dress->cpus));
+	while (f && (n = fscanf(f, "%u-%u", &first, &last)) > 0) {
+		for (last = n == 1 ? first : last; first <= last && first < most; first++)
+			dress->cpus[first / 64] |= 1ULL << first % 64;
+		if (fgetc(f) != ',')
+			break;
+	}
+	if (f)
+		fclose(f);
+}
+
 /**
  * tern_shell_look() - what a script must know of the shell and of this kernel
  * @shell: has joined
- * @dress: special mappings, capabilities and limits are filled in
+ * @dress: special mappings, capabilities, processors and limits are filled in
  * @why: sentence
  */
 int tern_shell_look(const struct tern_shell_proc *shell, struct tern_dress *dress,
@@ -549,6 +567,7 @@ int tern_shell_look(const struct tern_shell_proc *shell, struct tern_dress *dres
 	dress->caps = caps;
 	dress->cap_last = last;
 	dress->nr_open = nr_open;
+	look_cpus(dress);
 	dress->nofile = prlimit(shell->pid, RLIMIT_NOFILE, NULL, &nofile) ? 0 : nofile.rlim_max;
 	return 0;
 }

@@ -4,7 +4,7 @@
  * them self-contained, typed and versioned, so that each can be captured, sent
  * and rebuilt on its own. tern.ko writes it (TERN_IOC_CAPTURE), ternd adds what
  * only user space can see, the destination's ternd turns it into a script for
- * the shell, and tern.ko takes the THREAD objects back in (TERN_IOC_LOAD).
+ * the shell, and tern.ko takes back in what no call can set (TERN_IOC_LOAD).
  *
  * Little-endian, fixed-width, no pointers of either kernel, reserved fields
  * zero. Object ids are permanent. Every object is padded to 8 bytes; @len
@@ -26,6 +26,8 @@
 
 #define TERN_PATH_MAX		4096	/* a path, with its NUL */
 #define TERN_MEMORY_NAME_MAX	250	/* a name as memfd_create(2) takes it, with its NUL */
+#define TERN_CPUS_WORDS		16	/* of 64 processors each */
+#define TERN_TIMERS_MAX		1024	/* POSIX timers of a process */
 
 /* The registry: X(NAME, id, fixed payload, most of them in one image). */
 #define TERN_OBJECTS(X) \
@@ -43,6 +45,8 @@
 	X(THREAD,	12, struct tern_obj_thread,	4096) \
 	X(END,		13, struct tern_obj_end,	1) \
 	X(SAME,		14, struct tern_obj_same,	0) \
+	X(TIMES,	15, struct tern_obj_times,	1) \
+	X(TIMER,	16, struct tern_obj_timer,	TERN_TIMERS_MAX) \
 	X(EVENT,	18, struct tern_obj_event,	131072) \
 	X(TIMERFD,	19, struct tern_obj_timerfd,	131072) \
 	X(MEMORY,	23, struct tern_obj_memory,	65536)
@@ -84,6 +88,12 @@ struct tern_obj {
  * @is_group_leader: 0 or 1
  * @exit_signal: reserved for process trees, SIGCHLD now
  * @child_subreaper: 0 or 1
+ * @oom_score_adj: /proc/PID/oom_score_adj, -1000 to 1000
+ * @oom_score_adj_min: the least that it may become without privilege
+ * @coredump_filter: /proc/PID/coredump_filter
+ * @membarrier: MEMBARRIER_CMD_REGISTER_* that have been called
+ * @thp_disable: PR_SET_THP_DISABLE, 0 or 1
+ * @mdwe: PR_SET_MDWE, 0: not set
  * @rlim_cur: soft limits by RLIMIT_*
  * @rlim_max: hard limits; all ones: unlimited
  * @comm: name of the leader
@@ -101,6 +111,12 @@ struct tern_obj_task {
 	__u32 exit_signal;
 	__u32 child_subreaper;
 	__u32 reserved;
+	__s32 oom_score_adj;
+	__s32 oom_score_adj_min;
+	__u32 coredump_filter;
+	__u32 membarrier;
+	__u32 thp_disable;
+	__u32 mdwe;
 	__u64 rlim_cur[16];
 	__u64 rlim_max[16];
 	char comm[16];
@@ -453,6 +469,26 @@ enum tern_timeout {
 	TERN_TIMEOUT_TIMEVAL,
 };
 
+/**
+ * struct tern_usage - what somebody has used so far, as getrusage(2) counts it
+ * @utime: ns in user mode, as ticks have found it
+ * @stime: ns in the kernel, likewise
+ * @shown_utime: the most that was ever shown as user time; it never goes back
+ * @shown_stime: likewise in the kernel
+ * @runtime: ns on a processor, by the scheduler
+ * @nvcsw: voluntary context switches
+ * @nivcsw: involuntary ones
+ * @min_flt: page faults without input
+ * @maj_flt: with input
+ */
+struct tern_usage {
+	__u64 utime, stime;
+	__u64 shown_utime, shown_stime;
+	__u64 runtime;
+	__u64 nvcsw, nivcsw;
+	__u64 min_flt, maj_flt;
+};
+
 #define TERN_REGS_NR		21	/* r15 … ss, in the order of struct pt_regs of x86-64 */
 
 /**
@@ -481,6 +517,14 @@ enum tern_timeout {
  *	tern_timeout, address of the struct, expires}; expiry in ns of the
  *	migrant's CLOCK_MONOTONIC or CLOCK_BOOTTIME, or of CLOCK_REALTIME
  * @timer_slack_ns: prctl(2), PR_SET_TIMERSLACK
+ * @usage: what it has used; 0 in a draft
+ * @policy: SCHED_NORMAL, FIFO, RR, BATCH or IDLE
+ * @priority: of FIFO and RR, from 1; else 0
+ * @reset_on_fork: 0 or 1: its children are scheduled as others are
+ * @ioprio: ioprio_set(2), 0: by its nice value
+ * @cpus: bit per processor that it may run on; all ones: any
+ * @pdeath_signal: PR_SET_PDEATHSIG, 0: none
+ * @attrs: TERN_THREAD_*
  * @comm: thread name
  * @xstate: bytes of extended state that follow, in the format of ptrace(2)
  *	NT_X86_XSTATE
@@ -506,10 +550,97 @@ struct tern_obj_thread {
 	__u32 restart_clock;
 	__u64 restart_arg[5];
 	__u64 timer_slack_ns;
+	struct tern_usage usage;
+	__u32 policy;
+	__u32 priority;
+	__u32 reset_on_fork;
+	__u32 ioprio;
+	__u64 cpus[TERN_CPUS_WORDS];
+	__u32 pdeath_signal;
+	__u32 attrs;
 	char comm[16];
 	__u32 xstate;
 	__u32 reserved;
 };
+
+#define TERN_THREAD_IO_FLUSHER	(1U << 0)	/* PR_SET_IO_FLUSHER */
+#define TERN_THREAD_MCE_SET	(1U << 1)	/* PR_MCE_KILL_SET, not _CLEAR */
+#define TERN_THREAD_MCE_EARLY	(1U << 2)	/* PR_MCE_KILL_EARLY */
+#define TERN_THREAD_ATTRS	((1U << 3) - 1)
+
+/**
+ * struct tern_obj_times - what the process has used, and its interval timers
+ * @ended: threads of it that have ended; as shown: the process
+ * @children: child processes that it has waited for; @shown_*, @runtime: 0
+ * @maxrss: most pages that it had in memory
+ * @cmaxrss: likewise the largest of those children
+ * @itimer: by ITIMER_*, as setitimer(2) has it: when it expires (0: is not armed;
+ *	REAL: ns of the migrant's CLOCK_MONOTONIC; VIRTUAL and PROF: ns of the time
+ *	that the process has used), and its interval
+ * @armed: ITIMER_REAL will expire; else its SIGALRM waits, or it is not armed
+ * @cpu_armed: bit per ITIMER_VIRTUAL, ITIMER_PROF that is armed; in drafts, too
+ * @next_timer: id that the next POSIX timer gets
+ * @monotonic: the migrant's CLOCK_MONOTONIC when it stood, ns; it never goes back
+ * @boottime: its CLOCK_BOOTTIME, likewise
+ * @reserved: 0
+ *
+ * All but @cpu_armed is 0 in a draft, for it never stands still.
+ */
+struct tern_obj_times {
+	struct tern_usage ended;
+	struct tern_usage children;
+	__u64 maxrss, cmaxrss;
+	struct {
+		__u64 expires;
+		__u64 interval;
+	} itimer[3];
+	__u32 armed;
+	__u32 cpu_armed;
+	__u32 next_timer;
+	__u32 reserved;
+	__u64 monotonic;
+	__u64 boottime;
+};
+
+/**
+ * struct tern_obj_timer - a POSIX timer; see timer_create(2)
+ * @id: its id
+ * @clock: CLOCK_REALTIME, MONOTONIC, BOOTTIME or TAI; or a CPU time clock as
+ *	pthread_getcpuclockid(3) makes it: of the process (0), or of one thread
+ * @notify: SIGEV_SIGNAL, NONE, THREAD, or with a thread SIGEV_THREAD_ID
+ * @signo: signal that it sends
+ * @tid: thread that it sends it to, 0: the process
+ * @relative: 1: on CLOCK_REALTIME, but last armed for a span of time, which no
+ *	setting of that clock changes
+ * @value: sigev_value
+ * @state: TERN_TIMER_*
+ * @again: expiries since its signal was queued for which nothing else was queued
+ * @overrun: expiries that nobody has been told of, less one
+ * @overrun_last: timer_getoverrun(2)
+ * @expires: ns of the migrant's clock, 0: never was armed
+ * @interval: ns, 0: once
+ *
+ * From @state on all is 0 in a draft.
+ */
+struct tern_obj_timer {
+	__s32 id;
+	__s32 clock;
+	__u32 notify;
+	__u32 signo;
+	__s32 tid;
+	__u32 relative;
+	__u64 value;
+	__u32 state;
+	__s32 again;
+	__s64 overrun;
+	__s64 overrun_last;
+	__u64 expires;
+	__u64 interval;
+};
+
+#define TERN_TIMER_ARMED	(1U << 0)	/* it will expire */
+#define TERN_TIMER_PENDING	(1U << 1)	/* it has, and its signal waits; no SIGNAL object */
+#define TERN_TIMER_STATES	((1U << 2) - 1)
 
 /**
  * struct tern_obj_same - stands for objects that the reader has already
@@ -533,7 +664,7 @@ struct tern_obj_end {
 };
 
 TERN_ASSERT_SIZE(struct tern_obj, 16);
-TERN_ASSERT_SIZE(struct tern_obj_task, 312);
+TERN_ASSERT_SIZE(struct tern_obj_task, 336);
 TERN_ASSERT_SIZE(struct tern_obj_mm, 120);
 TERN_ASSERT_SIZE(struct tern_obj_vma, 72);
 TERN_ASSERT_SIZE(struct tern_obj_memory, 24);
@@ -545,10 +676,13 @@ TERN_ASSERT_SIZE(struct tern_obj_desc, 72);
 TERN_ASSERT_SIZE(struct tern_obj_fd, 16);
 TERN_ASSERT_SIZE(struct tern_obj_pipe, 16);
 TERN_ASSERT_SIZE(struct tern_obj_epoll, 24);
-TERN_ASSERT_SIZE(struct tern_obj_thread, 344);
+TERN_ASSERT_SIZE(struct tern_usage, 72);
+TERN_ASSERT_SIZE(struct tern_obj_thread, 568);
 TERN_ASSERT_SIZE(struct tern_obj_end, 8);
 TERN_ASSERT_SIZE(struct tern_obj_same, 8);
 TERN_ASSERT_SIZE(struct tern_obj_event, 16);
 TERN_ASSERT_SIZE(struct tern_obj_timerfd, 32);
+TERN_ASSERT_SIZE(struct tern_obj_times, 240);
+TERN_ASSERT_SIZE(struct tern_obj_timer, 72);
 
 #endif /* _TERN_IMAGE_H */

@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/keyctl.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -29,7 +33,7 @@
 #include "migrant.h"
 
 static pid_t child;
-static int shm = -1, other = -1;
+static int shm = -1, other = -1, sem = -1;
 
 static void made(long rc)
 {
@@ -157,16 +161,58 @@ static void make_views(void)
 	close(fd);
 }
 
-static void make_timer(void)
+static void *make_dead_timer(void *unused)
 {
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
 	timer_t timer;
 
-	made(timer_create(CLOCK_MONOTONIC, NULL, &timer));
+	event._sigev_un._tid = syscall(SYS_gettid);
+	made(timer_create(CLOCK_MONOTONIC, &event, &timer));
+	return unused;
 }
 
-static void make_itimer(void)
+/* It tells a thread that has ended. */
+static void make_timer(void)
 {
-	alarm(100000);
+	pthread_t thread;
+
+	made(-pthread_create(&thread, NULL, make_dead_timer, NULL));
+	made(-pthread_join(thread, NULL));
+}
+
+static void make_deadline(void)
+{
+	/* as sched_setattr(2) takes it; 1 ms of every second */
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr = { .size = 48, .policy = SCHED_DEADLINE, .runtime = 1000000,
+		   .deadline = 1000000000, .period = 1000000000 };
+
+	made(syscall(SYS_sched_setattr, 0, &attr, 0));
+}
+
+static void make_keyring(void)
+{
+	made(syscall(SYS_add_key, "user", "tern", "x", 1, KEY_SPEC_PROCESS_KEYRING));
+}
+
+static void make_keys(void)
+{
+	made(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL));
+	made(syscall(SYS_add_key, "user", "one", "x", 1, KEY_SPEC_SESSION_KEYRING));
+	made(syscall(SYS_add_key, "user", "two", "x", 1, KEY_SPEC_SESSION_KEYRING));
+}
+
+static void make_undo(void)
+{
+	struct sembuf up = { .sem_op = 1, .sem_flg = SEM_UNDO };
+
+	made(sem = semget(IPC_PRIVATE, 1, 0600));
+	made(semop(sem, &up, 1));
 }
 
 static void make_lock(void)
@@ -241,7 +287,10 @@ static const struct {
 	{ "unix", make_unix },
 	{ "views", make_views },
 	{ "timer", make_timer },
-	{ "itimer", make_itimer },
+	{ "deadline", make_deadline },
+	{ "keyring", make_keyring },
+	{ "keys", make_keys },
+	{ "undo", make_undo },
 	{ "lock", make_lock },
 	{ "flock", make_flock },
 	{ "deleted", make_deleted },
@@ -266,6 +315,8 @@ int main(int argc, char **argv)
 		shmctl(shm, IPC_RMID, NULL);
 	if (other >= 0)
 		eventfd_write(other, 1);
+	if (sem >= 0)
+		semctl(sem, 0, IPC_RMID);
 	if (child > 0)
 		kill(child, SIGKILL);
 	migrant_ok("hops=%u", migrant.hops);

@@ -52,6 +52,7 @@ must()
 		return
 	fi
 	sed 's/^/# /' "$output"
+	readlink "$WORK"/*/verdict | sed 's/^/# /'
 	for host in "${!INIT[@]}"; do
 		tail -n 15 "$WORK/$host/log" 2>/dev/null | sed "s/^/# ternd $host: /"
 	done

@@ -36,7 +36,15 @@ give_pid()
 	wait_until "$LONG" gone
 }
 
-plan 15
+# cannot WHAT SENTENCE: a process that does what cannot move
+cannot()
+{
+	must "one that cannot move for $1 starts" start a "$1" refused "$1"
+	must "$1: it is refused" refused a b "$2"
+	must "$1: it is well" finish "$1" 0
+}
+
+plan 30
 must "a process starts" start a free refused nothing
 must "its pid is taken on b" take_pid
 must "it is refused for that" refused a b "pid $PID is taken on b, by \"take_pid\""
@@ -50,8 +58,10 @@ must "a process with a child starts" start a parent refused child
 must "it is refused for that" refused a b "child"
 must "it runs on" lives_on parent a
 must "it is well" finish parent 0
-
-must "a process with an eventfd that another has starts" start a events refused eventfd_out
-must "it is refused for that" refused a b "fd [0-9]+ is an eventfd that another process has open"
-must "it is well" finish events 0
+cannot eventfd_out 'fd [0-9]+ is an eventfd that another process has open'
+cannot timer 'timer 0 sends its signal to a thread that has ended'
+cannot deadline 'share of the processors reserved .SCHED_DEADLINE.'
+cannot keyring 'has a keyring of its own'
+cannot keys 'has keys in its session keyring'
+cannot undo 'undoes semaphore operations when it ends .SEM_UNDO.'
 done_testing

@@ -5,18 +5,24 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
 
 #include "dev.h"
 #include "image.h"
 #include "test.h"
 
 #define PATH "/usr/bin/true"
+
+/* the CPU time clock of a thread, 0: the process; @which: 4 per thread, 2 by the scheduler */
+#define CPU_CLOCK(tid, which) (~(tid) * 8 | (which))
 
 static struct tern_image image;
 
@@ -52,19 +58,26 @@ static void build(void)
 	struct tern_obj_fd fd0 = { .fd = 0, .desc = 1 }, fd5 = { .fd = 5, .desc = 2 };
 	struct tern_obj_fd fd9 = { .fd = 1048575, .desc = 3, .cloexec = 1 };
 	struct tern_obj_pipe pipe = { .pipe = 9, .capacity = 4096, .data = 3 };
-	struct tern_obj_desc timer = { .id = 4, .kind = TERN_DESC_TIMERFD };
+	struct tern_obj_desc timed = { .id = 4, .kind = TERN_DESC_TIMERFD };
 	struct tern_obj_desc event = { .id = 5, .kind = TERN_DESC_EVENTFD };
 	struct tern_obj_timerfd timerfd = { .desc = 4, .clock = 1, .expires = 7, .interval = 9 };
 	struct tern_obj_event eventfd = { .desc = 5, .value = 3 };
 	struct tern_obj_pipe packets = { .pipe = 11, .capacity = 8192, .data = 3, .pieces = 2 };
 	struct { __u32 size[2]; char data[3]; } pieces = { { 1, 2 | TERN_PIPE_PACKET }, "abc" };
 	struct tern_obj_epoll reg = { .desc = 2, .fd = 0, .target = 1 };
-	struct tern_obj_thread t1 = { .tid = 100, .xstate = 8 }, t2 = { .tid = 101 };
-	struct tern_obj_end end = { .objects = 26 };
+	struct tern_obj_thread t1 = { .tid = 100, .xstate = 8, .cpus = { 1 } };
+	struct tern_obj_thread t2 = { .tid = 101, .cpus = { ~0ULL } };
+	struct tern_obj_times times = { .cpu_armed = 1U << ITIMER_PROF, .next_timer = 8 };
+	struct tern_obj_timer timer = { .id = 3, .clock = CLOCK_REALTIME, .signo = SIGALRM,
+					.notify = SIGEV_THREAD_ID, .tid = 101, .relative = 1 };
+	struct tern_obj_timer cpu = { .id = 7, .clock = CPU_CLOCK(101, 4 | 2), .notify = SIGEV_NONE };
+	struct tern_obj_end end = { .objects = 1 };
 
 	__u32 groups[2] = { 1, 2 };
 	__u64 zeros[2] = { 0, 0 };
 
+	/* what is added goes before it, and is counted */
+	PUT(TERN_OBJ_END, end, NULL, 0);
 	PUT(TERN_OBJ_TASK, task, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_MM, mm, zeros, 16);
 	PUT(TERN_OBJ_VMA, vma, PATH, sizeof(PATH));
@@ -78,7 +91,7 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, file, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_DESC, reader, NULL, 0);
 	PUT(TERN_OBJ_DESC, epoll, NULL, 0);
-	PUT(TERN_OBJ_DESC, timer, NULL, 0);
+	PUT(TERN_OBJ_DESC, timed, NULL, 0);
 	PUT(TERN_OBJ_DESC, event, NULL, 0);
 	PUT(TERN_OBJ_TIMERFD, timerfd, NULL, 0);
 	PUT(TERN_OBJ_EVENT, eventfd, NULL, 0);
@@ -89,9 +102,9 @@ static void build(void)
 	PUT(TERN_OBJ_PIPE, packets, &pieces, 11);
 	PUT(TERN_OBJ_THREAD, t1, zeros, 8);
 	PUT(TERN_OBJ_THREAD, t2, NULL, 0);
-	PUT(TERN_OBJ_END, end, NULL, 0);
-	/* after END: goes before it, and is counted */
-	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 25;
+	PUT(TERN_OBJ_TIMES, times, NULL, 0);
+	PUT(TERN_OBJ_TIMER, timer, NULL, 0);
+	PUT(TERN_OBJ_TIMER, cpu, NULL, 0);
 	PUT(TERN_OBJ_EPOLL, reg, NULL, 0);
 }
 
@@ -138,6 +151,13 @@ static void spoil_process(void)
 	SPOILED(task->rlim_cur[3], 1);
 	SPOILED(task->reserved, 1);
 	SPOILED(task->dumpable, 3);
+	SPOILED(task->oom_score_adj, 1001);
+	SPOILED(task->oom_score_adj, -1);
+	SPOILED(task->oom_score_adj_min, -1001);
+	SPOILED(task->coredump_filter, 0x200);
+	SPOILED(task->thp_disable, 2);
+	SPOILED(task->mdwe, 2);
+	SPOILED(task->membarrier, 1);
 	SPOILED(mm->end_code, 0);
 	SPOILED(mm->brk, 0x800000000000);
 	SPOILED(mm->auxv, 8);
@@ -157,6 +177,55 @@ static void spoil_process(void)
 	SPOILED(thread->tid, -1);
 	SPOILED(thread->xstate, 1);
 	SPOILED(thread->nice, 20);
+	SPOILED(thread->policy, 6);
+	SPOILED(thread->policy, SCHED_FIFO);
+	SPOILED(thread->priority, 1);
+	SPOILED(thread->reset_on_fork, 2);
+	SPOILED(thread->ioprio, 0x10000);
+	SPOILED(thread->pdeath_signal, 65);
+	SPOILED(thread->attrs, 8);
+	SPOILED(thread->cpus[0], 0);
+}
+
+static void spoil_times(void)
+{
+	struct tern_obj_times *times = find(TERN_OBJ_TIMES, 0);
+	struct tern_obj_timer *timer = find(TERN_OBJ_TIMER, 0), *cpu = find(TERN_OBJ_TIMER, 1);
+
+	SPOILED(times->armed, 2);
+	SPOILED(times->cpu_armed, 1);
+	SPOILED(times->cpu_armed, 8);
+	SPOILED(times->next_timer, 1U << 31);
+	SPOILED(times->reserved, 1);
+	SPOILED(times->monotonic, ~0ULL);
+	SPOILED(times->boottime, ~0ULL);
+	SPOILED(times->itimer[ITIMER_REAL].expires, 1ULL << 63);
+	SPOILED(times->itimer[ITIMER_PROF].interval, ~0ULL);
+	SPOILED(times->itimer[ITIMER_VIRTUAL].expires, 1);
+	SPOILED(timer->id, -1);
+	SPOILED(timer->id, 7);
+	SPOILED(timer->clock, CLOCK_REALTIME_ALARM);
+	SPOILED(timer->clock, CLOCK_MONOTONIC);
+	SPOILED(timer->clock, 99);
+	SPOILED(timer->notify, 3);
+	SPOILED(timer->notify, SIGEV_SIGNAL);
+	SPOILED(timer->signo, 0);
+	SPOILED(timer->signo, 65);
+	SPOILED(timer->tid, 102);
+	SPOILED(timer->tid, 0);
+	SPOILED(timer->relative, 2);
+	SPOILED(timer->state, 4);
+	SPOILED(timer->again, -1);
+	SPOILED(timer->overrun, -2);
+	SPOILED(timer->overrun_last, -2);
+	SPOILED(timer->expires, 1ULL << 63);
+	SPOILED(timer->interval, ~0ULL);
+	SPOILED(cpu->clock, CPU_CLOCK(102, 4 | 2));
+	SPOILED(cpu->clock, CPU_CLOCK(101, 2));
+	SPOILED(cpu->clock, CPU_CLOCK(0, 4 | 2));
+	SPOILED(cpu->clock, CPU_CLOCK(101, 4 | 3));
+	SPOILED(cpu->tid, 101);
+	SPOILED(cpu->state, TERN_TIMER_PENDING);
 }
 
 static void spoil_memory(void)
@@ -302,7 +371,7 @@ static void spoil_frame(void)
 	SPOILED(anon->type, 0);
 	SPOILED(anon->type, 99);
 	SPOILED(anon->type, TERN_OBJ_CREDS);
-	SPOILED(end->objects, 23);
+	SPOILED(end->objects, end->objects - 1);
 	SPOILED(image.len, 0);
 	SPOILED(image.len, image.len - 4);
 	SPOILED(image.len, image.len - 8);
@@ -390,6 +459,7 @@ int main(int argc, char **argv)
 		printf("# %s\n", why.text);
 	}
 	spoil_process();
+	spoil_times();
 	spoil_memory();
 	spoil_files();
 	spoil_pieces();

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -213,6 +215,22 @@ static void add_signal(__s32 tid, int signo, int code, int value)
 	tern_image_add(&image, TERN_OBJ_SIGNAL, &sig, sizeof(sig), NULL, 0);
 }
 
+/* Ids in the order in which the kernel gives them out: without tern.ko none can be chosen. */
+static void add_times(void)
+{
+	struct tern_obj_times times = { .cpu_armed = draft ? 0 : 1U << ITIMER_PROF };
+	struct tern_obj_timer expired = { .clock = CLOCK_MONOTONIC, .notify = SIGEV_SIGNAL,
+					  .signo = SIGRTMIN + 4,
+					  .state = draft ? 0 : TERN_TIMER_PENDING };
+	struct tern_obj_timer silent = { .id = 1, .clock = ~tids[2] * 8 | 4 | 2,
+					 .notify = SIGEV_NONE };
+
+	tern_image_add(&image, TERN_OBJ_TIMES, &times, sizeof(times), NULL, 0);
+	tern_image_add(&image, TERN_OBJ_TIMER, &expired, sizeof(expired), NULL, 0);
+	if (draft < 2)
+		tern_image_add(&image, TERN_OBJ_TIMER, &silent, sizeof(silent), NULL, 0);
+}
+
 static void add_process(void)
 {
 	struct tern_obj_task task = {
@@ -272,6 +290,14 @@ static void add_process(void)
 		struct tern_obj_thread t = { .tid = tids[i], .nice = draft ? 0 : i * 3 - 3,
 					     .timer_slack_ns = 70000 };
 
+		memset(t.cpus, 0xff, sizeof(t.cpus));
+		if (!draft && i != 1) {
+			t.policy = SCHED_BATCH;
+			t.reset_on_fork = 1;
+			t.ioprio = 2 << 13 | 7;
+			memset(t.cpus, 0, sizeof(t.cpus));
+			t.cpus[0] = 1;
+		}
 		snprintf(t.comm, sizeof(t.comm), draft ? "draft%u" : "made-up%u", i);
 		tern_image_add(&image, TERN_OBJ_THREAD, &t, sizeof(t), NULL, 0);
 	}
@@ -430,6 +456,21 @@ static void look_files(void)
 	CHECK(n == 18 + 2 + 2);
 }
 
+static void look_sched(void)
+{
+	cpu_set_t cpus;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		CHECK(getpriority(PRIO_PROCESS, tids[i]) == i * 3 - 3);
+		CHECK(sched_getscheduler(tids[i]) ==
+		      (i == 1 ? SCHED_OTHER : SCHED_BATCH | SCHED_RESET_ON_FORK));
+		CHECK(syscall(SYS_ioprio_get, 1, tids[i]) == (i == 1 ? 0 : 2 << 13 | 7));
+		CHECK(!sched_getaffinity(tids[i], sizeof(cpus), &cpus));
+		CHECK(CPU_COUNT(&cpus) == (i == 1 ? sysconf(_SC_NPROCESSORS_ONLN) : 1));
+	}
+}
+
 static void look_process(void)
 {
 	int i;
@@ -448,7 +489,7 @@ static void look_process(void)
 		CHECK(has("status", tids[i], "SigBlk:\tfffffffffffbfeff\n"));
 	}
 	CHECK(has("status", 0, "Umask:\t0027\n") && has("status", 0, "Threads:\t3\n"));
-	CHECK(has("status", 0, "ShdPnd:\t0000001000000200\n"));
+	CHECK(has("status", 0, "ShdPnd:\t0000003000000200\n"));
 	CHECK(has("status", 0, "SigCgt:\t0000000000000200\n"));
 	CHECK(has("status", 0, "SigIgn:\t0000000000001000\n"));
 	CHECK(has("limits", 0, "Max open files            256                  512"));
@@ -572,6 +613,7 @@ static void make_image(void)
 
 	tern_image_free(&image);
 	add_process();
+	add_times();
 	add_vmas();
 	add_files();
 	tern_image_add(&image, TERN_OBJ_END, &(struct tern_obj_end){ .objects = 0 },
@@ -617,6 +659,7 @@ static void look(void)
 	look_memory();
 	look_files();
 	look_process();
+	look_sched();
 	look_clock();
 	look_pages();
 }

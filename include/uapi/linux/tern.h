@@ -550,6 +550,20 @@ struct tern_become {
 };
 
 /**
+ * struct tern_timer_id - choose the id of the caller's next POSIX timer
+ *	(TERN_IOC_TIMER)
+ * @size: sizeof(struct tern_timer_id)
+ * @id: what the next timer_create(2) gives, if no timer of the caller has it
+ *
+ * By the thread group's leader of a shell. The kernel gives out ids in ascending
+ * order, and a process cannot choose.
+ */
+struct tern_timer_id {
+	__u32 size;
+	__s32 id;
+};
+
+/**
  * struct tern_went - since when the migrant has been running here (TERN_IOC_WENT)
  * @size: sizeof(struct tern_went)
  * @nr_threads: out: threads that have left the kernel as the migrant's
@@ -626,6 +640,7 @@ struct tern_info {
 #define TERN_IOC_PREPARED	_IO(TERN_IOC_MAGIC, 22)	/* no argument: REQUESTED to PREPARED */
 #define TERN_IOC_WENT		_IO(TERN_IOC_MAGIC, 23)
 #define TERN_IOC_ACCESSED	_IO(TERN_IOC_MAGIC, 24)
+#define TERN_IOC_TIMER		_IO(TERN_IOC_MAGIC, 25)
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
