@@ -212,7 +212,7 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 
 	err = tern_obj_task_save(leader, mm, nr_threads, image);
 	if (!err)
-		err = tern_obj_vma_save(mm, image);
+		err = tern_obj_vma_save(mm, draft, image);
 	if (!err)
 		err = tern_obj_desc_save(leader, m->flags, draft, image, why);
 	if (!err && draft && tern_obj_thread_draft(leader, image) != nr_threads)

@@ -14,6 +14,7 @@ struct file;
 struct inode;
 struct mm_struct;
 struct path;
+struct super_block;
 struct task_struct;
 struct tern_clocks;
 struct vm_area_struct;
@@ -31,7 +32,7 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 
 /* obj_vma.c: VMA */
 int tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons);
-int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image);
+int tern_obj_vma_save(struct mm_struct *mm, bool draft, struct tern_image *image);
 
 /* obj_shared.c: MEMORY */
 
@@ -82,6 +83,8 @@ void tern_shared_save(const struct tern_shared_map *map, struct tern_image *imag
 
 /* obj_file.c */
 bool tern_path_has_name(const struct path *path);
+bool tern_is_network(const struct super_block *sb);
+int tern_file_write_back(struct file *file);
 
 /* obj_desc.c: DESC, FD, and what belongs to descriptions (desc.h) */
 int tern_obj_desc_check(struct task_struct *leader, u32 flags,

@@ -10,6 +10,9 @@
 #include "desc.h"
 
 #define MQUEUE_MAGIC	0x19800202	/* private to ipc/mqueue.c */
+#define GFS2_MAGIC	0x01161970	/* linux/gfs2_ondisk.h, which is not for everybody */
+#define LUSTRE_MAGIC	0x0bd00bd0	/* these two are not part of the kernel */
+#define GPFS_MAGIC	0x47504653
 
 /**
  * tern_path_has_name() - could another host find it by its path?
@@ -56,8 +59,11 @@ static bool is_kernels(struct inode *inode)
 	}
 }
 
-/* Where two hosts may see one inode, and a place in a directory means the same. */
-static bool is_network(const struct super_block *sb)
+/**
+ * tern_is_network() - a file system on which two hosts may see one inode?
+ * @sb: the file system
+ */
+bool tern_is_network(const struct super_block *sb)
 {
 	switch (sb->s_magic) {
 	case NFS_SUPER_MAGIC:
@@ -70,6 +76,9 @@ static bool is_network(const struct super_block *sb)
 	case AFS_FS_MAGIC:
 	case CODA_SUPER_MAGIC:
 	case OCFS2_SUPER_MAGIC:
+	case GFS2_MAGIC:
+	case LUSTRE_MAGIC:
+	case GPFS_MAGIC:
 		return true;
 	default:
 		return false;
@@ -88,18 +97,24 @@ static u32 file_kind(const struct tern_table *table, const struct tern_entry *en
 		*what = "a file of the kernel";
 	else if (is_locked(inode))
 		*what = "a locked file (flock or fcntl)";
-	else if (S_ISDIR(inode->i_mode) && file->f_pos && !is_network(inode->i_sb))
+	else if (S_ISDIR(inode->i_mode) && file->f_pos && !tern_is_network(inode->i_sb))
 		*what = "a directory of a local file system that is being read";
+	else if (S_ISREG(inode->i_mode) && file->f_mode & FMODE_WRITE &&
+		 !tern_is_network(inode->i_sb))
+		*what = "open for writing on a local file system; keep it on one that both hosts share";
 	else
 		return TERN_DESC_FILE;
 	return 0;
 }
 
-/*
- * Data that the migrant has written must be where the destination can read it.
+/**
+ * tern_file_write_back() - data that the migrant has written to where the destination
+ *	can read it
+ * @file: open file of its
+ *
  * The daemon has written back most of it before the freeze.
  */
-static int write_back(struct file *file)
+int tern_file_write_back(struct file *file)
 {
 	struct address_space *mapping = file->f_mapping;
 
@@ -131,7 +146,7 @@ int tern_desc_save_path(struct tern_saver *saver, struct tern_entry *entry,
 static int file_save(struct tern_saver *saver, struct tern_entry *entry,
 		     struct tern_obj_desc *obj)
 {
-	int err = saver->draft ? 0 : write_back(entry->file);
+	int err = saver->draft ? 0 : tern_file_write_back(entry->file);
 
 	obj->pos = entry->file->f_pos;
 	obj->size = i_size_read(file_inode(entry->file));

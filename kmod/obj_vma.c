@@ -4,6 +4,7 @@
  * destination may use its own copy of the file; the vDSO and its data are the
  * kernel's own and only keep their place. Runs under mmap_lock.
  */
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/hugetlb_inline.h>
 #include <linux/mm.h>
@@ -65,10 +66,12 @@ static const char *objection(struct vm_area_struct *vma, const struct tern_share
 		return NULL;
 	if (map)
 		return map->objection;
+	if (!has_path(vma))
+		return "shared memory";
 	/* shared for reading only, as glibc maps its caches: private in effect */
-	if (!(flags & VM_MAYWRITE) && has_path(vma))
-		return NULL;
-	return has_path(vma) ? "a shared mapping of a file" : "shared memory";
+	if (flags & VM_MAYWRITE && !tern_is_network(file_inode(vma->vm_file)->i_sb))
+		return "a shared mapping of a file on a local file system";
+	return NULL;
 }
 
 /** tern_obj_vma_check() - name every mapping that cannot move */
@@ -122,6 +125,9 @@ static u32 flags_of(const struct vm_area_struct *vma)
 	};
 	u32 flags = 0;
 	int i;
+
+	if (vma->vm_flags & VM_MAYSHARE && vma->vm_flags & VM_MAYWRITE)
+		flags |= TERN_VMA_MAYWRITE;
 
 	for (i = 0; i < ARRAY_SIZE(map); i++)
 		if (vma->vm_flags & map[i].vm)
@@ -177,7 +183,7 @@ static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *ma
 		} else {
 			obj.kind = TERN_VMA_ANON;
 			obj.flags |= TERN_VMA_BACKED;
-			obj.flags &= ~TERN_VMA_SHARED;
+			obj.flags &= ~(TERN_VMA_SHARED | TERN_VMA_MAYWRITE);
 		}
 	}
 put:
@@ -185,8 +191,46 @@ put:
 	return 0;
 }
 
-/** tern_obj_vma_save() - every mapping, in order */
-int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image)
+/* The next file from *@addr on that may have been written to by its mapping, referenced. */
+static struct file *next_written(struct mm_struct *mm, unsigned long *addr)
+{
+	VMA_ITERATOR(vmi, mm, *addr);
+	struct vm_area_struct *vma;
+	struct file *file = NULL;
+
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		*addr = vma->vm_end;
+		if (vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE && has_path(vma)) {
+			file = get_file(vma->vm_file);
+			break;
+		}
+	}
+	mmap_read_unlock(mm);
+	return file;
+}
+
+/* To write may take long and take locks: outside of mmap_lock; nothing runs that maps. */
+static int write_back(struct mm_struct *mm)
+{
+	unsigned long addr = 0;
+	struct file *file;
+	int err = 0;
+
+	while (!err && (file = next_written(mm, &addr))) {
+		err = tern_file_write_back(file);
+		fput(file);
+	}
+	return err;
+}
+
+/**
+ * tern_obj_vma_save() - every mapping, in order
+ * @mm: the address space
+ * @draft: the process runs, and what it writes to files is of no interest yet
+ * @image: where to
+ */
+int tern_obj_vma_save(struct mm_struct *mm, bool draft, struct tern_image *image)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
@@ -194,7 +238,9 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_image *image)
 	struct tern_name name;
 	int err;
 
-	err = tern_name_init(&name);
+	err = draft ? 0 : write_back(mm);
+	if (!err)
+		err = tern_name_init(&name);
 	if (err)
 		return err;
 	mmap_read_lock(mm);

@@ -21,9 +21,9 @@
 
 /*
  * A file mapping that the destination cannot map by itself is memory like any
- * other, all of which exists.
+ * other, all of which exists; unless what is written there is for others, too.
  */
-static void mark_backed(struct tern_source *s, struct tern_image *image)
+static int mark_backed(struct tern_source *s, struct tern_image *image)
 {
 	const struct tern_obj *obj = NULL;
 	size_t len;
@@ -34,10 +34,15 @@ static void mark_backed(struct tern_source *s, struct tern_image *image)
 		if (vma->kind != TERN_VMA_FILE ||
 		    tern_prepared_same(&s->prepared, tern_obj_tail(obj, &len), vma))
 			continue;
+		if (vma->flags & TERN_VMA_MAYWRITE)
+			return tern_why_set(&s->why, -EAGAIN,
+					    "%.160s was mapped or replaced while the migration was prepared; try again",
+					    (const char *)tern_obj_tail(obj, &len));
 		vma->kind = TERN_VMA_ANON;
 		vma->flags |= TERN_VMA_BACKED;
 		vma->flags &= ~TERN_VMA_SHARED;
 	}
+	return 0;
 }
 
 static int capture(struct tern_source *s, unsigned int flags, struct tern_image *image)
@@ -95,8 +100,9 @@ int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_i
 	if (rc)
 		return rc;
 	tern_prepared_apply(&s->prepared, image);
-	mark_backed(s, image);
-	rc = tern_prepared_covers(&s->prepared, image, &s->why);
+	rc = mark_backed(s, image);
+	if (!rc)
+		rc = tern_prepared_covers(&s->prepared, image, &s->why);
 	if (!rc && s->draft.nr)
 		rc = tern_image_follows(&s->draft.image, image, &s->why);
 	return rc;

@@ -246,6 +246,10 @@ static int check_vma(struct check *c, const struct tern_obj *obj)
 	    v->flags & ~TERN_VMA_FLAGS_ALL ||
 	    (v->flags & TERN_VMA_LOCK_ONFAULT && !(v->flags & TERN_VMA_LOCKED)))
 		return bad(c, obj, "unknown protection or flag");
+	if (v->flags & TERN_VMA_MAYWRITE && !(v->flags & TERN_VMA_SHARED))
+		return bad(c, obj, "private and shared at once");
+	if (v->flags & TERN_VMA_SHARED && v->prot & PROT_WRITE && !(v->flags & TERN_VMA_MAYWRITE))
+		return bad(c, obj, "written to, but only for reading");
 	if (v->pkey >= TERN_PKEYS || !!v->memory != (v->kind == TERN_VMA_MEMORY))
 		return bad(c, obj, "a field is out of range");
 	c->pkeys_used |= 1U << v->pkey;
@@ -257,8 +261,6 @@ static int check_vma(struct check *c, const struct tern_obj *obj)
 			return bad(c, obj, "a flag that does not go with a file");
 		if (len != v->path || !is_path(path, len))
 			return bad(c, obj, "bad path of a mapped file");
-		if (v->flags & TERN_VMA_SHARED && v->prot & PROT_WRITE)
-			return bad(c, obj, "shared and writable");
 		return 0;
 	case TERN_VMA_ANON:
 		if (v->flags & TERN_VMA_SHARED)

@@ -63,6 +63,22 @@ static int add_file(struct tern_prepared *p, const char *path, unsigned int flag
 
 /* ---- mappings: files and holes ---- */
 
+/* A file that the migrant may write to, by any of its names. */
+static int add_dirty(struct tern_prepared *p, const char *path)
+{
+	int own;
+
+	if (grow((void **)&p->dirty, p->nr_dirty, sizeof(*p->dirty)))
+		return -ENOMEM;
+	own = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (own < 0)
+		own = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (own < 0)
+		return -errno;
+	p->dirty[p->nr_dirty++] = own;
+	return 0;
+}
+
 struct maps {
 	struct tern_prepared *p;
 	struct tern_holes holes;
@@ -90,14 +106,19 @@ static int see_map(void *arg, const struct tern_proc_map *map)
 	m->p->nr_maps++;
 	tern_holes_add(&m->holes, map->start, map->end,
 		       anon || !strcmp(map->path, "[stack]"));
-	/* a mapping that may be written is sent page by page in any case */
-	if (!map->ino || map->write || map->path[0] != '/')
+	/* private memory that may be written is sent page by page in any case */
+	if (!map->ino || (map->write && !map->shared) || map->path[0] != '/')
 		return 0;
 	/* neighbours are mostly of one file */
 	if (m->p->nr_files && !strcmp(m->p->files[m->p->nr_files - 1].path, map->path))
 		return 0;
 	if (!is_mapped_file(m->p->pid, map))
 		return 0;
+	if (map->write) {
+		int rc = add_dirty(m->p, map->path);
+
+		return rc ? rc : add_file(m->p, map->path, TERN_WIRE_FILE_OPEN);
+	}
 	return add_file(m->p, map->path, TERN_WIRE_FILE_MAPPED);
 }
 
@@ -118,29 +139,15 @@ static int find_maps(struct tern_prepared *p, struct tern_why *why)
 
 /* ---- descriptors ---- */
 
-static int add_dirty(struct tern_prepared *p, int fd, const char *path, struct tern_why *why)
-{
-	char name[64];
-	int own;
-
-	if (grow((void **)&p->dirty, p->nr_dirty, sizeof(*p->dirty)))
-		return -ENOMEM;
-	snprintf(name, sizeof(name), "/proc/%d/fd/%d", p->pid, fd);
-	own = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (own < 0)
-		own = open(name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (own < 0)
-		return tern_why_set(why, -errno,
-				    "descriptor %d, %.128s: cannot be written back (%s): does the file server squash root?",
-				    fd, path, strerror(errno));
-	p->dirty[p->nr_dirty++] = own;
-	return 0;
-}
-
+/*
+ * The check has let through what is written to on a file system that both hosts
+ * share, and what becomes /dev/null.
+ */
 static int see_regular(struct tern_prepared *p, int fd, const char *path,
 		       unsigned int migration, struct tern_why *why)
 {
 	unsigned int flags = 0;
+	char name[64];
 	int rc, shared;
 
 	rc = tern_proc_fd_flags(p->pid, fd, &flags);
@@ -156,12 +163,13 @@ static int see_regular(struct tern_prepared *p, int fd, const char *path,
 		p->null_stdio |= 1U << fd;
 		return 0;
 	}
-	if (!shared)
-		return tern_why_set(why, -EOPNOTSUPP,
-				    "descriptor %d writes to %.128s, which is on a local file system: keep the file on one that both hosts share%s",
-				    fd, path, fd <= 2 ? ", or use --stdio=null" : "");
-	rc = add_dirty(p, fd, path, why);
-	return rc ? rc : add_file(p, path, TERN_WIRE_FILE_OPEN);
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", p->pid, fd);
+	rc = add_dirty(p, name);
+	if (rc)
+		return tern_why_set(why, rc,
+				    "descriptor %d, %.128s: cannot be written back (%s): does the file server squash root?",
+				    fd, path, strerror(-rc));
+	return add_file(p, path, TERN_WIRE_FILE_OPEN);
 }
 
 static int see_fd(struct tern_prepared *p, int fd, unsigned int migration,

@@ -82,6 +82,7 @@ void tern_prepared_apply(const struct tern_prepared *p, struct tern_image *image
  * @offset: in the file
  * @ino: inode number, 0: no file
  * @write: may be written
+ * @shared: what is written there goes to the file
  * @special: its name starts with "["
  * @path: what is behind it, NUL-terminated; valid during the callback
  */
@@ -91,6 +92,7 @@ struct tern_proc_map {
 	__u64 offset;
 	__u64 ino;
 	bool write;
+	bool shared;
 	bool special;
 	const char *path;
 };

@@ -45,6 +45,7 @@ static int parse_map(char *line, struct tern_proc_map *map)
 	*map = (struct tern_proc_map) {
 		.start = start, .end = end, .offset = offset, .ino = ino,
 		.write = perms[1] == 'w',
+		.shared = perms[3] == 's',
 		.special = line[at] == '[',
 		.path = line + at,
 	};

@@ -99,7 +99,9 @@ bool tern_area_same(const struct tern_area *a, const struct tern_area *b)
 {
 	return a->start == b->start && a->end == b->end && alike(a->v, b->v) &&
 	       same_path(a->path, b->path) && same_memory(a->memory, b->memory) &&
-	       ((!a->path && !a->memory) || a->v->pgoff == b->v->pgoff);
+	       ((!a->path && !a->memory) || a->v->pgoff == b->v->pgoff) &&
+	       /* to open it again is to learn from its server how long it is now */
+	       (!(a->v->flags & TERN_VMA_MAYWRITE) || a->v->size == b->v->size);
 }
 
 static bool in_the_way(const struct tern_script *s, const struct tern_obj_vma *v)

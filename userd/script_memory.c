@@ -176,10 +176,12 @@ static void protect(struct tern_script *s, const struct tern_area *a)
  * struct mapper - state of making mappings
  * @s: the writer
  * @open: path of the file that is open in the shell, NULL: none
+ * @flags: with which it was opened
  */
 struct mapper {
 	struct tern_script *s;
 	const char *open;
+	int flags;
 };
 
 static void close_file(struct mapper *m)
@@ -189,15 +191,19 @@ static void close_file(struct mapper *m)
 	m->open = NULL;
 }
 
-static void open_file(struct mapper *m, const char *path)
+static void open_file(struct mapper *m, const struct tern_area *a)
 {
-	if (m->open && !strcmp(m->open, path))
+	const char *path = a->path;
+	int flags = a->v->flags & TERN_VMA_MAYWRITE ? O_RDWR : O_RDONLY;
+
+	if (m->open && !strcmp(m->open, path) && m->flags == flags)
 		return;
 	close_file(m);
 	SCRIPT(m->s, "a mapped file could not be opened:", SYS_openat, AT_FDCWD,
 	       tern_script_data(m->s, path, strlen(path) + 1),
-	       O_RDONLY | O_CLOEXEC | O_NOCTTY)->out = SHELL_SLOT_FREE;
+	       flags | O_CLOEXEC | O_NOCTTY)->out = SHELL_SLOT_FREE;
 	m->open = path;
+	m->flags = flags;
 }
 
 static void map_area(struct mapper *m, const struct tern_area *a)
@@ -206,7 +212,7 @@ static void map_area(struct mapper *m, const struct tern_area *a)
 	struct shell_op *op;
 
 	if (a->path)
-		open_file(m, a->path);
+		open_file(m, a);
 	op = SCRIPT(m->s, "no room for mapping", SYS_mmap, a->start, a->end - a->start,
 		    a->v->prot, map_flags(a), by_fd ? SHELL_SLOT_FREE : -1ULL,
 		    by_fd ? a->v->pgoff * PAGE : 0);

@@ -187,10 +187,11 @@ struct tern_obj_vma {
 /**
  * enum tern_vma_kind - what is behind a mapping
  * @TERN_VMA_ANON: private memory; all pages come from the source
- * @TERN_VMA_FILE: file mapping of which no page was ever modified: the
- *	destination's own file will do if it is provably the same; if it is
- *	not, the pages come from the source like any other. A private
- *	mapping with modified pages is sent as ANON.
+ * @TERN_VMA_FILE: file mapping of which no page was ever modified, or a shared
+ *	one, whose modified pages have been written back: the destination's own
+ *	file will do if it is provably the same; if it is not, the pages come
+ *	from the source like any other, but for those that may be written to. A
+ *	private mapping with modified pages is sent as ANON.
  * @TERN_VMA_VDSO: the vDSO
  * @TERN_VMA_VVAR: the kernel's data for the vDSO
  * @TERN_VMA_MEMORY: shared memory, @pgoff in a MEMORY object; pages come from the
@@ -219,7 +220,8 @@ enum tern_vma_kind {
 						/* up to @size exist, touched or not */
 #define TERN_VMA_LOCKED		(1U << 12)
 #define TERN_VMA_LOCK_ONFAULT	(1U << 13)	/* with LOCKED: page by page, as they are touched */
-#define TERN_VMA_FLAGS_ALL	((1U << 14) - 1)
+#define TERN_VMA_MAYWRITE	(1U << 14)	/* SHARED, and may be written to if @prot allows it */
+#define TERN_VMA_FLAGS_ALL	((1U << 15) - 1)
 
 /**
  * struct tern_obj_memory - memory that mappings share, and nothing else has

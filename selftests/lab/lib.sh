@@ -131,6 +131,12 @@ lives_on()
 	guest "$2" beating "$SHARED/$name" "$LONG" || fail "pid $1 on $2 does nothing"
 }
 
+# verified NAME HOPS HOST: a migrant that verifies itself after each hop has done so.
+verified()
+{
+	guest "$3" verified "$SHARED/$1" "$2" "$LONG" || fail "$1 is not well"
+}
+
 # finish NAME HOST [SECONDS]: let a migrant end, and hear what it says of itself.
 finish()
 {

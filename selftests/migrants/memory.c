@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory of every kind beside plain private memory: locked, with a protection
- * key, shared in all ways that a process can have it to itself, reserved by the
- * terabyte. After each hop all of it is verified and written anew, partly by a
+ * key, shared in all ways that a process can have it to itself, of a file that it
+ * writes to, reserved by the terabyte. After each hop all of it is verified and written anew, partly by a
  * child, and DIR/verified tells how many hops that was true for.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,7 +38,7 @@ struct block {
 
 static struct block locked = { .name = "locked" }, on_fault = { .name = "locked on fault" },
 	shared = { .name = "shared" }, pieces = { .name = "shared in pieces" },
-	named = { .name = "memfd" }, keyed = { .name = "with a key" };
+	named = { .name = "memfd" }, keyed = { .name = "with a key" }, mapped = { .name = "mapped" };
 
 static unsigned char *sparse, *reserved;
 static int key = -1;
@@ -206,6 +209,43 @@ static void protect_pieces(int prot)
 	check(!mprotect(pieces.mem + 32 * PAGE, 32 * PAGE, prot), "mprotect: %s", strerror(errno));
 }
 
+/* ---- a file that all hosts see ------------------------------------------------------ */
+
+static char path[600];
+
+static void make_mapped(void)
+{
+	struct statfs fs;
+	int fd;
+
+	if (statfs(migrant.dir, &fs) || fs.f_type != NFS_SUPER_MAGIC)
+		return;
+	snprintf(path, sizeof(path), "%s/mapped", migrant.dir);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	check(fd >= 0 && !ftruncate(fd, 64 * PAGE), "%s: %s", path, strerror(errno));
+	block_map(&mapped, 64, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+}
+
+/* What was written by the mapping is in the file, and the other way round. */
+static void check_mapped(void)
+{
+	unsigned char page[PAGE];
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	unsigned long i;
+
+	block_check(&mapped);
+	for (i = 0; i < mapped.pages; i++)
+		check(pread(fd, page, PAGE, i * PAGE) == PAGE &&
+		      page_bad(page, page_key(&mapped, i)) < 0, "page %lu of the file is wrong", i);
+	mapped.generation++;
+	page_fill(page, page_key(&mapped, 5));
+	check(pwrite(fd, page, PAGE, 5 * PAGE) == PAGE, "pwrite: %s", strerror(errno));
+	close(fd);
+	check(page_bad(mapped.mem + 5 * PAGE, page_key(&mapped, 5)) < 0,
+	      "what was written to the file is not in memory");
+}
+
 /* ---- reserved ---------------------------------------------------------------------- */
 
 static void make_reserved(void)
@@ -243,6 +283,8 @@ static void fill_all(void)
 	protect_pieces(PROT_READ | PROT_WRITE);
 	block_fill(&pieces);
 	protect_pieces(PROT_READ);
+	if (mapped.mem)
+		block_fill(&mapped);
 	if (key < 0)
 		return;
 	block_fill(&keyed);
@@ -259,6 +301,8 @@ static void check_all(void)
 	block_check(&on_fault);
 	check_locked();
 	check_reserved();
+	if (mapped.mem)
+		check_mapped();
 	if (key >= 0)
 		check_keyed();
 }
@@ -270,6 +314,7 @@ int main(int argc, char **argv)
 	migrant_start(argc, argv, 0, "");
 	make_reserved();
 	make_shared();
+	make_mapped();
 	make_keyed();
 	make_locked();
 	fill_all();

@@ -182,14 +182,14 @@ static void make_timer(void)
 
 static void make_deadline(void)
 {
-	/* as sched_setattr(2) takes it; 1 ms of every second */
+	/* as sched_setattr(2) takes it; half of every second */
 	struct {
 		uint32_t size, policy;
 		uint64_t flags;
 		int32_t nice;
 		uint32_t priority;
 		uint64_t runtime, deadline, period;
-	} attr = { .size = 48, .policy = SCHED_DEADLINE, .runtime = 1000000,
+	} attr = { .size = 48, .policy = SCHED_DEADLINE, .runtime = 500000000,
 		   .deadline = 1000000000, .period = 1000000000 };
 
 	made(syscall(SYS_sched_setattr, 0, &attr, 0));

@@ -248,6 +248,8 @@ static void spoil_memory(void)
 	SPOILED(anon->kind, TERN_VMA_FILE);
 	SPOILED(anon->flags, TERN_VMA_SHARED);
 	SPOILED(anon->flags, TERN_VMA_LOCK_ONFAULT);
+	SPOILED(anon->flags, TERN_VMA_MAYWRITE);
+	SPOILED(shared->prot, PROT_WRITE);
 	SPOILED(anon->pkey, 1);
 	SPOILED(anon->pkey, TERN_PKEYS);
 	SPOILED(file->pgoff, ~0ULL);

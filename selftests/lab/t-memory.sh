@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash source=lib.sh
+# Memory of every kind, there and back; a file on the file server that it writes to
+# by mapping it.
+
+start a memory memory
+migrate "$PID" a b
+verified memory 1 b
+migrate "$PID" b a
+verified memory 2 a
+finish memory a
+hops 2
