@@ -23,6 +23,7 @@
 #include "fault.h"
 #include "keep.h"
 #include "migration.h"
+#include "punch.h"
 #include "trace.h"
 
 #define LOG_MIN		64
@@ -164,7 +165,19 @@ static int take_child(struct tern_migration *m, struct uffd_msg *msg)
 	return 0;
 }
 
-static int note(struct tern_migration *m, u32 space, struct uffd_msg *msg)
+/* For good, or merely from a view? @before: a look before the event was read. */
+static bool is_punched(struct tern_migration *m, const struct uffd_msg *msg,
+		       const struct tern_punch *before)
+{
+	unsigned long start = msg->arg.remove.start, end = msg->arg.remove.end;
+	struct tern_punch now;
+
+	tern_punch_look(m, &now);
+	return tern_punch_covers(before, start, end) || tern_punch_covers(&now, start, end);
+}
+
+static int note(struct tern_migration *m, u32 space, struct uffd_msg *msg,
+		const struct tern_punch *punch)
 {
 	struct tern_uffd_event *event = &m->log[m->nr_log];
 	int err = 0;
@@ -184,6 +197,9 @@ static int note(struct tern_migration *m, u32 space, struct uffd_msg *msg)
 		event->arg[2] = msg->arg.remap.len;
 		break;
 	case UFFD_EVENT_REMOVE:
+		msg->reserved3 = is_punched(m, msg, punch);
+		event->arg[2] = msg->reserved3;
+		fallthrough;
 	case UFFD_EVENT_UNMAP:
 		event->arg[0] = msg->arg.remove.start;
 		event->arg[1] = msg->arg.remove.end;
@@ -210,6 +226,7 @@ static int note(struct tern_migration *m, u32 space, struct uffd_msg *msg)
 static int read_one(struct tern_migration *m, struct file *file, u32 space,
 		    struct uffd_msg __user *to)
 {
+	struct tern_punch punch;
 	struct uffd_msg msg;
 	ssize_t got;
 	int err;
@@ -219,12 +236,13 @@ static int read_one(struct tern_migration *m, struct file *file, u32 space,
 		err = xa_reserve(&m->kept, TERN_KEEP_UFFD + m->nr_spaces, GFP_KERNEL);
 	if (err)
 		return err;
+	tern_punch_look(m, &punch);
 	got = compat_file_read(file, (char __user *)to, sizeof(msg));
 	if (got <= 0)
 		return got == -EAGAIN ? 0 : got;
 	if (got != sizeof(msg) || copy_from_user(&msg, to, sizeof(msg)))
 		return -EFAULT;
-	err = note(m, space, &msg);
+	err = note(m, space, &msg, &punch);
 	if (!err && copy_to_user(to, &msg, sizeof(msg)))
 		err = -EFAULT;
 	return err ?: 1;

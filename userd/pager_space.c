@@ -303,6 +303,25 @@ void tern_pager_ask_rest(struct tern_pager *p)
 
 /* ---- events ------------------------------------------------------------------------ */
 
+/* Contents of shared memory have been given up: nobody may have them put back. */
+static int punch(struct tern_pager *p, const struct tern_space *space, __u64 start, __u64 end)
+{
+	__u64 page, left, nr;
+	unsigned int i;
+	int err = 0;
+
+	for (; start < end && !err; start += nr * PAGE) {
+		nr = 1;
+		if (!tern_space_find(space, start, &page, &left))
+			continue;
+		nr = left < (end - start) / PAGE ? left : (end - start) / PAGE;
+		for (i = 0; i < p->nr_spaces && !err; i++)
+			if (!p->space[i]->dead)
+				err = tern_pageset_del(&p->space[i]->missing, page, nr);
+	}
+	return err;
+}
+
 static int change(struct tern_pager *p, struct tern_space *space, unsigned int event,
 		  const __u64 arg[3])
 {
@@ -315,7 +334,8 @@ static int change(struct tern_pager *p, struct tern_space *space, unsigned int e
 		err = tern_space_remap(space, arg[0], arg[1], arg[2]);
 		break;
 	case UFFD_EVENT_REMOVE:
-		err = tern_space_remove(space, arg[0], arg[1]);
+		err = arg[2] ? punch(p, space, arg[0], arg[1]) :
+			       tern_space_remove(space, arg[0], arg[1]);
 		break;
 	case UFFD_EVENT_UNMAP:
 		err = tern_space_unmap(space, arg[0], arg[1]);
@@ -343,6 +363,8 @@ static int take(struct tern_pager *p, struct tern_space *space, const struct uff
 		arg[2] = msg->arg.remap.len;
 		break;
 	case UFFD_EVENT_REMOVE:
+		arg[2] = msg->reserved3;
+		/* fall through */
 	case UFFD_EVENT_UNMAP:
 		arg[0] = msg->arg.remove.start;
 		arg[1] = msg->arg.remove.end;

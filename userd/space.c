@@ -314,15 +314,7 @@ static void take_out(struct tern_space *space, unsigned int i, unsigned int j)
 	space->nr_ranges -= j - i;
 }
 
-/**
- * tern_space_remove() - pages have been given up; the mapping stays
- * @space: the space
- * @start: page-aligned
- * @end: not included
- *
- * Return: 0 or -ENOMEM.
- */
-int tern_space_remove(struct tern_space *space, __u64 start, __u64 end)
+static int remove_pages(struct tern_space *space, __u64 start, __u64 end, bool shared)
 {
 	unsigned int i;
 	int err = 0;
@@ -334,10 +326,27 @@ int tern_space_remove(struct tern_space *space, __u64 start, __u64 end)
 
 		if (r->start >= end)
 			break;
+		if (r->flags & TERN_SEED_SHARED && !shared)
+			continue;
 		err = tern_pageset_del(&space->missing, r->first + (from - r->start) / PAGE,
 				       (to - from) / PAGE);
 	}
 	return err;
+}
+
+/**
+ * tern_space_remove() - a view of pages has been given up; the mapping stays
+ * @space: the space
+ * @start: page-aligned
+ * @end: not included
+ *
+ * With private memory its contents are, with shared memory they are not.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tern_space_remove(struct tern_space *space, __u64 start, __u64 end)
+{
+	return remove_pages(space, start, end, false);
 }
 
 /** tern_space_unmap() - a mapping is gone; as tern_space_remove() */
@@ -348,7 +357,7 @@ int tern_space_unmap(struct tern_space *space, __u64 start, __u64 end)
 
 	if (start >= end)
 		return 0;
-	err = tern_space_remove(space, start, end);
+	err = remove_pages(space, start, end, true);
 	if (!err)
 		err = carve(space, start, end, &i, &j);
 	if (err)

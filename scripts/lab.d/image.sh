@@ -8,9 +8,13 @@
 
 GUEST_FILES=(initramfs-init inittab rc rc.shared sysctl.conf sshd_config)
 
+# What every host has; with TERN_LAB_PROGRAMS=1 programs to be moved, too.
 guest_packages()
 {
-	sed -E 's/[[:space:]]*#.*//; /^$/d' "$GUEST_DIR/packages"
+	local lists=("$GUEST_DIR/packages")
+
+	[[ ${TERN_LAB_PROGRAMS:-0} == 0 ]] || lists+=("$GUEST_DIR/programs")
+	sed -E 's/[[:space:]]*#.*//; /^$/d' "${lists[@]}"
 }
 
 # Set $IMAGE, the directory, and $BASE. The keys hold everything that the
@@ -47,6 +51,7 @@ build_base()
 		--dpkgopt='path-exclude=/usr/share/info/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		--dpkgopt='path-exclude=/usr/share/i18n/*' \
+		--essential-hook='mkdir -p "$1/usr/share/man/man1"' \
 		bookworm "$tmp" "$CACHE/sources.list" >"$BASE.log" 2>&1 || {
 		tail -n 30 "$BASE.log" >&2
 		rm -f "$tmp"

@@ -4,6 +4,7 @@
 # by mapping it.
 
 start a memory memory
+MODE=--mode=lazy
 migrate "$PID" a b
 verified memory 1 b
 migrate "$PID" b a

@@ -37,7 +37,7 @@ struct block {
 };
 
 static struct block locked = { .name = "locked" }, on_fault = { .name = "locked on fault" },
-	shared = { .name = "shared" }, pieces = { .name = "shared in pieces" },
+	shared = { .name = "shared" }, punched = { .name = "punched" }, pieces = { .name = "shared in pieces" },
 	named = { .name = "memfd" }, keyed = { .name = "with a key" }, mapped = { .name = "mapped" };
 
 static unsigned char *sparse, *reserved;
@@ -179,6 +179,7 @@ static void make_shared(void)
 	int fd = memfd_create("a memory", MFD_CLOEXEC);
 
 	block_map(&shared, 512, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	block_map(&punched, 256, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	block_map(&pieces, 96, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	check(fd >= 0 && !ftruncate(fd, 200 * PAGE), "memfd: %s", strerror(errno));
 	/* less than all of it, not from its beginning */
@@ -202,6 +203,21 @@ static void share(struct block *b)
 	      b->name, status);
 	b->generation++;
 	block_check(b);
+}
+
+/* The first half loses its pages, and nothing else; the second half its contents. */
+static void punch(void)
+{
+	unsigned long half = punched.pages / 2, i;
+
+	check(!madvise(punched.mem, half * PAGE, MADV_DONTNEED), "MADV_DONTNEED: %s",
+	      strerror(errno));
+	check(!madvise(punched.mem + half * PAGE, half * PAGE, MADV_REMOVE), "MADV_REMOVE: %s",
+	      strerror(errno));
+	for (i = punched.pages; i--;)
+		check(i < half ? page_bad(punched.mem + i * PAGE, page_key(&punched, i)) < 0 :
+				 !*(uint64_t *)(punched.mem + i * PAGE),
+		      "%s: page %lu of %lu is wrong", punched.name, i, punched.pages);
 }
 
 static void protect_pieces(int prot)
@@ -279,6 +295,7 @@ static void fill_all(void)
 	block_fill(&locked);
 	block_fill(&on_fault);
 	block_fill(&shared);
+	block_fill(&punched);
 	block_fill(&named);
 	protect_pieces(PROT_READ | PROT_WRITE);
 	block_fill(&pieces);
@@ -293,6 +310,7 @@ static void fill_all(void)
 
 static void check_all(void)
 {
+	punch();
 	share(&shared);
 	block_check(&pieces);
 	block_check(&named);

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 plan 6
+MODE=--mode=lazy
 must "a process starts" start a memory memory
 must "it moves" migrate "$PID" a b
 must "all of its memory is right" verified memory 1

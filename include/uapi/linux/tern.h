@@ -484,7 +484,9 @@ struct tern_keep {
  * Events that change the layout (fork, remap, remove, unmap) are logged with
  * the migration before the caller sees them, and the userfaultfd of a forked
  * child is kept in the same step, so that a daemon may be killed at any point.
- * In a fork event, and in the log, arg.fork.ufd is the child's space number.
+ * In a fork event, and in the log, arg.fork.ufd is the child's space number. In a
+ * remove event of memory whose contents are given up (MADV_REMOVE), and not just a
+ * view of it, reserved3 is 1.
  * Replay returns &struct tern_uffd_event records.
  */
 struct tern_uffd_read {
@@ -502,7 +504,8 @@ struct tern_uffd_read {
  * struct tern_uffd_event - one logged event
  * @space: address space that it happened in
  * @event: UFFD_EVENT_*
- * @arg: fork: {child space, 0, 0}; remap: {from, to, len}; others: {start, end, 0}
+ * @arg: fork: {child space, 0, 0}; remap: {from, to, len}; remove: {start, end,
+ *	reserved3}; unmap: {start, end, 0}
  */
 struct tern_uffd_event {
 	__u32 space;
