@@ -13,7 +13,6 @@ read -ra names < <(on a "$RUN names" | xargs)
 
 on a "$RUN input $SHARED"
 for name in "${names[@]}"; do
-	STILL[$name]=$(on b "$RUN start $name $SHARED/$name.still | tee -a $PIDS_FILE")
 	MOVED[$name]=$(on a "$RUN start $name $SHARED/$name.moved | tee -a $PIDS_FILE")
 done
 for hop in "a b" "b a"; do
@@ -25,6 +24,9 @@ for hop in "a b" "b a"; do
 done
 for name in "${names[@]}"; do
 	guest a there "${MOVED[$name]}" || fail "$name has ended before it could be moved back"
+done
+for name in "${names[@]}"; do
+	STILL[$name]=$(on b "$RUN start $name $SHARED/$name.still | tee -a $PIDS_FILE")
 done
 for name in "${names[@]}"; do
 	guest a gone "${MOVED[$name]}" $((5 * LONG)) && guest b gone "${STILL[$name]}" "$LONG" ||

@@ -2,10 +2,10 @@
 -- A table that is filled, indexed, joined with itself and changed, all in memory.
 create table t(a integer primary key, b integer, c text);
 insert into t
-	with recursive n(i) as (select 1 union all select i + 1 from n where i < 60000)
-	select i, i * 7919 % 60013, hex(i * i) from n;
+	with recursive n(i) as (select 1 union all select i + 1 from n where i < 500000)
+	select i, i * 7919 % 500009, hex(i * i) from n;
 create index t_b on t(b);
-update t set c = c || (select c from t as u where u.b = t.a % 60013 limit 1) where a % 3 = 0;
+update t set c = c || (select c from t as u where u.b = t.a % 500009 limit 1) where a % 3 = 0;
 delete from t where b % 11 = 5;
 select count(*), sum(b), sum(length(c)) from t;
 select b % 100, count(*), min(c), max(c) from t group by 1 order by 1;
