@@ -395,7 +395,7 @@ static int load_threads(struct tern_migration *m, const void *buf, size_t len,
 
 /* What all of them have together; some of it is the sum of what each has. */
 static int load_process(struct tern_migration *m, const void *buf, size_t len,
-		      struct tern_why *why)
+			struct tern_why *why)
 {
 	struct task_struct *leader = get_pid_task(m->pid, PIDTYPE_TGID);
 	const struct tern_obj *obj;

@@ -66,8 +66,8 @@ static void check_speculation(struct task_struct *task, int tid, struct tern_rea
 				 tid);
 #ifdef CONFIG_SCHED_CORE
 	if (task->core_cookie)
-		tern_reasons_add(reasons, "thread %d shares its core with some only (PR_SCHED_CORE)",
-				 tid);
+		tern_reasons_add(reasons,
+				 "thread %d shares its core with some only (PR_SCHED_CORE)", tid);
 #endif
 }
 
@@ -81,14 +81,15 @@ static void check_undo(struct task_struct *task, int tid, struct tern_reasons *r
 #ifdef CONFIG_SYSVIPC
 	struct undo_list {
 		refcount_t refcnt;
-		spinlock_t lock;
+		spinlock_t lock; /* there for the size of it */
 		struct list_head list_proc;
 	} *list = (void *)READ_ONCE(task->sysvsem.undo_list), seen;
 
 	if (list && !copy_from_kernel_nofault(&seen, list, sizeof(seen)) &&
 	    seen.list_proc.next != &list->list_proc)
 		tern_reasons_add(reasons,
-				 "thread %d undoes semaphore operations when it ends (SEM_UNDO)", tid);
+				 "thread %d undoes semaphore operations when it ends (SEM_UNDO)",
+				 tid);
 #endif
 }
 
@@ -104,7 +105,8 @@ static void check_keys(const struct cred *cred, int tid, struct tern_reasons *re
 	if (cred->thread_keyring || cred->process_keyring)
 		tern_reasons_add(reasons, "thread %d has a keyring of its own (keyctl)", tid);
 	if (session && session->keys.nr_leaves_on_tree > 1)
-		tern_reasons_add(reasons, "thread %d has keys in its session keyring (keyctl)", tid);
+		tern_reasons_add(reasons,
+				 "thread %d has keys in its session keyring (keyctl)", tid);
 #endif
 }
 
@@ -150,6 +152,7 @@ void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
 static void save_attrs(struct tern_obj_thread *obj)
 {
 	obj->pdeath_signal = current->pdeath_signal;
+	obj->timer_slack_ns = current->timer_slack_ns;
 	if ((current->flags & IO_FLUSHER) == IO_FLUSHER)
 		obj->attrs |= TERN_THREAD_IO_FLUSHER;
 	if (current->flags & PF_MCE_PROCESS)
@@ -161,6 +164,8 @@ static void save_attrs(struct tern_obj_thread *obj)
 static void load_attrs(const struct tern_obj_thread *obj)
 {
 	current->pdeath_signal = obj->pdeath_signal;
+	/* policies change it, too, which the script has set */
+	current->timer_slack_ns = obj->timer_slack_ns;
 	current->flags &= ~(IO_FLUSHER | PF_MCE_PROCESS | PF_MCE_EARLY);
 	if (obj->attrs & TERN_THREAD_IO_FLUSHER)
 		current->flags |= IO_FLUSHER;
@@ -246,7 +251,6 @@ unsigned int tern_obj_thread_draft(struct task_struct *leader,
 			continue;
 		obj.tid = task_pid_vnr(task);
 		save_sched(task, &obj);
-		obj.timer_slack_ns = task->timer_slack_ns;
 		get_task_comm(obj.comm, task);
 		tern_image_put(image, TERN_OBJ_THREAD, &obj, sizeof(obj), NULL, 0);
 	}
@@ -277,7 +281,6 @@ int tern_obj_thread_save(struct tern_thread *thread)
 	obj->altstack_flags = current->sas_ss_flags;
 	obj->robust_list = (__force u64)current->robust_list;
 	obj->clear_child_tid = (__force u64)current->clear_child_tid;
-	obj->timer_slack_ns = current->timer_slack_ns;
 	save_attrs(obj);
 	save_rseq(obj);
 	get_task_comm(obj->comm, current);

@@ -77,7 +77,7 @@ static struct k_itimer *find_timer(struct task_struct *leader, struct sighand_st
 }
 
 /* A process that runs may delete one meanwhile; then the rest is not seen. */
-static void for_each_timer(struct task_struct *leader, timer_fn fn, void *arg)
+static void walk_timers(struct task_struct *leader, timer_fn fn, void *arg)
 {
 	struct sighand_struct *sighand;
 	struct k_itimer *timer;
@@ -151,7 +151,8 @@ static void check_one(struct k_itimer *timer, void *arg)
 		return;
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
-		tern_reasons_add(reasons, "timer %d would wake this host from sleep (CLOCK_*_ALARM)",
+		tern_reasons_add(reasons,
+				 "timer %d would wake this host from sleep (CLOCK_*_ALARM)",
 				 timer->it_id);
 		return;
 	default:
@@ -165,7 +166,7 @@ void tern_obj_timer_check(struct task_struct *leader, struct tern_reasons *reaso
 {
 	struct look look = { .leader = leader, .reasons = reasons };
 
-	for_each_timer(leader, check_one, &look);
+	walk_timers(leader, check_one, &look);
 	if (look.nr > TERN_TIMERS_MAX)
 		tern_reasons_add(reasons, "it has more than %d POSIX timers", TERN_TIMERS_MAX);
 }
@@ -260,7 +261,7 @@ void tern_obj_timer_save(struct task_struct *leader, const struct tern_clocks *c
 {
 	struct save save = { .clocks = clocks, .image = image, .draft = draft };
 
-	for_each_timer(leader, save_one, &save);
+	walk_timers(leader, save_one, &save);
 }
 
 /* ---- load ------------------------------------------------------------------ */

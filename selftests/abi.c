@@ -180,6 +180,10 @@ TEST_F(dev, role_missing)
 			TH_LOG("%s", calls[i].name);
 		}
 	}
+	*(uint32_t *)arg = sizeof(struct tern_timer_id);
+	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_TIMER, arg)) {
+		TH_LOG("TIMER, and this is no shell");
+	}
 	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_SENT, NULL));
 	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_THAW, NULL));
 	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_RELEASE, NULL));
@@ -509,6 +513,34 @@ TEST_F(dev, load_flipped)
 	close(dev);
 	free(buf);
 	free(flipped);
+}
+
+/* What else is taken, of the right size and with anything in it, and no thread. */
+TEST_F(dev, load_garbled)
+{
+	static const struct {
+		unsigned int type;
+		size_t size;
+	} kinds[] = {
+		{ TERN_OBJ_TASK, sizeof(struct tern_obj_task) },
+		{ TERN_OBJ_TIMES, sizeof(struct tern_obj_times) },
+		{ TERN_OBJ_TIMER, sizeof(struct tern_obj_timer) },
+	};
+	unsigned char buf[IMAGE];
+	int dev = job(_metadata, 24);
+	unsigned int i, j;
+
+	srandom(2);
+	for (i = 0; i < 1500; i++) {
+		struct tern_obj head = { .type = kinds[i % 3].type, .version = TERN_OBJ_VERSION,
+					 .len = sizeof(head) + kinds[i % 3].size };
+
+		for (j = 0; j < head.len; j++)
+			buf[j] = i % 2 ? random() : 0;
+		memcpy(buf, &head, sizeof(head));
+		EXPECT_GT(0, load(dev, buf, head.len));
+	}
+	close(dev);
 }
 
 TEST_F(dev, load_other_objects)

@@ -47,7 +47,7 @@ static bool same_special(const struct tern_image *a, const struct tern_image *b)
 	return true;
 }
 
-static int follow_threads(const struct tern_image *a, const struct tern_image *b, __s32 leader,
+static int follow_threads(const struct tern_image *a, const struct tern_image *b,
 			  struct tern_why *why)
 {
 	const struct tern_obj *x = NULL, *y = NULL;
@@ -65,8 +65,6 @@ static int follow_threads(const struct tern_image *a, const struct tern_image *b
 		new = tern_obj_payload(y);
 		if (old->tid != new->tid)
 			return changed(why, "threads");
-		if (old->tid != leader && old->timer_slack_ns != new->timer_slack_ns)
-			return changed(why, "timer slack");
 	}
 }
 
@@ -100,5 +98,5 @@ int tern_image_follows(const struct tern_image *a, const struct tern_image *b,
 		    old->no_new_privs != new->no_new_privs)
 			return changed(why, "credentials");
 	}
-	return follow_threads(a, b, new->pid, why);
+	return follow_threads(a, b, why);
 }

@@ -223,7 +223,7 @@ void tern_script_limits_open(struct tern_script *s, const struct tern_dress *dre
 void tern_script_process(struct tern_script *s, const struct tern_dress *worn,
 			 const struct tern_dress *dress);
 void tern_script_process_end(struct tern_script *s, const struct tern_dress *dress);
-void tern_script_names(struct tern_script *s, const struct tern_obj_thread *thread);
+void tern_script_name(struct tern_script *s, const struct tern_obj_thread *thread);
 int tern_script_identity(struct tern_script *s, const struct tern_dress *dress,
 			 struct tern_why *why);
 void tern_script_timers(struct tern_script *s, const struct tern_dress *worn,

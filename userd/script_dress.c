@@ -151,7 +151,7 @@ static int dress_thread(struct tern_script *s, const struct tern_dress *dress, u
 				    "thread %d ended while the migration was prepared; try again",
 				    thread->tid);
 	tern_script_begin(s);
-	tern_script_names(s, obj);
+	tern_script_name(s, obj);
 	tern_script_sched(s, dress, 0, NULL, obj);
 	err = tern_script_identity(s, dress, why);
 	if (err)
@@ -230,7 +230,7 @@ static int write_all(struct tern_script *s, struct tern_dress *dress, bool draft
 	tern_script_process(s, NULL, dress);
 	tern_script_timers(s, NULL, dress);
 	tern_script_register(s, dress);
-	tern_script_names(s, find_thread(dress, dress->task->pid));
+	tern_script_name(s, find_thread(dress, dress->task->pid));
 	tern_script_sched_plain(s, dress);
 	SCRIPT(s, NULL, SHELL_OP_GO, 0);
 	SCRIPT(s, "a thread could not be dressed", SHELL_OP_GATHER, s->nr_threads - 1);
@@ -276,8 +276,8 @@ static void alter_thread(struct tern_script *s, const struct tern_dress *dress,
 	bool name = memcmp(old->comm, new->comm, sizeof(old->comm));
 
 	if (new->tid == dress->task->pid) {
-		if (name || old->timer_slack_ns != new->timer_slack_ns)
-			tern_script_names(s, new);
+		if (name)
+			tern_script_name(s, new);
 		return;
 	}
 	tern_script_sched(s, dress, new->tid, old, new);

@@ -287,17 +287,14 @@ static bool is_ours(const struct tern_dress *dress)
 }
 
 /**
- * tern_script_names() - what each thread sets for itself, and others may see
+ * tern_script_name() - a thread's name, which it sets for itself
  * @s: the writer
  * @t: its THREAD object
  */
-void tern_script_names(struct tern_script *s, const struct tern_obj_thread *t)
+void tern_script_name(struct tern_script *s, const struct tern_obj_thread *t)
 {
 	SCRIPT(s, "a thread could not be named", SYS_prctl, PR_SET_NAME,
 	       tern_script_data(s, t->comm, sizeof(t->comm)), 0, 0, 0);
-	if (t->timer_slack_ns)
-		SCRIPT(s, "a thread's timer slack could not be set", SYS_prctl,
-		       PR_SET_TIMERSLACK, t->timer_slack_ns, 0, 0, 0);
 }
 
 /**

@@ -518,15 +518,15 @@ struct tern_usage {
  *	end (ns)}; FUTEX: {uaddr, val, flags, bitset, expires}; TIMEOUT: {enum
  *	tern_timeout, address of the struct, expires}; expiry in ns of the
  *	migrant's CLOCK_MONOTONIC or CLOCK_BOOTTIME, or of CLOCK_REALTIME
- * @timer_slack_ns: prctl(2), PR_SET_TIMERSLACK
+ * @timer_slack_ns: prctl(2), PR_SET_TIMERSLACK; 0 in a draft
  * @usage: what it has used; 0 in a draft
  * @policy: SCHED_NORMAL, FIFO, RR, BATCH or IDLE
  * @priority: of FIFO and RR, from 1; else 0
  * @reset_on_fork: 0 or 1: its children are scheduled as others are
  * @ioprio: ioprio_set(2), 0: by its nice value
  * @cpus: bit per processor that it may run on; all ones: any
- * @pdeath_signal: PR_SET_PDEATHSIG, 0: none
- * @attrs: TERN_THREAD_*
+ * @pdeath_signal: PR_SET_PDEATHSIG, 0: none; 0 in a draft
+ * @attrs: TERN_THREAD_*; 0 in a draft
  * @comm: thread name
  * @xstate: bytes of extended state that follow, in the format of ptrace(2)
  *	NT_X86_XSTATE

@@ -24,6 +24,11 @@
 #define PR_GET_IO_FLUSHER	58
 #endif
 
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE		65
+#define PR_GET_MDWE		66
+#endif
+
 #define OOM	"/proc/self/oom_score_adj"
 #define FILTER	"/proc/self/coredump_filter"
 
@@ -107,12 +112,15 @@ int main(int argc, char **argv)
 	struct timespec pause = { .tv_nsec = 3000000 };
 	pthread_t thread;
 	unsigned int i;
+	bool mdwe;
 
 	migrant_start(argc, argv, 0, "");
 	put(OOM, "321");
 	put(FILTER, "0x7b");
 	barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 	barrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
+	/* from Linux 6.3 on */
+	mdwe = !prctl(PR_SET_MDWE, 1, 0, 0, 0);
 	set(&own);
 	check(!pthread_create(&thread, NULL, other, NULL), "pthread_create");
 	migrant_tell("ready", "yes");
@@ -123,6 +131,8 @@ int main(int argc, char **argv)
 		look(&own, "leader");
 		check(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == (int)(i % 2),
 		      "huge pages are %s at hop %u", i % 2 ? "on" : "off", migrant.hops);
+		check(!mdwe || prctl(PR_GET_MDWE, 0, 0, 0, 0) == 1, "mdwe: it is off at hop %u",
+		      migrant.hops);
 		/* while it moves, perhaps */
 		if (migrant.hops == 1)
 			barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);

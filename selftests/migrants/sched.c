@@ -58,6 +58,9 @@ static const struct how hows[] = {
 	{ SCHED_OTHER, 0, 0, 0, -1, 0 },
 };
 
+/* asked once: to do so opens a file, which could not move */
+static int processors;
+
 #define NR (sizeof(hows) / sizeof(hows[0]))
 
 static void be(const struct how *h)
@@ -99,7 +102,7 @@ static void look(const struct how *h, unsigned int n)
 	      migrant.hops);
 	check(!sched_getaffinity(0, sizeof(cpus), &cpus), "sched_getaffinity: %s", strerror(errno));
 	if (h->cpu < 0)
-		check(CPU_COUNT(&cpus) == sysconf(_SC_NPROCESSORS_ONLN),
+		check(CPU_COUNT(&cpus) == processors,
 		      "thread %u: bound to %d processors at hop %u", n, CPU_COUNT(&cpus), migrant.hops);
 	else
 		check(CPU_COUNT(&cpus) == 1 && CPU_ISSET(h->cpu, &cpus) && sched_getcpu() == h->cpu,
@@ -132,6 +135,7 @@ int main(int argc, char **argv)
 	unsigned int i;
 
 	migrant_start(argc, argv, 0, "");
+	processors = sysconf(_SC_NPROCESSORS_ONLN);
 	for (i = 1; i < NR; i++)
 		check(!pthread_create(&thread, NULL, thread_main, (void *)&hows[i]), "pthread_create");
 	be(&hows[0]);

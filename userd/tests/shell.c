@@ -287,8 +287,7 @@ static void add_process(void)
 		add_signal(tids[2], SIGUSR2, SI_TKILL, 0);
 	}
 	for (i = 0; i < 3; i++) {
-		struct tern_obj_thread t = { .tid = tids[i], .nice = draft ? 0 : i * 3 - 3,
-					     .timer_slack_ns = 70000 };
+		struct tern_obj_thread t = { .tid = tids[i], .nice = draft ? 0 : i * 3 - 3 };
 
 		memset(t.cpus, 0xff, sizeof(t.cpus));
 		if (!draft && i != 1) {
