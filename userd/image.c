@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -56,6 +57,7 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * @nr_fds: numbers from here on are not there
  * @tids: of the THREAD objects
  * @pipes: pipe numbers of the PIPE objects
+ * @watch: the last WATCH object
  * @extra: by description's id - 1: objects that it has beside DESC
  */
 struct check {
@@ -72,6 +74,7 @@ struct check {
 	__u32 nr_fds;
 	__s32 *tids;
 	__u32 *pipes;
+	const struct tern_obj_watch *watch;
 	__u8 *extra;
 };
 
@@ -358,7 +361,7 @@ static int check_desc(struct check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_PATH)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_INOTIFY)
 		return bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return bad(c, obj, "a field is out of range");
@@ -463,6 +466,23 @@ static int check_timerfd(struct check *c, const struct tern_obj *obj)
 	return check_extra(c, obj, t->desc);
 }
 
+static int check_watch(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_watch *w = tern_obj_payload(obj), *last = c->watch;
+	size_t len;
+	const char *path = tern_obj_tail(obj, &len);
+
+	if (!w->wd || w->wd > TERN_WATCH_MAX ||
+	    w->mask & ~(IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT) || !(w->mask & IN_ALL_EVENTS))
+		return bad(c, obj, "a field is out of range");
+	if (last && (w->desc < last->desc || (w->desc == last->desc && w->wd <= last->wd)))
+		return bad(c, obj, "watches are out of order");
+	if (len != w->path || !is_path(path, len))
+		return bad(c, obj, "bad path");
+	c->watch = w;
+	return 0;
+}
+
 static int check_thread(struct check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_thread *t = tern_obj_payload(obj);
@@ -510,6 +530,7 @@ static int check_payload(struct check *c, const struct tern_obj *obj)
 	case TERN_OBJ_END: return check_end(c, obj);
 	case TERN_OBJ_EVENT: return check_event(c, obj);
 	case TERN_OBJ_TIMERFD: return check_timerfd(c, obj);
+	case TERN_OBJ_WATCH: return check_watch(c, obj);
 	default: return bad(c, obj, "unknown type");
 	}
 }
@@ -633,6 +654,7 @@ static int relate(struct check *c, const struct tern_image *image)
 		const struct tern_obj_fd *f = tern_obj_payload(obj);
 		const struct tern_obj_epoll *e = tern_obj_payload(obj);
 		const struct tern_obj_signal *s = tern_obj_payload(obj);
+		const struct tern_obj_watch *w = tern_obj_payload(obj);
 
 		if (skipped(c, obj->type))
 			continue;
@@ -640,6 +662,10 @@ static int relate(struct check *c, const struct tern_image *image)
 			return -EBADMSG;
 		if (obj->type == TERN_OBJ_FD && (!f->desc || f->desc > c->nr_descs))
 			return bad(c, obj, "a descriptor of nothing");
+		if (obj->type == TERN_OBJ_WATCH &&
+		    (!w->desc || w->desc > c->nr_descs ||
+		     c->descs[w->desc - 1]->kind != TERN_DESC_INOTIFY))
+			return bad(c, obj, "a watch of something that is no inotify instance");
 		if (obj->type == TERN_OBJ_SIGNAL && s->tid &&
 		    !bsearch(&s->tid, c->tids, c->count[TERN_OBJ_THREAD],
 			     sizeof(*c->tids), compare_s32))

@@ -87,6 +87,10 @@ bool script_pipe_same(const struct tern_obj *x, const struct tern_obj *y);
 int script_pipe_alter(struct tern_script *s, const struct script_fds *fds,
 		      const struct tern_obj *old, const struct tern_obj *new);
 
+/* script_inotify.c */
+extern const struct script_kind script_inotify;
+void script_watches(struct tern_script *s, const struct script_fds *fds);
+
 /* script_epoll.c */
 extern const struct script_kind script_epoll;
 void script_epoll_add(struct tern_script *s, const struct script_fds *fds,

@@ -23,6 +23,7 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_SIGNALFD] = &script_signalfd,
 	[TERN_DESC_TIMERFD] = &script_timerfd,
 	[TERN_DESC_PATH] = &script_named,
+	[TERN_DESC_INOTIFY] = &script_inotify,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -247,6 +248,8 @@ static int build(struct tern_script *s, const struct script_fds *fds, struct ter
 		err = script_pipe(s, fds, obj, why);
 	while (!err && (obj = tern_image_find(image, TERN_OBJ_EPOLL, obj)))
 		script_epoll_add(s, fds, tern_obj_payload(obj));
+	if (!err)
+		script_watches(s, fds);
 	return err;
 }
 
@@ -350,6 +353,11 @@ static bool same_shape(const struct tern_image *a, const struct tern_image *b)
 	} while (x);
 	do {
 		if (!next_pair(a, b, TERN_OBJ_PIPE, &x, &y) || (x && !script_pipe_same(x, y)))
+			return false;
+	} while (x);
+	do {
+		if (!next_pair(a, b, TERN_OBJ_WATCH, &x, &y) ||
+		    (x && (x->len != y->len || memcmp(x, y, x->len))))
 			return false;
 	} while (x);
 	return true;

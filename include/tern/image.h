@@ -43,7 +43,8 @@
 	X(END,		13, struct tern_obj_end,	1) \
 	X(SAME,		14, struct tern_obj_same,	0) \
 	X(EVENT,	18, struct tern_obj_event,	131072) \
-	X(TIMERFD,	19, struct tern_obj_timerfd,	131072)
+	X(TIMERFD,	19, struct tern_obj_timerfd,	131072) \
+	X(WATCH,	20, struct tern_obj_watch,	131072)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -282,6 +283,7 @@ struct tern_obj_desc {
  * @TERN_DESC_EVENTFD: eventfd(2), with an EVENT object
  * @TERN_DESC_SIGNALFD: signalfd(2), with an EVENT object
  * @TERN_DESC_TIMERFD: timerfd_create(2), with a TIMERFD object
+ * @TERN_DESC_INOTIFY: inotify(7)
  * @TERN_DESC_PATH: what open(2) with O_PATH gives, by path
  */
 enum tern_desc_kind {
@@ -294,6 +296,7 @@ enum tern_desc_kind {
 	TERN_DESC_SIGNALFD,
 	TERN_DESC_TIMERFD,
 	TERN_DESC_PATH,
+	TERN_DESC_INOTIFY,
 };
 
 /**
@@ -376,6 +379,23 @@ struct tern_obj_timerfd {
 	__u64 expires;
 	__u64 interval;
 };
+
+/**
+ * struct tern_obj_watch - a watch of an inotify instance; added by ternd. Those of one
+ *	instance follow each other, in ascending order
+ * @desc: the instance
+ * @wd: number of the watch, 1 to TERN_WATCH_MAX
+ * @mask: IN_*
+ * @path: length of the path that follows (with NUL)
+ */
+struct tern_obj_watch {
+	__u32 desc;
+	__u32 wd;
+	__u32 mask;
+	__u32 path;
+};
+
+#define TERN_WATCH_MAX	1024	/* numbers below must be used up to get to it */
 
 /** tern_timerfd_by_span() - a span of time on the wall clock: does not follow its jumps */
 static inline int tern_timerfd_by_span(const struct tern_obj_timerfd *t)
@@ -502,5 +522,6 @@ TERN_ASSERT_SIZE(struct tern_obj_end, 8);
 TERN_ASSERT_SIZE(struct tern_obj_same, 8);
 TERN_ASSERT_SIZE(struct tern_obj_event, 16);
 TERN_ASSERT_SIZE(struct tern_obj_timerfd, 32);
+TERN_ASSERT_SIZE(struct tern_obj_watch, 16);
 
 #endif /* _TERN_IMAGE_H */

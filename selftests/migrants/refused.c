@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
-#include <sys/inotify.h>
+#include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -127,9 +127,9 @@ static void make_eventfd_out(void)
 	other = fd;
 }
 
-static void make_inotify(void)
+static void make_fanotify(void)
 {
-	made(inotify_init());
+	made(fanotify_init(FAN_CLASS_NOTIF, O_RDONLY));
 }
 
 static void make_memfd(void)
@@ -236,7 +236,7 @@ static const struct {
 	{ "zombie", make_zombie },
 	{ "traced", make_traced },
 	{ "eventfd_out", make_eventfd_out },
-	{ "inotify", make_inotify },
+	{ "fanotify", make_fanotify },
 	{ "memfd", make_memfd },
 	{ "unix", make_unix },
 	{ "shared", make_shared },

@@ -50,13 +50,16 @@ static void build(void)
 	struct tern_obj_pipe pipe = { .pipe = 9, .capacity = 4096, .data = 3 };
 	struct tern_obj_desc timer = { .id = 4, .kind = TERN_DESC_TIMERFD };
 	struct tern_obj_desc event = { .id = 5, .kind = TERN_DESC_EVENTFD };
+	struct tern_obj_desc inotify = { .id = 6, .kind = TERN_DESC_INOTIFY };
+	struct tern_obj_watch w1 = { .desc = 6, .wd = 3, .mask = 2, .path = sizeof(PATH) };
+	struct tern_obj_watch w2 = { .desc = 6, .wd = 4, .mask = 0x80000002, .path = 2 };
 	struct tern_obj_timerfd timerfd = { .desc = 4, .clock = 1, .expires = 7, .interval = 9 };
 	struct tern_obj_event eventfd = { .desc = 5, .value = 3 };
 	struct tern_obj_pipe packets = { .pipe = 11, .capacity = 8192, .data = 3, .pieces = 2 };
 	struct { __u32 size[2]; char data[3]; } pieces = { { 1, 2 | TERN_PIPE_PACKET }, "abc" };
 	struct tern_obj_epoll reg = { .desc = 2, .fd = 0, .target = 1 };
 	struct tern_obj_thread t1 = { .tid = 100, .xstate = 8 }, t2 = { .tid = 101 };
-	struct tern_obj_end end = { .objects = 24 };
+	struct tern_obj_end end = { .objects = 27 };
 
 	__u32 groups[2] = { 1, 2 };
 	__u64 zeros[2] = { 0, 0 };
@@ -74,6 +77,9 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, epoll, NULL, 0);
 	PUT(TERN_OBJ_DESC, timer, NULL, 0);
 	PUT(TERN_OBJ_DESC, event, NULL, 0);
+	PUT(TERN_OBJ_DESC, inotify, NULL, 0);
+	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
+	PUT(TERN_OBJ_WATCH, w2, "/", 2);
 	PUT(TERN_OBJ_TIMERFD, timerfd, NULL, 0);
 	PUT(TERN_OBJ_EVENT, eventfd, NULL, 0);
 	PUT(TERN_OBJ_FD, fd0, NULL, 0);
@@ -85,7 +91,7 @@ static void build(void)
 	PUT(TERN_OBJ_THREAD, t2, NULL, 0);
 	PUT(TERN_OBJ_END, end, NULL, 0);
 	/* after END: goes before it, and is counted */
-	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 23;
+	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 26;
 	PUT(TERN_OBJ_EPOLL, reg, NULL, 0);
 }
 
@@ -185,7 +191,7 @@ static void spoil_files(void)
 
 	SPOILED(file->id, 0);
 	SPOILED(file->id, 2);
-	SPOILED(file->id, 6);
+	SPOILED(file->id, 7);
 	SPOILED(file->id, ~0U);
 	SPOILED(file->kind, 0);
 	SPOILED(file->mode, S_IFSOCK);
@@ -204,7 +210,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 6);
+	SPOILED(fd->desc, 7);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -213,7 +219,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 6);
+	SPOILED(reg->target, 7);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -256,6 +262,21 @@ static void spoil_events(void)
 	SPOILED(e->flags, 2);
 }
 
+static void spoil_watches(void)
+{
+	struct tern_obj_watch *w = find(TERN_OBJ_WATCH, 1);
+
+	SPOILED(w->desc, 5);
+	SPOILED(w->desc, 7);
+	SPOILED(w->wd, 3);
+	SPOILED(w->wd, 0);
+	SPOILED(w->wd, TERN_WATCH_MAX + 1);
+	SPOILED(w->mask, 0);
+	SPOILED(w->mask, 0x01000002);
+	SPOILED(w->path, 3);
+	SPOILED(*(char *)(w + 1), 'x');
+}
+
 static void spoil_frame(void)
 {
 	struct tern_obj *first = image.data;
@@ -273,7 +294,7 @@ static void spoil_frame(void)
 	SPOILED(anon->type, 0);
 	SPOILED(anon->type, 99);
 	SPOILED(anon->type, TERN_OBJ_CREDS);
-	SPOILED(end->objects, 23);
+	SPOILED(end->objects, 26);
 	SPOILED(image.len, 0);
 	SPOILED(image.len, image.len - 4);
 	SPOILED(image.len, image.len - 8);
@@ -365,6 +386,7 @@ int main(int argc, char **argv)
 	spoil_files();
 	spoil_pieces();
 	spoil_events();
+	spoil_watches();
 	spoil_frame();
 	changes();
 	flip();
