@@ -7,11 +7,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -58,6 +60,7 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * @tids: of the THREAD objects
  * @pipes: pipe numbers of the PIPE objects
  * @watch: the last WATCH object
+ * @sockets: SOCKET objects
  * @extra: by description's id - 1: objects that it has beside DESC
  */
 struct check {
@@ -75,6 +78,7 @@ struct check {
 	__s32 *tids;
 	__u32 *pipes;
 	const struct tern_obj_watch *watch;
+	const struct tern_obj_socket **sockets;
 	__u8 *extra;
 };
 
@@ -361,7 +365,7 @@ static int check_desc(struct check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_INOTIFY)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_SOCKET)
 		return bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return bad(c, obj, "a field is out of range");
@@ -466,6 +470,46 @@ static int check_timerfd(struct check *c, const struct tern_obj *obj)
 	return check_extra(c, obj, t->desc);
 }
 
+static int check_messages(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_socket *k = tern_obj_payload(obj);
+	const struct tern_message *m;
+	__u32 sum = 0, i;
+	size_t len;
+
+	m = tern_obj_tail(obj, &len);
+	if (k->data > TERN_SOCKET_DATA_MAX || k->messages > TERN_SOCKET_DATA_MAX ||
+	    len != k->messages * sizeof(*m) + k->data)
+		return bad(c, obj, "bad contents");
+	for (i = 0; i < k->messages; i++) {
+		if (m[i].len > k->data - sum || (!m[i].len && k->type == SOCK_STREAM))
+			return bad(c, obj, "a message of impossible length");
+		if ((m[i].pid && (!c->task || m[i].pid != c->task->pid)) || m[i].uid == ~0U ||
+		    m[i].gid == ~0U)
+			return bad(c, obj, "a message from somebody else");
+		sum += m[i].len;
+	}
+	return sum == k->data ? 0 : bad(c, obj, "bad contents");
+}
+
+static int check_socket(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_socket *k = tern_obj_payload(obj);
+	__u32 ends = k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT);
+
+	if (k->type != SOCK_STREAM && k->type != SOCK_DGRAM && k->type != SOCK_SEQPACKET)
+		return bad(c, obj, "unknown type");
+	if (k->flags & ~TERN_SOCKET_FLAGS_ALL || k->shutdown > 3 || k->peek_off < -1 ||
+	    k->reserved[0] || k->reserved[1] || k->sndbuf > INT_MAX || k->rcvbuf > INT_MAX ||
+	    k->rcvtimeo > TIME_MAX || k->sndtimeo > TIME_MAX)
+		return bad(c, obj, "a field is out of range");
+	if ((ends & (ends - 1)) || !k->pair != !(ends & TERN_SOCKET_PAIR) ||
+	    (k->messages && !ends))
+		return bad(c, obj, "a pair where none can be, or none where one must be");
+	c->sockets[c->count[TERN_OBJ_SOCKET] - 1] = k;
+	return check_messages(c, obj) ? -EBADMSG : check_extra(c, obj, k->desc);
+}
+
 static int check_watch(struct check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_watch *w = tern_obj_payload(obj), *last = c->watch;
@@ -531,6 +575,7 @@ static int check_payload(struct check *c, const struct tern_obj *obj)
 	case TERN_OBJ_EVENT: return check_event(c, obj);
 	case TERN_OBJ_TIMERFD: return check_timerfd(c, obj);
 	case TERN_OBJ_WATCH: return check_watch(c, obj);
+	case TERN_OBJ_SOCKET: return check_socket(c, obj);
 	default: return bad(c, obj, "unknown type");
 	}
 }
@@ -602,6 +647,8 @@ static unsigned int extra_type(const struct tern_obj_desc *d)
 		return TERN_OBJ_EVENT;
 	case TERN_DESC_TIMERFD:
 		return TERN_OBJ_TIMERFD;
+	case TERN_DESC_SOCKET:
+		return TERN_OBJ_SOCKET;
 	default:
 		return 0;
 	}
@@ -614,6 +661,30 @@ static int relate_extra(struct check *c)
 	for (i = 0; i < c->nr_descs; i++)
 		if (c->extra[i] != extra_type(c->descs[i]))
 			return bad(c, NULL, "a description without its object, or with another's");
+	return 0;
+}
+
+static int compare_pair(const void *a, const void *b)
+{
+	const struct tern_obj_socket *x = *(const struct tern_obj_socket *const *)a;
+	const struct tern_obj_socket *y = *(const struct tern_obj_socket *const *)b;
+
+	return (x->pair > y->pair) - (x->pair < y->pair);
+}
+
+/* Two ends each, of one type. */
+static int relate_sockets(struct check *c)
+{
+	unsigned int i, n = c->count[TERN_OBJ_SOCKET];
+
+	qsort(c->sockets, n, sizeof(*c->sockets), compare_pair);
+	for (i = 0; i < n && !c->sockets[i]->pair; i++)
+		;
+	for (; i < n; i += 2)
+		if (i + 1 == n || c->sockets[i]->pair != c->sockets[i + 1]->pair ||
+		    c->sockets[i]->type != c->sockets[i + 1]->type ||
+		    (i + 2 < n && c->sockets[i]->pair == c->sockets[i + 2]->pair))
+			return bad(c, NULL, "a pair of sockets that is none");
 	return 0;
 }
 
@@ -765,7 +836,8 @@ static int make_room(struct check *c, const struct tern_image *image)
 	c->tids = calloc(nr[TERN_OBJ_THREAD] + 1, sizeof(*c->tids));
 	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
 	c->extra = calloc(c->room + 1, 1);
-	return c->extra && c->descs && c->fds && c->tids && c->pipes ? 0 : -ENOMEM;
+	c->sockets = calloc(nr[TERN_OBJ_SOCKET] + 1, sizeof(*c->sockets));
+	return c->sockets && c->extra && c->descs && c->fds && c->tids && c->pipes ? 0 : -ENOMEM;
 }
 
 static int check_image(const struct tern_image *image, __u32 skip, struct tern_why *why)
@@ -790,10 +862,13 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 	if (!err)
 		err = relate_extra(&c);
 	if (!err)
+		err = relate_sockets(&c);
+	if (!err)
 		err = relate_pipes(&c);
 	if (!err)
 		err = relate(&c, image);
 out:
+	free(c.sockets);
 	free(c.extra);
 	free(c.pipes);
 	free(c.tids);

@@ -24,6 +24,7 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_TIMERFD] = &script_timerfd,
 	[TERN_DESC_PATH] = &script_named,
 	[TERN_DESC_INOTIFY] = &script_inotify,
+	[TERN_DESC_SOCKET] = &script_socket,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -66,6 +67,16 @@ static int compare_end(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
+static int compare_socket(const void *a, const void *b)
+{
+	const struct tern_obj_socket *x = tern_obj_payload(*(const struct tern_obj *const *)a);
+	const struct tern_obj_socket *y = tern_obj_payload(*(const struct tern_obj *const *)b);
+
+	if (x->pair != y->pair)
+		return x->pair < y->pair ? -1 : 1;
+	return (x->desc > y->desc) - (x->desc < y->desc);
+}
+
 /* Objects that belong to one description start with its id. */
 static void index_object(struct script_fds *fds, const struct tern_obj *obj, int *max)
 {
@@ -79,6 +90,10 @@ static void index_object(struct script_fds *fds, const struct tern_obj *obj, int
 		fds->desc[d->id] = obj;
 		if (d->kind == TERN_DESC_PIPE)
 			fds->end[fds->nr_ends++] = obj;
+		break;
+	case TERN_OBJ_SOCKET:
+		fds->socket[fds->nr_sockets++] = obj;
+		fds->extra[e->desc] = obj;
 		break;
 	case TERN_OBJ_EVENT:
 	case TERN_OBJ_TIMERFD:
@@ -108,12 +123,14 @@ static int collect(struct script_fds *fds, const struct tern_dress *dress)
 	fds->desc = calloc(fds->nr_descs + 1, sizeof(*fds->desc));
 	fds->extra = calloc(fds->nr_descs + 1, sizeof(*fds->extra));
 	fds->end = calloc(fds->nr_descs + 1, sizeof(*fds->end));
-	if (!fds->fd || !fds->first || !fds->desc || !fds->extra || !fds->end)
+	fds->socket = calloc(fds->nr_descs + 1, sizeof(*fds->socket));
+	if (!fds->fd || !fds->first || !fds->desc || !fds->extra || !fds->end || !fds->socket)
 		return -ENOMEM;
 	while ((obj = tern_image_next(dress->image, obj)))
 		index_object(fds, obj, &max);
 	qsort(fds->fd, fds->nr, sizeof(*fds->fd), compare_fd);
 	qsort(fds->end, fds->nr_ends, sizeof(*fds->end), compare_end);
+	qsort(fds->socket, fds->nr_sockets, sizeof(*fds->socket), compare_socket);
 	for (id = 1; id <= fds->nr_descs + 1; id++) {
 		fds->first[id] = i;
 		while (i < fds->nr && fds->fd[i]->desc == id)
@@ -125,6 +142,7 @@ static int collect(struct script_fds *fds, const struct tern_dress *dress)
 
 static void drop(struct script_fds *fds)
 {
+	free(fds->socket);
 	free(fds->end);
 	free(fds->extra);
 	free(fds->desc);

@@ -44,7 +44,8 @@
 	X(SAME,		14, struct tern_obj_same,	0) \
 	X(EVENT,	18, struct tern_obj_event,	131072) \
 	X(TIMERFD,	19, struct tern_obj_timerfd,	131072) \
-	X(WATCH,	20, struct tern_obj_watch,	131072)
+	X(WATCH,	20, struct tern_obj_watch,	131072) \
+	X(SOCKET,	21, struct tern_obj_socket,	131072)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -284,6 +285,7 @@ struct tern_obj_desc {
  * @TERN_DESC_SIGNALFD: signalfd(2), with an EVENT object
  * @TERN_DESC_TIMERFD: timerfd_create(2), with a TIMERFD object
  * @TERN_DESC_INOTIFY: inotify(7)
+ * @TERN_DESC_SOCKET: unix(7), with a SOCKET object
  * @TERN_DESC_PATH: what open(2) with O_PATH gives, by path
  */
 enum tern_desc_kind {
@@ -297,6 +299,7 @@ enum tern_desc_kind {
 	TERN_DESC_TIMERFD,
 	TERN_DESC_PATH,
 	TERN_DESC_INOTIFY,
+	TERN_DESC_SOCKET,
 };
 
 /**
@@ -396,6 +399,59 @@ struct tern_obj_watch {
 };
 
 #define TERN_WATCH_MAX	1024	/* numbers below must be used up to get to it */
+
+/**
+ * struct tern_obj_socket - of a unix socket without a name
+ * @desc: the description
+ * @type: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
+ * @flags: TERN_SOCKET_*
+ * @pair: a number that both ends of a pair have, and nobody else; else 0
+ * @shutdown: bit 0: nothing more is received, bit 1: nothing more is sent
+ * @sndbuf: SO_SNDBUF as getsockopt(2) shows it, 0: never set
+ * @rcvbuf: SO_RCVBUF likewise
+ * @peek_off: SO_PEEK_OFF
+ * @rcvtimeo: SO_RCVTIMEO, ns, 0: none
+ * @sndtimeo: SO_SNDTIMEO, likewise
+ * @messages: in its queue: so many struct tern_message follow
+ * @data: and behind them their bytes, so many in all, up to TERN_SOCKET_DATA_MAX
+ * @reserved: 0
+ */
+struct tern_obj_socket {
+	__u32 desc;
+	__u32 type;
+	__u32 flags;
+	__u32 pair;
+	__u32 shutdown;
+	__u32 sndbuf;
+	__u32 rcvbuf;
+	__s32 peek_off;
+	__u32 messages;
+	__u32 data;
+	__u32 reserved[2];
+	__u64 rcvtimeo;
+	__u64 sndtimeo;
+};
+
+#define TERN_SOCKET_PASSCRED	(1U << 0)
+#define TERN_SOCKET_PASSSEC	(1U << 1)
+#define TERN_SOCKET_PAIR	(1U << 2)	/* the process has its other end, too */
+#define TERN_SOCKET_BEREFT	(1U << 3)	/* its other end has been closed */
+#define TERN_SOCKET_FLAGS_ALL	((1U << 4) - 1)
+#define TERN_SOCKET_DATA_MAX	(32U << 20)
+
+/**
+ * struct tern_message - a message in the queue of a socket, or a piece of a stream
+ * @len: bytes
+ * @pid: sender, 0: not known
+ * @uid: its user
+ * @gid: its group
+ */
+struct tern_message {
+	__u32 len;
+	__s32 pid;
+	__u32 uid;
+	__u32 gid;
+};
 
 /** tern_timerfd_by_span() - a span of time on the wall clock: does not follow its jumps */
 static inline int tern_timerfd_by_span(const struct tern_obj_timerfd *t)
@@ -523,5 +579,7 @@ TERN_ASSERT_SIZE(struct tern_obj_same, 8);
 TERN_ASSERT_SIZE(struct tern_obj_event, 16);
 TERN_ASSERT_SIZE(struct tern_obj_timerfd, 32);
 TERN_ASSERT_SIZE(struct tern_obj_watch, 16);
+TERN_ASSERT_SIZE(struct tern_obj_socket, 64);
+TERN_ASSERT_SIZE(struct tern_message, 16);
 
 #endif /* _TERN_IMAGE_H */

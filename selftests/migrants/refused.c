@@ -22,6 +22,7 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -139,9 +140,35 @@ static void make_memfd(void)
 
 static void make_unix(void)
 {
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	/* a name that the kernel chooses */
+	made(bind(fd, (void *)&addr, sizeof(addr.sun_family)));
+	made(listen(fd, 1));
+}
+
+static void make_rights(void)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {
+		.head = {
+			.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+		},
+	};
+	struct iovec iov = { "x", 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
 	int fds[2];
 
+	/* descriptor 0 */
 	made(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	made(sendmsg(fds[0], &msg, 0));
 }
 
 static void make_shared(void)
@@ -239,6 +266,7 @@ static const struct {
 	{ "fanotify", make_fanotify },
 	{ "memfd", make_memfd },
 	{ "unix", make_unix },
+	{ "rights", make_rights },
 	{ "shared", make_shared },
 	{ "timer", make_timer },
 	{ "itimer", make_itimer },

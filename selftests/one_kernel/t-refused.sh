@@ -36,7 +36,7 @@ give_pid()
 	wait_until "$LONG" gone
 }
 
-plan 15
+plan 18
 must "a process starts" start a free refused nothing
 must "its pid is taken on b" take_pid
 must "it is refused for that" refused a b "pid $PID is taken on b, by \"take_pid\""
@@ -54,4 +54,8 @@ must "it is well" finish parent 0
 must "a process with an eventfd that another has starts" start a events refused eventfd_out
 must "it is refused for that" refused a b "fd [0-9]+ is an eventfd that another process has open"
 must "it is well" finish events 0
+
+must "a process with a descriptor under way starts" start a rights refused rights
+must "it is refused for that" refused a b "fd [0-9]+ is a unix socket with descriptors under way"
+must "it is well" finish rights 0
 done_testing

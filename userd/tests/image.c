@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "dev.h"
@@ -50,6 +51,15 @@ static void build(void)
 	struct tern_obj_pipe pipe = { .pipe = 9, .capacity = 4096, .data = 3 };
 	struct tern_obj_desc timer = { .id = 4, .kind = TERN_DESC_TIMERFD };
 	struct tern_obj_desc event = { .id = 5, .kind = TERN_DESC_EVENTFD };
+	struct tern_obj_desc s1 = { .id = 7, .kind = TERN_DESC_SOCKET };
+	struct tern_obj_desc s2 = { .id = 8, .kind = TERN_DESC_SOCKET };
+	struct tern_obj_socket end1 = { .desc = 7, .type = SOCK_STREAM, .flags = TERN_SOCKET_PAIR,
+					.pair = 5, .peek_off = -1 };
+	struct tern_obj_socket end2 = { .desc = 8, .type = SOCK_STREAM, .flags = TERN_SOCKET_PAIR,
+					.pair = 5, .peek_off = -1, .messages = 2, .data = 3 };
+	struct { struct tern_message m[2]; char data[3]; } queue = {
+		{ { .len = 1 }, { .len = 2, .pid = 100 } }, "abc"
+	};
 	struct tern_obj_desc inotify = { .id = 6, .kind = TERN_DESC_INOTIFY };
 	struct tern_obj_watch w1 = { .desc = 6, .wd = 3, .mask = 2, .path = sizeof(PATH) };
 	struct tern_obj_watch w2 = { .desc = 6, .wd = 4, .mask = 0x80000002, .path = 2 };
@@ -59,7 +69,7 @@ static void build(void)
 	struct { __u32 size[2]; char data[3]; } pieces = { { 1, 2 | TERN_PIPE_PACKET }, "abc" };
 	struct tern_obj_epoll reg = { .desc = 2, .fd = 0, .target = 1 };
 	struct tern_obj_thread t1 = { .tid = 100, .xstate = 8 }, t2 = { .tid = 101 };
-	struct tern_obj_end end = { .objects = 27 };
+	struct tern_obj_end end = { .objects = 31 };
 
 	__u32 groups[2] = { 1, 2 };
 	__u64 zeros[2] = { 0, 0 };
@@ -78,6 +88,10 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, timer, NULL, 0);
 	PUT(TERN_OBJ_DESC, event, NULL, 0);
 	PUT(TERN_OBJ_DESC, inotify, NULL, 0);
+	PUT(TERN_OBJ_DESC, s1, NULL, 0);
+	PUT(TERN_OBJ_DESC, s2, NULL, 0);
+	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
+	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
 	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_WATCH, w2, "/", 2);
 	PUT(TERN_OBJ_TIMERFD, timerfd, NULL, 0);
@@ -91,7 +105,7 @@ static void build(void)
 	PUT(TERN_OBJ_THREAD, t2, NULL, 0);
 	PUT(TERN_OBJ_END, end, NULL, 0);
 	/* after END: goes before it, and is counted */
-	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 26;
+	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 30;
 	PUT(TERN_OBJ_EPOLL, reg, NULL, 0);
 }
 
@@ -191,7 +205,7 @@ static void spoil_files(void)
 
 	SPOILED(file->id, 0);
 	SPOILED(file->id, 2);
-	SPOILED(file->id, 7);
+	SPOILED(file->id, 9);
 	SPOILED(file->id, ~0U);
 	SPOILED(file->kind, 0);
 	SPOILED(file->mode, S_IFSOCK);
@@ -210,7 +224,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 7);
+	SPOILED(fd->desc, 9);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -219,7 +233,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 7);
+	SPOILED(reg->target, 9);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -252,7 +266,7 @@ static void spoil_events(void)
 	SPOILED(t->desc, 0);
 	SPOILED(t->desc, 1);
 	SPOILED(t->desc, 5);
-	SPOILED(t->desc, 6);
+	SPOILED(t->desc, 9);
 	SPOILED(t->clock, 2);
 	SPOILED(t->flags, 4);
 	SPOILED(t->reserved, 1);
@@ -277,6 +291,37 @@ static void spoil_watches(void)
 	SPOILED(*(char *)(w + 1), 'x');
 }
 
+static void spoil_sockets(void)
+{
+	struct tern_obj_socket *a = find(TERN_OBJ_SOCKET, 0), *b = find(TERN_OBJ_SOCKET, 1);
+	struct tern_message *m = (struct tern_message *)(b + 1);
+
+	SPOILED(a->desc, 8);
+	SPOILED(a->desc, 9);
+	SPOILED(a->type, SOCK_RAW);
+	SPOILED(a->type, SOCK_DGRAM);
+	SPOILED(a->flags, 0);
+	SPOILED(a->flags, TERN_SOCKET_BEREFT);
+	SPOILED(a->flags, TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT);
+	SPOILED(a->flags, TERN_SOCKET_PAIR | 16);
+	SPOILED(a->pair, 0);
+	SPOILED(a->pair, 6);
+	SPOILED(a->shutdown, 4);
+	SPOILED(a->peek_off, -2);
+	SPOILED(a->sndbuf, ~0U);
+	SPOILED(a->rcvtimeo, ~0ULL);
+	SPOILED(a->reserved[1], 1);
+	SPOILED(a->data, 1);
+	SPOILED(a->messages, 1);
+	SPOILED(b->data, 4);
+	SPOILED(b->messages, 0x10000002);
+	SPOILED(m[0].len, 0);
+	SPOILED(m[0].len, 2);
+	SPOILED(m[1].len, ~0U);
+	SPOILED(m[1].pid, 101);
+	SPOILED(m[1].uid, ~0U);
+}
+
 static void spoil_frame(void)
 {
 	struct tern_obj *first = image.data;
@@ -294,7 +339,7 @@ static void spoil_frame(void)
 	SPOILED(anon->type, 0);
 	SPOILED(anon->type, 99);
 	SPOILED(anon->type, TERN_OBJ_CREDS);
-	SPOILED(end->objects, 26);
+	SPOILED(end->objects, 30);
 	SPOILED(image.len, 0);
 	SPOILED(image.len, image.len - 4);
 	SPOILED(image.len, image.len - 8);
@@ -387,6 +432,7 @@ int main(int argc, char **argv)
 	spoil_pieces();
 	spoil_events();
 	spoil_watches();
+	spoil_sockets();
 	spoil_frame();
 	changes();
 	flip();
