@@ -83,6 +83,7 @@ static int table_copy(struct task_struct *task, struct tern_table *table)
 		if (!table->entries)
 			return -ENOMEM;
 		task_lock(task);
+		table->files = task->files;
 		err = task->files ? table_fill(task->files, table) : 0;
 		task_unlock(task);
 		if (err)

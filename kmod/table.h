@@ -43,6 +43,7 @@ struct tern_entry {
  * @order: those that may be shared, or have ends, by inode and description
  * @nr_order: how many
  * @leader: whose it is; the caller holds it
+ * @files: its descriptor table, for comparison only
  * @draft: the process runs
  */
 struct tern_table {
@@ -52,6 +53,7 @@ struct tern_table {
 	struct tern_entry **order;
 	unsigned int nr_order;
 	struct task_struct *leader;
+	const void *files;
 	bool draft;
 };
 

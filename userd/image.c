@@ -510,6 +510,21 @@ static int check_socket(struct check *c, const struct tern_obj *obj)
 	return check_messages(c, obj) ? -EBADMSG : check_extra(c, obj, k->desc);
 }
 
+static int check_lock(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_lock *l = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || l->reserved || l->write > 1 || l->kind < TERN_LOCK_FLOCK ||
+	    l->kind > TERN_LOCK_OFD)
+		return bad(c, obj, "a field is out of range");
+	if (l->start > LOW_BITS(63) || l->len > LOW_BITS(63) - l->start ||
+	    (l->kind == TERN_LOCK_FLOCK && (l->start || l->len)))
+		return bad(c, obj, "an impossible range");
+	return 0;
+}
+
 static int check_watch(struct check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_watch *w = tern_obj_payload(obj), *last = c->watch;
@@ -576,6 +591,7 @@ static int check_payload(struct check *c, const struct tern_obj *obj)
 	case TERN_OBJ_TIMERFD: return check_timerfd(c, obj);
 	case TERN_OBJ_WATCH: return check_watch(c, obj);
 	case TERN_OBJ_SOCKET: return check_socket(c, obj);
+	case TERN_OBJ_LOCK: return check_lock(c, obj);
 	default: return bad(c, obj, "unknown type");
 	}
 }
@@ -726,6 +742,7 @@ static int relate(struct check *c, const struct tern_image *image)
 		const struct tern_obj_epoll *e = tern_obj_payload(obj);
 		const struct tern_obj_signal *s = tern_obj_payload(obj);
 		const struct tern_obj_watch *w = tern_obj_payload(obj);
+		const struct tern_obj_lock *l = tern_obj_payload(obj);
 
 		if (skipped(c, obj->type))
 			continue;
@@ -733,6 +750,10 @@ static int relate(struct check *c, const struct tern_image *image)
 			return -EBADMSG;
 		if (obj->type == TERN_OBJ_FD && (!f->desc || f->desc > c->nr_descs))
 			return bad(c, obj, "a descriptor of nothing");
+		if (obj->type == TERN_OBJ_LOCK &&
+		    (!l->desc || l->desc > c->nr_descs ||
+		     c->descs[l->desc - 1]->kind != TERN_DESC_FILE))
+			return bad(c, obj, "a lock of something that is no file");
 		if (obj->type == TERN_OBJ_WATCH &&
 		    (!w->desc || w->desc > c->nr_descs ||
 		     c->descs[w->desc - 1]->kind != TERN_DESC_INOTIFY))

@@ -91,6 +91,10 @@ bool script_pipe_same(const struct tern_obj *x, const struct tern_obj *y);
 int script_pipe_alter(struct tern_script *s, const struct script_fds *fds,
 		      const struct tern_obj *old, const struct tern_obj *new);
 
+/* script_lock.c */
+void script_lock(struct tern_script *s, const struct script_fds *fds,
+		 const struct tern_obj_lock *l);
+
 /* script_socket.c */
 extern const struct script_kind script_socket;
 

@@ -238,7 +238,7 @@ static void set_owner(struct tern_script *s, int fd, const struct tern_obj_desc 
 		       d->flags & (SETFL_FLAGS | O_ASYNC));
 }
 
-static bool any_owner(const struct tern_image *image)
+static bool has_end(const struct tern_image *image)
 {
 	const struct tern_obj *obj = NULL;
 
@@ -248,7 +248,7 @@ static bool any_owner(const struct tern_image *image)
 		if (d->owner || d->flags & O_ASYNC)
 			return true;
 	}
-	return false;
+	return tern_image_find(image, TERN_OBJ_LOCK, NULL);
 }
 
 static int build(struct tern_script *s, const struct script_fds *fds, struct tern_why *why)
@@ -309,21 +309,24 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
  * @s: the writer
  * @dress: the last image
  *
- * Whose signals a description sends: those that the shell causes would be the
- * migrant's.
+ * Whose signals a description sends, for those that the shell causes would be the
+ * migrant's; and locks, which a draft would keep from others for long.
  */
 int tern_script_files_end(struct tern_script *s, struct tern_dress *dress)
 {
+	const struct tern_obj *obj = NULL;
 	struct script_fds fds = { 0 };
 	unsigned int id;
 	int err;
 
-	if (!any_owner(dress->image))
+	if (!has_end(dress->image))
 		return 0;
 	err = collect(&fds, dress);
 	for (id = 1; !err && id <= fds.nr_descs; id++)
 		if (script_fd_of(&fds, id) >= 0)
 			set_owner(s, script_fd_of(&fds, id), tern_obj_payload(fds.desc[id]));
+	while (!err && (obj = tern_image_find(dress->image, TERN_OBJ_LOCK, obj)))
+		script_lock(s, &fds, tern_obj_payload(obj));
 	drop(&fds);
 	return err;
 }

@@ -45,7 +45,8 @@
 	X(EVENT,	18, struct tern_obj_event,	131072) \
 	X(TIMERFD,	19, struct tern_obj_timerfd,	131072) \
 	X(WATCH,	20, struct tern_obj_watch,	131072) \
-	X(SOCKET,	21, struct tern_obj_socket,	131072)
+	X(SOCKET,	21, struct tern_obj_socket,	131072) \
+	X(LOCK,		22, struct tern_obj_lock,	131072)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -453,6 +454,36 @@ struct tern_message {
 	__u32 gid;
 };
 
+/**
+ * struct tern_obj_lock - a lock on a file
+ * @desc: the description by which it was set
+ * @kind: enum tern_lock_kind
+ * @write: 1: a write lock (LOCK_EX), 0: a read lock (LOCK_SH)
+ * @reserved: 0
+ * @start: first byte
+ * @len: how many, 0: to the end
+ */
+struct tern_obj_lock {
+	__u32 desc;
+	__u32 kind;
+	__u32 write;
+	__u32 reserved;
+	__u64 start;
+	__u64 len;
+};
+
+/**
+ * enum tern_lock_kind - whose lock it is
+ * @TERN_LOCK_FLOCK: of a description, flock(2)
+ * @TERN_LOCK_POSIX: of the process, fcntl(2) F_SETLK
+ * @TERN_LOCK_OFD: of a description, fcntl(2) F_OFD_SETLK
+ */
+enum tern_lock_kind {
+	TERN_LOCK_FLOCK = 1,
+	TERN_LOCK_POSIX,
+	TERN_LOCK_OFD,
+};
+
 /** tern_timerfd_by_span() - a span of time on the wall clock: does not follow its jumps */
 static inline int tern_timerfd_by_span(const struct tern_obj_timerfd *t)
 {
@@ -581,5 +612,6 @@ TERN_ASSERT_SIZE(struct tern_obj_timerfd, 32);
 TERN_ASSERT_SIZE(struct tern_obj_watch, 16);
 TERN_ASSERT_SIZE(struct tern_obj_socket, 64);
 TERN_ASSERT_SIZE(struct tern_message, 16);
+TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 
 #endif /* _TERN_IMAGE_H */

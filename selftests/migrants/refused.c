@@ -189,6 +189,17 @@ static void make_itimer(void)
 	alarm(100000);
 }
 
+static void make_lease(void)
+{
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/leased", migrant.dir);
+	made(fd = open(path, O_RDONLY | O_CREAT, 0600));
+	made(fcntl(fd, F_SETLEASE, F_RDLCK));
+}
+
+/* Its directory is on a network file system. */
 static void make_lock(void)
 {
 	char path[600];
@@ -270,6 +281,7 @@ static const struct {
 	{ "shared", make_shared },
 	{ "timer", make_timer },
 	{ "itimer", make_itimer },
+	{ "lease", make_lease },
 	{ "lock", make_lock },
 	{ "flock", make_flock },
 	{ "deleted", make_deleted },

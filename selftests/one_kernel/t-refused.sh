@@ -36,7 +36,7 @@ give_pid()
 	wait_until "$LONG" gone
 }
 
-plan 18
+plan 21
 must "a process starts" start a free refused nothing
 must "its pid is taken on b" take_pid
 must "it is refused for that" refused a b "pid $PID is taken on b, by \"take_pid\""
@@ -58,4 +58,8 @@ must "it is well" finish events 0
 must "a process with a descriptor under way starts" start a rights refused rights
 must "it is refused for that" refused a b "fd [0-9]+ is a unix socket with descriptors under way"
 must "it is well" finish rights 0
+
+must "a process with a lease on a file starts" start a lease refused lease
+must "it is refused for that" refused a b "fd [0-9]+ is a file with a lease"
+must "it is well" finish lease 0
 done_testing

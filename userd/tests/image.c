@@ -60,6 +60,7 @@ static void build(void)
 	struct { struct tern_message m[2]; char data[3]; } queue = {
 		{ { .len = 1 }, { .len = 2, .pid = 100 } }, "abc"
 	};
+	struct tern_obj_lock lock = { .desc = 1, .kind = TERN_LOCK_OFD, .start = 5, .len = 9 };
 	struct tern_obj_desc inotify = { .id = 6, .kind = TERN_DESC_INOTIFY };
 	struct tern_obj_watch w1 = { .desc = 6, .wd = 3, .mask = 2, .path = sizeof(PATH) };
 	struct tern_obj_watch w2 = { .desc = 6, .wd = 4, .mask = 0x80000002, .path = 2 };
@@ -69,7 +70,7 @@ static void build(void)
 	struct { __u32 size[2]; char data[3]; } pieces = { { 1, 2 | TERN_PIPE_PACKET }, "abc" };
 	struct tern_obj_epoll reg = { .desc = 2, .fd = 0, .target = 1 };
 	struct tern_obj_thread t1 = { .tid = 100, .xstate = 8 }, t2 = { .tid = 101 };
-	struct tern_obj_end end = { .objects = 31 };
+	struct tern_obj_end end = { .objects = 32 };
 
 	__u32 groups[2] = { 1, 2 };
 	__u64 zeros[2] = { 0, 0 };
@@ -92,6 +93,7 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, s2, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
+	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
 	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_WATCH, w2, "/", 2);
 	PUT(TERN_OBJ_TIMERFD, timerfd, NULL, 0);
@@ -105,7 +107,7 @@ static void build(void)
 	PUT(TERN_OBJ_THREAD, t2, NULL, 0);
 	PUT(TERN_OBJ_END, end, NULL, 0);
 	/* after END: goes before it, and is counted */
-	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 30;
+	((struct tern_obj_end *)((char *)image.data + image.len - sizeof(end)))->objects = 31;
 	PUT(TERN_OBJ_EPOLL, reg, NULL, 0);
 }
 
@@ -322,6 +324,22 @@ static void spoil_sockets(void)
 	SPOILED(m[1].uid, ~0U);
 }
 
+static void spoil_locks(void)
+{
+	struct tern_obj_lock *l = find(TERN_OBJ_LOCK, 0);
+
+	SPOILED(l->desc, 0);
+	SPOILED(l->desc, 2);
+	SPOILED(l->desc, 9);
+	SPOILED(l->kind, 0);
+	SPOILED(l->kind, 4);
+	SPOILED(l->kind, TERN_LOCK_FLOCK);
+	SPOILED(l->write, 2);
+	SPOILED(l->reserved, 1);
+	SPOILED(l->start, 1ULL << 63);
+	SPOILED(l->len, (1ULL << 63) - 1);
+}
+
 static void spoil_frame(void)
 {
 	struct tern_obj *first = image.data;
@@ -339,7 +357,7 @@ static void spoil_frame(void)
 	SPOILED(anon->type, 0);
 	SPOILED(anon->type, 99);
 	SPOILED(anon->type, TERN_OBJ_CREDS);
-	SPOILED(end->objects, 30);
+	SPOILED(end->objects, 31);
 	SPOILED(image.len, 0);
 	SPOILED(image.len, image.len - 4);
 	SPOILED(image.len, image.len - 8);
@@ -433,6 +451,7 @@ int main(int argc, char **argv)
 	spoil_events();
 	spoil_watches();
 	spoil_sockets();
+	spoil_locks();
 	spoil_frame();
 	changes();
 	flip();
