@@ -84,6 +84,15 @@ static inline bool compat_rseq_len_valid(u32 len)
 #endif
 }
 
+/* 6.9 gave all kinds of file locks a common core. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+#define compat_lock(lock, field)	((lock)->c.flc_##field)
+#define compat_lock_list		c.flc_list
+#else
+#define compat_lock(lock, field)	((lock)->fl_##field)
+#define compat_lock_list		fl_list
+#endif
+
 /* 6.12 turned the list of POSIX timers into an hlist. */
 static inline struct k_itimer *compat_first_timer(struct signal_struct *sig)
 {

@@ -51,6 +51,11 @@ extern const struct tern_desc_family tern_desc_socket;
 extern const struct tern_desc_family tern_desc_anon;
 extern const struct tern_desc_family tern_desc_path;
 
+/* obj_lock.c */
+const char *tern_lock_refused(const struct tern_table *table, const struct tern_entry *entry,
+			      bool network);
+void tern_lock_save(struct tern_saver *saver, const struct tern_entry *entry, u32 desc);
+
 /* obj_file.c */
 int tern_desc_save_path(struct tern_saver *saver, struct tern_entry *entry,
 			struct tern_obj_desc *obj);

@@ -20,6 +20,7 @@ static const struct {
 	{ "[eventpoll]", TERN_DESC_EPOLL, NULL },
 	{ "[eventfd]", TERN_DESC_EVENTFD, "an eventfd that another process has open, too" },
 	{ "[signalfd]", TERN_DESC_SIGNALFD, "a signalfd that another process has open, too" },
+	{ "inotify", TERN_DESC_INOTIFY, "an inotify instance that another process has open, too" },
 	{ "[timerfd]", TERN_DESC_TIMERFD, "a timerfd that another process has open, too" },
 };
 
@@ -37,7 +38,8 @@ static u32 anon_kind(const struct tern_table *table, const struct tern_entry *en
 		*what = kinds[i].what;
 		return 0;
 	}
-	*what = strcmp(name, "[io_uring]") ? name : "an io_uring";
+	*what = !strcmp(name, "[io_uring]") ? "an io_uring" :
+		!strcmp(name, "[fanotify]") ? "a fanotify instance" : name;
 	return 0;
 }
 

@@ -28,16 +28,6 @@ bool tern_path_has_name(const struct path *path)
 	       !(path->dentry->d_flags & DCACHE_NFSFS_RENAMED);
 }
 
-static bool is_locked(struct inode *inode)
-{
-	/* pairs with the cmpxchg() in locks_get_lock_context() */
-	struct file_lock_context *ctx = smp_load_acquire(&inode->i_flctx);
-
-	return ctx && (!list_empty_careful(&ctx->flc_flock) ||
-		       !list_empty_careful(&ctx->flc_posix) ||
-		       !list_empty_careful(&ctx->flc_lease));
-}
-
 /* Not to be found on another host, although it has a path. */
 static bool is_kernels(struct inode *inode)
 {
@@ -95,16 +85,14 @@ static u32 file_kind(const struct tern_table *table, const struct tern_entry *en
 		*what = "a file without a name (deleted, O_TMPFILE or memfd)";
 	else if (is_kernels(inode))
 		*what = "a file of the kernel";
-	else if (is_locked(inode))
-		*what = "a locked file (flock or fcntl)";
 	else if (S_ISDIR(inode->i_mode) && file->f_pos && !tern_is_network(inode->i_sb))
 		*what = "a directory of a local file system that is being read";
 	else if (S_ISREG(inode->i_mode) && file->f_mode & FMODE_WRITE &&
 		 !tern_is_network(inode->i_sb))
 		*what = "open for writing on a local file system; keep it on one that both hosts share";
 	else
-		return TERN_DESC_FILE;
-	return 0;
+		*what = tern_lock_refused(table, entry, tern_is_network(inode->i_sb));
+	return *what ? 0 : TERN_DESC_FILE;
 }
 
 /**
@@ -150,6 +138,7 @@ static int file_save(struct tern_saver *saver, struct tern_entry *entry,
 
 	obj->pos = entry->file->f_pos;
 	obj->size = i_size_read(file_inode(entry->file));
+	tern_lock_save(saver, entry, obj->id);
 	return err ?: tern_desc_save_path(saver, entry, obj);
 }
 

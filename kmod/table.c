@@ -63,6 +63,7 @@ void tern_table_fini(struct tern_table *table)
 
 	for (i = 0; i < table->nr; i++)
 		fput(table->entries[i].file);
+	kvfree(table->order);
 	kvfree(table->entries);
 }
 
@@ -82,6 +83,7 @@ static int table_copy(struct task_struct *task, struct tern_table *table)
 		if (!table->entries)
 			return -ENOMEM;
 		task_lock(task);
+		table->files = task->files;
 		err = task->files ? table_fill(task->files, table) : 0;
 		task_unlock(task);
 		if (err)
@@ -170,6 +172,7 @@ static int find_ours(struct tern_table *table, unsigned int threads)
 	order = kvmalloc_array(table->nr + 1, sizeof(*order), GFP_KERNEL);
 	if (!order)
 		return -ENOMEM;
+	table->order = order;
 	for (i = 0; i < table->nr; i++) {
 		struct tern_entry *entry = &table->entries[i];
 
@@ -181,7 +184,7 @@ static int find_ours(struct tern_table *table, unsigned int threads)
 	}
 	sort(order, nr, sizeof(*order), by_inode_and_file, NULL);
 	mark_ours(order, nr, threads);
-	kvfree(order);
+	table->nr_order = nr;
 	return 0;
 }
 
@@ -214,13 +217,29 @@ int tern_table_init(struct tern_table *table, struct task_struct *leader, bool d
 	return err;
 }
 
-/** tern_table_find() - the first entry of description @file, NULL: none */
-struct tern_entry *tern_table_find(const struct tern_table *table, const struct file *file)
+/**
+ * tern_table_find() - the first entry of a description that has other ends
+ * @table: the table
+ * @inode: its inode; not looked at
+ * @file: the description; not looked at
+ *
+ * Return: NULL if the process does not have it.
+ */
+struct tern_entry *tern_table_find(const struct tern_table *table, const struct inode *inode,
+				   const struct file *file)
 {
-	unsigned int i;
+	unsigned int lo = 0, hi = table->nr_order;
 
-	for (i = 0; i < table->nr; i++)
-		if (table->entries[i].file == file)
-			return &table->entries[i];
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+		const struct file *at = table->order[mid]->file;
+
+		if (at == file)
+			return table->order[mid]->same;
+		if (file_inode(at) < inode || (file_inode(at) == inode && at < file))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
 	return NULL;
 }

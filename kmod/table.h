@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 struct file;
+struct inode;
 struct task_struct;
 
 /**
@@ -39,19 +40,26 @@ struct tern_entry {
  * @entries: in ascending order
  * @nr: how many there are
  * @max: how many there is room for
+ * @order: those that may be shared, or have ends, by inode and description
+ * @nr_order: how many
  * @leader: whose it is; the caller holds it
+ * @files: its descriptor table, for comparison only
  * @draft: the process runs
  */
 struct tern_table {
 	struct tern_entry *entries;
 	unsigned int nr;
 	unsigned int max;
+	struct tern_entry **order;
+	unsigned int nr_order;
 	struct task_struct *leader;
+	const void *files;
 	bool draft;
 };
 
 int tern_table_init(struct tern_table *table, struct task_struct *leader, bool draft);
 void tern_table_fini(struct tern_table *table);
-struct tern_entry *tern_table_find(const struct tern_table *table, const struct file *file);
+struct tern_entry *tern_table_find(const struct tern_table *table, const struct inode *inode,
+				   const struct file *file);
 
 #endif /* TERN_TABLE_H */

@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,20 +23,20 @@
  * @seen: the rest
  * @desc: id of its description
  * @efd: a descriptor of it
- * @last: number of the last registration
- * @nth: how many of the same number were before it; the kernel lists them together
+ * @times: by number: how often it was registered, as far as we have read
+ * @room: numbers that there is room for
  */
 struct reader {
 	struct tern_seen *seen;
 	__u32 desc;
 	int efd;
-	int last;
-	unsigned int nth;
+	__u32 *times;
+	unsigned int room;
 };
 
 static bool watches(const struct reader *r, int tfd, int fd)
 {
-	struct kcmp_epoll_slot slot = { .efd = r->efd, .tfd = tfd, .toff = r->nth };
+	struct kcmp_epoll_slot slot = { .efd = r->efd, .tfd = tfd, .toff = r->times[tfd] };
 
 	return !syscall(SYS_kcmp, r->seen->pid, r->seen->pid, KCMP_EPOLL_TFD, fd, &slot);
 }
@@ -62,6 +64,25 @@ static __u32 find_target(const struct reader *r, int tfd)
 	return 0;
 }
 
+/* One number may have been registered for several descriptions, in any order. */
+static int make_room(struct reader *r, int tfd)
+{
+	unsigned int room = r->room ? r->room : 64;
+	__u32 *more;
+
+	while (room <= (unsigned int)tfd)
+		room *= 2;
+	if (room == r->room)
+		return 0;
+	more = realloc(r->times, room * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	memset(more + r->room, 0, (room - r->room) * sizeof(*more));
+	r->times = more;
+	r->room = room;
+	return 0;
+}
+
 static int add_line(struct reader *r, const char *line)
 {
 	struct tern_obj_epoll e = { .desc = r->desc };
@@ -71,12 +92,13 @@ static int add_line(struct reader *r, const char *line)
 
 	if (sscanf(line, "tfd: %d events: %x data: %" SCNx64, &fd, &events, &data) != 3)
 		return 0;
-	r->nth = fd == r->last ? r->nth + 1 : 0;
-	r->last = fd;
+	if (fd < 0 || make_room(r, fd))
+		return -ENOMEM;
 	e.fd = fd;
 	e.events = events;
 	e.data = data;
 	e.target = find_target(r, fd);
+	r->times[fd]++;
 	if (!e.target)
 		return tern_why_set(r->seen->why, -EOPNOTSUPP,
 				    "an epoll instance (fd %d) watches what was descriptor %d, which the process has closed and only others have open",
@@ -87,7 +109,7 @@ static int add_line(struct reader *r, const char *line)
 /** tern_seen_epoll() - an epoll instance: EPOLL for each registration */
 int tern_seen_epoll(struct tern_seen *seen, const struct tern_seen_fd *fd)
 {
-	struct reader r = { .seen = seen, .desc = fd->desc, .efd = fd->fd, .last = -1 };
+	struct reader r = { .seen = seen, .desc = fd->desc, .efd = fd->fd };
 	FILE *f = tern_seen_fdinfo(seen, fd->fd);
 	char line[256];
 	int rc = 0;
@@ -97,5 +119,6 @@ int tern_seen_epoll(struct tern_seen *seen, const struct tern_seen_fd *fd)
 	while (!rc && fgets(line, sizeof(line), f))
 		rc = add_line(&r, line);
 	fclose(f);
+	free(r.times);
 	return rc;
 }

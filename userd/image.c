@@ -7,13 +7,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -69,6 +72,8 @@ static const struct kind kinds[__TERN_OBJ_MAX] = {
  * @tids: of the THREAD objects
  * @timers: ids of the TIMER objects
  * @pipes: pipe numbers of the PIPE objects
+ * @watch: the last WATCH object
+ * @sockets: SOCKET objects
  * @extra: by description's id - 1: objects that it has beside DESC
  */
 struct check {
@@ -90,6 +95,8 @@ struct check {
 	__s32 *tids;
 	__s32 *timers;
 	__u32 *pipes;
+	const struct tern_obj_watch *watch;
+	const struct tern_obj_socket **sockets;
 	__u8 *extra;
 };
 
@@ -419,7 +426,7 @@ static int check_desc(struct check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_PATH)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_SOCKET)
 		return bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return bad(c, obj, "a field is out of range");
@@ -537,6 +544,78 @@ static bool is_policy(__u32 policy, __u32 priority)
 	default:
 		return false;
 	}
+}
+
+static int check_messages(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_socket *k = tern_obj_payload(obj);
+	const struct tern_message *m;
+	__u32 sum = 0, i;
+	size_t len;
+
+	m = tern_obj_tail(obj, &len);
+	if (k->data > TERN_SOCKET_DATA_MAX || k->messages > TERN_SOCKET_DATA_MAX ||
+	    len != k->messages * sizeof(*m) + k->data)
+		return bad(c, obj, "bad contents");
+	for (i = 0; i < k->messages; i++) {
+		if (m[i].len > k->data - sum || (!m[i].len && k->type == SOCK_STREAM))
+			return bad(c, obj, "a message of impossible length");
+		if ((m[i].pid && (!c->task || m[i].pid != c->task->pid)) || m[i].uid == ~0U ||
+		    m[i].gid == ~0U)
+			return bad(c, obj, "a message from somebody else");
+		sum += m[i].len;
+	}
+	return sum == k->data ? 0 : bad(c, obj, "bad contents");
+}
+
+static int check_socket(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_socket *k = tern_obj_payload(obj);
+	__u32 ends = k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT);
+
+	if (k->type != SOCK_STREAM && k->type != SOCK_DGRAM && k->type != SOCK_SEQPACKET)
+		return bad(c, obj, "unknown type");
+	if (k->flags & ~TERN_SOCKET_FLAGS_ALL || k->shutdown > 3 || k->peek_off < -1 ||
+	    k->reserved[0] || k->reserved[1] || k->sndbuf > INT_MAX || k->rcvbuf > INT_MAX ||
+	    k->rcvtimeo > TIME_MAX || k->sndtimeo > TIME_MAX)
+		return bad(c, obj, "a field is out of range");
+	if ((ends & (ends - 1)) || !k->pair != !(ends & TERN_SOCKET_PAIR) ||
+	    (k->messages && !ends))
+		return bad(c, obj, "a pair where none can be, or none where one must be");
+	c->sockets[c->count[TERN_OBJ_SOCKET] - 1] = k;
+	return check_messages(c, obj) ? -EBADMSG : check_extra(c, obj, k->desc);
+}
+
+static int check_lock(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_lock *l = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || l->reserved || l->write > 1 || l->kind < TERN_LOCK_FLOCK ||
+	    l->kind > TERN_LOCK_OFD)
+		return bad(c, obj, "a field is out of range");
+	if (l->start > LOW_BITS(63) || l->len > LOW_BITS(63) - l->start ||
+	    (l->kind == TERN_LOCK_FLOCK && (l->start || l->len)))
+		return bad(c, obj, "an impossible range");
+	return 0;
+}
+
+static int check_watch(struct check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_watch *w = tern_obj_payload(obj), *last = c->watch;
+	size_t len;
+	const char *path = tern_obj_tail(obj, &len);
+
+	if (!w->wd || w->wd > TERN_WATCH_MAX ||
+	    w->mask & ~(IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT) || !(w->mask & IN_ALL_EVENTS))
+		return bad(c, obj, "a field is out of range");
+	if (last && (w->desc < last->desc || (w->desc == last->desc && w->wd <= last->wd)))
+		return bad(c, obj, "watches are out of order");
+	if (len != w->path || !is_path(path, len))
+		return bad(c, obj, "bad path");
+	c->watch = w;
+	return 0;
 }
 
 static int check_thread(struct check *c, const struct tern_obj *obj)
@@ -675,6 +754,9 @@ static int check_payload(struct check *c, const struct tern_obj *obj)
 	case TERN_OBJ_EVENT: return check_event(c, obj);
 	case TERN_OBJ_TIMERFD: return check_timerfd(c, obj);
 	case TERN_OBJ_MEMORY: return check_memory(c, obj);
+	case TERN_OBJ_WATCH: return check_watch(c, obj);
+	case TERN_OBJ_SOCKET: return check_socket(c, obj);
+	case TERN_OBJ_LOCK: return check_lock(c, obj);
 	default: return bad(c, obj, "unknown type");
 	}
 }
@@ -746,6 +828,8 @@ static unsigned int extra_type(const struct tern_obj_desc *d)
 		return TERN_OBJ_EVENT;
 	case TERN_DESC_TIMERFD:
 		return TERN_OBJ_TIMERFD;
+	case TERN_DESC_SOCKET:
+		return TERN_OBJ_SOCKET;
 	default:
 		return 0;
 	}
@@ -758,6 +842,30 @@ static int relate_extra(struct check *c)
 	for (i = 0; i < c->nr_descs; i++)
 		if (c->extra[i] != extra_type(c->descs[i]))
 			return bad(c, NULL, "a description without its object, or with another's");
+	return 0;
+}
+
+static int compare_pair(const void *a, const void *b)
+{
+	const struct tern_obj_socket *x = *(const struct tern_obj_socket *const *)a;
+	const struct tern_obj_socket *y = *(const struct tern_obj_socket *const *)b;
+
+	return (x->pair > y->pair) - (x->pair < y->pair);
+}
+
+/* Two ends each, of one type. */
+static int relate_sockets(struct check *c)
+{
+	unsigned int i, n = c->count[TERN_OBJ_SOCKET];
+
+	qsort(c->sockets, n, sizeof(*c->sockets), compare_pair);
+	for (i = 0; i < n && !c->sockets[i]->pair; i++)
+		;
+	for (; i < n; i += 2)
+		if (i + 1 == n || c->sockets[i]->pair != c->sockets[i + 1]->pair ||
+		    c->sockets[i]->type != c->sockets[i + 1]->type ||
+		    (i + 2 < n && c->sockets[i]->pair == c->sockets[i + 2]->pair))
+			return bad(c, NULL, "a pair of sockets that is none");
 	return 0;
 }
 
@@ -823,6 +931,8 @@ static int relate(struct check *c, const struct tern_image *image)
 		const struct tern_obj_signal *s = tern_obj_payload(obj);
 		const struct tern_obj_vma *v = tern_obj_payload(obj);
 		const struct tern_obj_timer *t = tern_obj_payload(obj);
+		const struct tern_obj_watch *w = tern_obj_payload(obj);
+		const struct tern_obj_lock *l = tern_obj_payload(obj);
 
 		if (skipped(c, obj->type))
 			continue;
@@ -830,6 +940,14 @@ static int relate(struct check *c, const struct tern_image *image)
 			return -EBADMSG;
 		if (obj->type == TERN_OBJ_FD && (!f->desc || f->desc > c->nr_descs))
 			return bad(c, obj, "a descriptor of nothing");
+		if (obj->type == TERN_OBJ_LOCK &&
+		    (!l->desc || l->desc > c->nr_descs ||
+		     c->descs[l->desc - 1]->kind != TERN_DESC_FILE))
+			return bad(c, obj, "a lock of something that is no file");
+		if (obj->type == TERN_OBJ_WATCH &&
+		    (!w->desc || w->desc > c->nr_descs ||
+		     c->descs[w->desc - 1]->kind != TERN_DESC_INOTIFY))
+			return bad(c, obj, "a watch of something that is no inotify instance");
 		if (obj->type == TERN_OBJ_VMA && v->memory > c->room_memories)
 			return bad(c, obj, "a mapping of nothing");
 		if (obj->type == TERN_OBJ_SIGNAL && s->tid && !is_thread(c, s->tid))
@@ -937,8 +1055,9 @@ static int make_room(struct check *c, const struct tern_image *image)
 	c->timers = calloc(nr[TERN_OBJ_TIMER] + 1, sizeof(*c->timers));
 	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
 	c->extra = calloc(c->room + 1, 1);
-	return c->memories && c->extra && c->descs && c->fds && c->tids && c->timers &&
-	       c->pipes ? 0 : -ENOMEM;
+	c->sockets = calloc(nr[TERN_OBJ_SOCKET] + 1, sizeof(*c->sockets));
+	return c->memories && c->sockets && c->extra && c->descs && c->fds && c->tids &&
+	       c->timers && c->pipes ? 0 : -ENOMEM;
 }
 
 static int check_image(const struct tern_image *image, __u32 skip, struct tern_why *why)
@@ -965,12 +1084,15 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 	if (!err)
 		err = relate_extra(&c);
 	if (!err)
+		err = relate_sockets(&c);
+	if (!err)
 		err = relate_pipes(&c);
 	if (!err)
 		err = relate_pkeys(&c);
 	if (!err)
 		err = relate(&c, image);
 out:
+	free(c.sockets);
 	free(c.extra);
 	free(c.memories);
 	free(c.pipes);

@@ -32,7 +32,8 @@ int tern_image_check(const struct tern_image *image, struct tern_why *why);
 /* What descriptors consist of. */
 #define TERN_FILES_TYPES \
 	(1U << TERN_OBJ_DESC | 1U << TERN_OBJ_FD | 1U << TERN_OBJ_PIPE | 1U << TERN_OBJ_EPOLL | \
-	 1U << TERN_OBJ_EVENT | 1U << TERN_OBJ_TIMERFD)
+	 1U << TERN_OBJ_EVENT | 1U << TERN_OBJ_TIMERFD | 1U << TERN_OBJ_WATCH | \
+	 1U << TERN_OBJ_SOCKET | 1U << TERN_OBJ_LOCK)
 
 int tern_image_check_changes(const struct tern_image *image, __u32 types,
 			     struct tern_why *why);

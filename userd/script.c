@@ -201,6 +201,7 @@ int tern_script_explain(const struct tern_script *s, const struct shell_reply *r
 	what = op->note ? (const char *)(unsigned long)op->note : "the shell failed";
 	switch (op->nr) {
 	case SYS_openat:
+	case SYS_inotify_add_watch:
 		path = area_string(s, op->args[1]);
 		return tern_why_set(why, err, "%s %s on %s: %s", what, path ? path : "?", host,
 				    strerror(-err));

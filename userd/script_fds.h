@@ -28,6 +28,8 @@
  * @nr_descs: how many; ids are 1 to that
  * @end: DESC objects of pipes by pipe and id
  * @nr_ends: how many
+ * @socket: SOCKET objects by pair and description
+ * @nr_sockets: how many
  * @high: numbers from here on are free for the shell's own use
  */
 struct script_fds {
@@ -40,6 +42,8 @@ struct script_fds {
 	unsigned int nr_descs;
 	const struct tern_obj **end;
 	unsigned int nr_ends;
+	const struct tern_obj **socket;
+	unsigned int nr_sockets;
 	unsigned int high;
 };
 
@@ -86,6 +90,17 @@ int script_pipe(struct tern_script *s, const struct script_fds *fds, const struc
 bool script_pipe_same(const struct tern_obj *x, const struct tern_obj *y);
 int script_pipe_alter(struct tern_script *s, const struct script_fds *fds,
 		      const struct tern_obj *old, const struct tern_obj *new);
+
+/* script_lock.c */
+void script_lock(struct tern_script *s, const struct script_fds *fds,
+		 const struct tern_obj_lock *l);
+
+/* script_socket.c */
+extern const struct script_kind script_socket;
+
+/* script_inotify.c */
+extern const struct script_kind script_inotify;
+void script_watches(struct tern_script *s, const struct script_fds *fds);
 
 /* script_epoll.c */
 extern const struct script_kind script_epoll;

@@ -23,6 +23,8 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_SIGNALFD] = &script_signalfd,
 	[TERN_DESC_TIMERFD] = &script_timerfd,
 	[TERN_DESC_PATH] = &script_named,
+	[TERN_DESC_INOTIFY] = &script_inotify,
+	[TERN_DESC_SOCKET] = &script_socket,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -65,6 +67,16 @@ static int compare_end(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
+static int compare_socket(const void *a, const void *b)
+{
+	const struct tern_obj_socket *x = tern_obj_payload(*(const struct tern_obj *const *)a);
+	const struct tern_obj_socket *y = tern_obj_payload(*(const struct tern_obj *const *)b);
+
+	if (x->pair != y->pair)
+		return x->pair < y->pair ? -1 : 1;
+	return (x->desc > y->desc) - (x->desc < y->desc);
+}
+
 /* Objects that belong to one description start with its id. */
 static void index_object(struct script_fds *fds, const struct tern_obj *obj, int *max)
 {
@@ -78,6 +90,10 @@ static void index_object(struct script_fds *fds, const struct tern_obj *obj, int
 		fds->desc[d->id] = obj;
 		if (d->kind == TERN_DESC_PIPE)
 			fds->end[fds->nr_ends++] = obj;
+		break;
+	case TERN_OBJ_SOCKET:
+		fds->socket[fds->nr_sockets++] = obj;
+		fds->extra[e->desc] = obj;
 		break;
 	case TERN_OBJ_EVENT:
 	case TERN_OBJ_TIMERFD:
@@ -107,12 +123,14 @@ static int collect(struct script_fds *fds, const struct tern_dress *dress)
 	fds->desc = calloc(fds->nr_descs + 1, sizeof(*fds->desc));
 	fds->extra = calloc(fds->nr_descs + 1, sizeof(*fds->extra));
 	fds->end = calloc(fds->nr_descs + 1, sizeof(*fds->end));
-	if (!fds->fd || !fds->first || !fds->desc || !fds->extra || !fds->end)
+	fds->socket = calloc(fds->nr_descs + 1, sizeof(*fds->socket));
+	if (!fds->fd || !fds->first || !fds->desc || !fds->extra || !fds->end || !fds->socket)
 		return -ENOMEM;
 	while ((obj = tern_image_next(dress->image, obj)))
 		index_object(fds, obj, &max);
 	qsort(fds->fd, fds->nr, sizeof(*fds->fd), compare_fd);
 	qsort(fds->end, fds->nr_ends, sizeof(*fds->end), compare_end);
+	qsort(fds->socket, fds->nr_sockets, sizeof(*fds->socket), compare_socket);
 	for (id = 1; id <= fds->nr_descs + 1; id++) {
 		fds->first[id] = i;
 		while (i < fds->nr && fds->fd[i]->desc == id)
@@ -124,6 +142,7 @@ static int collect(struct script_fds *fds, const struct tern_dress *dress)
 
 static void drop(struct script_fds *fds)
 {
+	free(fds->socket);
 	free(fds->end);
 	free(fds->extra);
 	free(fds->desc);
@@ -219,7 +238,7 @@ static void set_owner(struct tern_script *s, int fd, const struct tern_obj_desc 
 		       d->flags & (SETFL_FLAGS | O_ASYNC));
 }
 
-static bool any_owner(const struct tern_image *image)
+static bool has_end(const struct tern_image *image)
 {
 	const struct tern_obj *obj = NULL;
 
@@ -229,7 +248,7 @@ static bool any_owner(const struct tern_image *image)
 		if (d->owner || d->flags & O_ASYNC)
 			return true;
 	}
-	return false;
+	return tern_image_find(image, TERN_OBJ_LOCK, NULL);
 }
 
 static int build(struct tern_script *s, const struct script_fds *fds, struct tern_why *why)
@@ -247,6 +266,8 @@ static int build(struct tern_script *s, const struct script_fds *fds, struct ter
 		err = script_pipe(s, fds, obj, why);
 	while (!err && (obj = tern_image_find(image, TERN_OBJ_EPOLL, obj)))
 		script_epoll_add(s, fds, tern_obj_payload(obj));
+	if (!err)
+		script_watches(s, fds);
 	return err;
 }
 
@@ -288,21 +309,24 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
  * @s: the writer
  * @dress: the last image
  *
- * Whose signals a description sends: those that the shell causes would be the
- * migrant's.
+ * Whose signals a description sends, for those that the shell causes would be the
+ * migrant's; and locks, which a draft would keep from others for long.
  */
 int tern_script_files_end(struct tern_script *s, struct tern_dress *dress)
 {
+	const struct tern_obj *obj = NULL;
 	struct script_fds fds = { 0 };
 	unsigned int id;
 	int err;
 
-	if (!any_owner(dress->image))
+	if (!has_end(dress->image))
 		return 0;
 	err = collect(&fds, dress);
 	for (id = 1; !err && id <= fds.nr_descs; id++)
 		if (script_fd_of(&fds, id) >= 0)
 			set_owner(s, script_fd_of(&fds, id), tern_obj_payload(fds.desc[id]));
+	while (!err && (obj = tern_image_find(dress->image, TERN_OBJ_LOCK, obj)))
+		script_lock(s, &fds, tern_obj_payload(obj));
 	drop(&fds);
 	return err;
 }
@@ -350,6 +374,11 @@ static bool same_shape(const struct tern_image *a, const struct tern_image *b)
 	} while (x);
 	do {
 		if (!next_pair(a, b, TERN_OBJ_PIPE, &x, &y) || (x && !script_pipe_same(x, y)))
+			return false;
+	} while (x);
+	do {
+		if (!next_pair(a, b, TERN_OBJ_WATCH, &x, &y) ||
+		    (x && (x->len != y->len || memcmp(x, y, x->len))))
 			return false;
 	} while (x);
 	return true;

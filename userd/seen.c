@@ -18,6 +18,7 @@
 static int (*const kinds[])(struct tern_seen *seen, const struct tern_seen_fd *fd) = {
 	[TERN_DESC_EPOLL] = tern_seen_epoll,
 	[TERN_DESC_TIMERFD] = tern_seen_timerfd,
+	[TERN_DESC_INOTIFY] = tern_seen_inotify,
 };
 
 static bool is_seen(__u32 kind)
@@ -110,11 +111,12 @@ static int copy(struct tern_seen *seen, unsigned int descs)
  * tern_seen_add() - complete an image with what only user space can see
  * @image: the capture, our own kernel's, which grows
  * @pid: the migrant
+ * @draft: it runs
  * @why: what cannot move
  */
-int tern_seen_add(struct tern_image *image, int pid, struct tern_why *why)
+int tern_seen_add(struct tern_image *image, int pid, bool draft, struct tern_why *why)
 {
-	struct tern_seen seen = { .image = image, .pid = pid, .why = why };
+	struct tern_seen seen = { .image = image, .pid = pid, .draft = draft, .why = why };
 	unsigned int descs, i;
 	int rc;
 

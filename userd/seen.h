@@ -27,7 +27,8 @@ struct tern_seen_fd {
 /**
  * struct tern_seen - what is looked at
  * @image: the capture, which grows
- * @pid: the migrant, parked or not
+ * @pid: the migrant
+ * @draft: it runs
  * @fds: copied from the image, in its order: ascending by number
  * @nr: how many
  * @why: what cannot move
@@ -35,17 +36,19 @@ struct tern_seen_fd {
 struct tern_seen {
 	struct tern_image *image;
 	int pid;
+	bool draft;
 	struct tern_seen_fd *fds;
 	unsigned int nr;
 	struct tern_why *why;
 };
 
-int tern_seen_add(struct tern_image *image, int pid, struct tern_why *why);
+int tern_seen_add(struct tern_image *image, int pid, bool draft, struct tern_why *why);
 FILE *tern_seen_fdinfo(const struct tern_seen *seen, int fd);
 int tern_seen_dup(const struct tern_seen *seen, int fd);
 
 /* one for each kind: @fd is the first descriptor of its description */
 int tern_seen_epoll(struct tern_seen *seen, const struct tern_seen_fd *fd);
+int tern_seen_inotify(struct tern_seen *seen, const struct tern_seen_fd *fd);
 int tern_seen_timerfd(struct tern_seen *seen, const struct tern_seen_fd *fd);
 
 #endif

@@ -49,6 +49,9 @@
 	X(TIMER,	16, struct tern_obj_timer,	TERN_TIMERS_MAX) \
 	X(EVENT,	18, struct tern_obj_event,	131072) \
 	X(TIMERFD,	19, struct tern_obj_timerfd,	131072) \
+	X(WATCH,	20, struct tern_obj_watch,	131072) \
+	X(SOCKET,	21, struct tern_obj_socket,	131072) \
+	X(LOCK,		22, struct tern_obj_lock,	131072) \
 	X(MEMORY,	23, struct tern_obj_memory,	65536)
 
 enum tern_obj_type {
@@ -347,6 +350,8 @@ struct tern_obj_desc {
  * @TERN_DESC_EVENTFD: eventfd(2), with an EVENT object
  * @TERN_DESC_SIGNALFD: signalfd(2), with an EVENT object
  * @TERN_DESC_TIMERFD: timerfd_create(2), with a TIMERFD object
+ * @TERN_DESC_INOTIFY: inotify(7)
+ * @TERN_DESC_SOCKET: unix(7), with a SOCKET object
  * @TERN_DESC_PATH: what open(2) with O_PATH gives, by path
  */
 enum tern_desc_kind {
@@ -359,6 +364,8 @@ enum tern_desc_kind {
 	TERN_DESC_SIGNALFD,
 	TERN_DESC_TIMERFD,
 	TERN_DESC_PATH,
+	TERN_DESC_INOTIFY,
+	TERN_DESC_SOCKET,
 };
 
 /**
@@ -440,6 +447,106 @@ struct tern_obj_timerfd {
 	__u32 reserved;
 	__u64 expires;
 	__u64 interval;
+};
+
+/**
+ * struct tern_obj_watch - a watch of an inotify instance; added by ternd. Those of one
+ *	instance follow each other, in ascending order
+ * @desc: the instance
+ * @wd: number of the watch, 1 to TERN_WATCH_MAX
+ * @mask: IN_*
+ * @path: length of the path that follows (with NUL)
+ */
+struct tern_obj_watch {
+	__u32 desc;
+	__u32 wd;
+	__u32 mask;
+	__u32 path;
+};
+
+#define TERN_WATCH_MAX	1024	/* numbers below must be used up to get to it */
+
+/**
+ * struct tern_obj_socket - of a unix socket without a name
+ * @desc: the description
+ * @type: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
+ * @flags: TERN_SOCKET_*
+ * @pair: a number that both ends of a pair have, and nobody else; else 0
+ * @shutdown: bit 0: nothing more is received, bit 1: nothing more is sent
+ * @sndbuf: SO_SNDBUF as getsockopt(2) shows it, 0: never set
+ * @rcvbuf: SO_RCVBUF likewise
+ * @peek_off: SO_PEEK_OFF
+ * @rcvtimeo: SO_RCVTIMEO, ns, 0: none
+ * @sndtimeo: SO_SNDTIMEO, likewise
+ * @messages: in its queue: so many struct tern_message follow
+ * @data: and behind them their bytes, so many in all, up to TERN_SOCKET_DATA_MAX
+ * @reserved: 0
+ */
+struct tern_obj_socket {
+	__u32 desc;
+	__u32 type;
+	__u32 flags;
+	__u32 pair;
+	__u32 shutdown;
+	__u32 sndbuf;
+	__u32 rcvbuf;
+	__s32 peek_off;
+	__u32 messages;
+	__u32 data;
+	__u32 reserved[2];
+	__u64 rcvtimeo;
+	__u64 sndtimeo;
+};
+
+#define TERN_SOCKET_PASSCRED	(1U << 0)
+#define TERN_SOCKET_PASSSEC	(1U << 1)
+#define TERN_SOCKET_PAIR	(1U << 2)	/* the process has its other end, too */
+#define TERN_SOCKET_BEREFT	(1U << 3)	/* its other end has been closed */
+#define TERN_SOCKET_FLAGS_ALL	((1U << 4) - 1)
+#define TERN_SOCKET_DATA_MAX	(32U << 20)
+
+/**
+ * struct tern_message - a message in the queue of a socket, or a piece of a stream
+ * @len: bytes
+ * @pid: sender, 0: not known
+ * @uid: its user
+ * @gid: its group
+ */
+struct tern_message {
+	__u32 len;
+	__s32 pid;
+	__u32 uid;
+	__u32 gid;
+};
+
+/**
+ * struct tern_obj_lock - a lock on a file
+ * @desc: the description by which it was set
+ * @kind: enum tern_lock_kind
+ * @write: 1: a write lock (LOCK_EX), 0: a read lock (LOCK_SH)
+ * @reserved: 0
+ * @start: first byte
+ * @len: how many, 0: to the end
+ */
+struct tern_obj_lock {
+	__u32 desc;
+	__u32 kind;
+	__u32 write;
+	__u32 reserved;
+	__u64 start;
+	__u64 len;
+};
+
+/**
+ * enum tern_lock_kind - whose lock it is
+ * @TERN_LOCK_FLOCK: of a description, flock(2)
+ * @TERN_LOCK_POSIX: of the process, fcntl(2) F_SETLK
+ * @TERN_LOCK_OFD: of a description, fcntl(2) F_OFD_SETLK
+ */
+enum tern_lock_kind {
+	TERN_LOCK_FLOCK = 1,
+	TERN_LOCK_POSIX,
+	TERN_LOCK_OFD,
 };
 
 /** tern_timerfd_by_span() - a span of time on the wall clock: does not follow its jumps */
@@ -686,5 +793,9 @@ TERN_ASSERT_SIZE(struct tern_obj_event, 16);
 TERN_ASSERT_SIZE(struct tern_obj_timerfd, 32);
 TERN_ASSERT_SIZE(struct tern_obj_times, 240);
 TERN_ASSERT_SIZE(struct tern_obj_timer, 72);
+TERN_ASSERT_SIZE(struct tern_obj_watch, 16);
+TERN_ASSERT_SIZE(struct tern_obj_socket, 64);
+TERN_ASSERT_SIZE(struct tern_message, 16);
+TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 
 #endif /* _TERN_IMAGE_H */

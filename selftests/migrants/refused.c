@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
-#include <sys/inotify.h>
+#include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -26,6 +26,7 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -131,9 +132,9 @@ static void make_eventfd_out(void)
 	other = fd;
 }
 
-static void make_inotify(void)
+static void make_fanotify(void)
 {
-	made(inotify_init());
+	made(fanotify_init(FAN_CLASS_NOTIF, O_RDONLY));
 }
 
 static void make_memfd(void)
@@ -143,9 +144,35 @@ static void make_memfd(void)
 
 static void make_unix(void)
 {
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	/* a name that the kernel chooses */
+	made(bind(fd, (void *)&addr, sizeof(addr.sun_family)));
+	made(listen(fd, 1));
+}
+
+static void make_rights(void)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {
+		.head = {
+			.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+		},
+	};
+	struct iovec iov = { "x", 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
 	int fds[2];
 
+	/* descriptor 0 */
 	made(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	made(sendmsg(fds[0], &msg, 0));
 }
 
 /* Two views of one memory: a missing page would be noticed in one of them only. */
@@ -215,6 +242,17 @@ static void make_undo(void)
 	made(semop(sem, &up, 1));
 }
 
+static void make_lease(void)
+{
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/leased", migrant.dir);
+	made(fd = open(path, O_RDONLY | O_CREAT, 0600));
+	made(fcntl(fd, F_SETLEASE, F_RDLCK));
+}
+
+/* Its directory is on a network file system. */
 static void make_lock(void)
 {
 	char path[600];
@@ -282,7 +320,7 @@ static const struct {
 	{ "zombie", make_zombie },
 	{ "traced", make_traced },
 	{ "eventfd_out", make_eventfd_out },
-	{ "inotify", make_inotify },
+	{ "fanotify", make_fanotify },
 	{ "memfd", make_memfd },
 	{ "unix", make_unix },
 	{ "views", make_views },
@@ -291,6 +329,8 @@ static const struct {
 	{ "keyring", make_keyring },
 	{ "keys", make_keys },
 	{ "undo", make_undo },
+	{ "rights", make_rights },
+	{ "lease", make_lease },
 	{ "lock", make_lock },
 	{ "flock", make_flock },
 	{ "deleted", make_deleted },

@@ -1,19 +1,50 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Threads wait for one another while they are moved: PI and robust futexes, and more.
+# File locks are taken again, or the process stays where it is and keeps them.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-plan 8
-must "threads that wait for one another start" start a locks locks
-from=a to=b
-for ((i = 1; i <= 6; i++)); do
-	hop()
+# own: a directory that each host has of its own, under one name
+own()
+{
+	mkdir "$WORK/own"
+	for host in a b; do
+		on $host "mount -t tmpfs own $WORK/own && echo text >$WORK/own/file" || return 1
+	done
+}
+
+take_lock()
+{
+	on b "setsid flock $WORK/own/file sleep 1000 </dev/null >/dev/null 2>&1 &"
+	taken()
 	{
-		migrate "$PID" $from $to && lives_on locks $to
+		! on b "flock -n $WORK/own/file true"
 	}
-	must "hop $i, $from to $to" hop
-	t=$from from=$to to=$t
-done
-must "each found what it waited for" finish locks 6
+	wait_until "$LONG" taken
+}
+
+refused()
+{
+	! migrate "$PID" a b && lives_on locks a
+}
+
+give_lock()
+{
+	on b "kill \$(fuser $WORK/own/file 2>/dev/null)"
+	wait_until "$LONG" on b "flock -n $WORK/own/file true"
+}
+
+shared=$(findmnt -n -o TARGET -t nfs,nfs4 | head -n 1)
+[[ $shared ]] || note "no network file system: nothing is locked there"
+plan 10
+must "each host has a file" own
+must "a process with locks starts" start a locks locks 2 "$WORK/own/file" "$shared"
+must "somebody on b has a lock" take_lock
+must "it does not move" refused
+must "that lock is given up" give_lock
+must "it moves to b" migrate "$PID" a b
+must "it lives on b" lives_on locks b
+must "it moves back, not prepared" tern b migrate "$PID" a --no-prepare --json
+must "it lives on a" lives_on locks a
+must "it has all its locks" finish locks 2
 done_testing

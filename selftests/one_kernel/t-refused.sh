@@ -44,7 +44,7 @@ cannot()
 	must "$1: it is well" finish "$1" 0
 }
 
-plan 30
+plan 36
 must "a process starts" start a free refused nothing
 must "its pid is taken on b" take_pid
 must "it is refused for that" refused a b "pid $PID is taken on b, by \"take_pid\""
@@ -64,4 +64,6 @@ cannot deadline 'share of the processors reserved .SCHED_DEADLINE.'
 cannot keyring 'has a keyring of its own'
 cannot keys 'has keys in its session keyring'
 cannot undo 'undoes semaphore operations when it ends .SEM_UNDO.'
+cannot rights 'fd [0-9]+ is a unix socket with descriptors under way'
+cannot lease 'fd [0-9]+ is a file with a lease'
 done_testing

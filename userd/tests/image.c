@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
@@ -60,6 +61,19 @@ static void build(void)
 	struct tern_obj_pipe pipe = { .pipe = 9, .capacity = 4096, .data = 3 };
 	struct tern_obj_desc timed = { .id = 4, .kind = TERN_DESC_TIMERFD };
 	struct tern_obj_desc event = { .id = 5, .kind = TERN_DESC_EVENTFD };
+	struct tern_obj_desc s1 = { .id = 7, .kind = TERN_DESC_SOCKET };
+	struct tern_obj_desc s2 = { .id = 8, .kind = TERN_DESC_SOCKET };
+	struct tern_obj_socket end1 = { .desc = 7, .type = SOCK_STREAM, .flags = TERN_SOCKET_PAIR,
+					.pair = 5, .peek_off = -1 };
+	struct tern_obj_socket end2 = { .desc = 8, .type = SOCK_STREAM, .flags = TERN_SOCKET_PAIR,
+					.pair = 5, .peek_off = -1, .messages = 2, .data = 3 };
+	struct { struct tern_message m[2]; char data[3]; } queue = {
+		{ { .len = 1 }, { .len = 2, .pid = 100 } }, "abc"
+	};
+	struct tern_obj_lock lock = { .desc = 1, .kind = TERN_LOCK_OFD, .start = 5, .len = 9 };
+	struct tern_obj_desc inotify = { .id = 6, .kind = TERN_DESC_INOTIFY };
+	struct tern_obj_watch w1 = { .desc = 6, .wd = 3, .mask = 2, .path = sizeof(PATH) };
+	struct tern_obj_watch w2 = { .desc = 6, .wd = 4, .mask = 0x80000002, .path = 2 };
 	struct tern_obj_timerfd timerfd = { .desc = 4, .clock = 1, .expires = 7, .interval = 9 };
 	struct tern_obj_event eventfd = { .desc = 5, .value = 3 };
 	struct tern_obj_pipe packets = { .pipe = 11, .capacity = 8192, .data = 3, .pieces = 2 };
@@ -93,6 +107,14 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, epoll, NULL, 0);
 	PUT(TERN_OBJ_DESC, timed, NULL, 0);
 	PUT(TERN_OBJ_DESC, event, NULL, 0);
+	PUT(TERN_OBJ_DESC, inotify, NULL, 0);
+	PUT(TERN_OBJ_DESC, s1, NULL, 0);
+	PUT(TERN_OBJ_DESC, s2, NULL, 0);
+	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
+	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
+	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
+	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
+	PUT(TERN_OBJ_WATCH, w2, "/", 2);
 	PUT(TERN_OBJ_TIMERFD, timerfd, NULL, 0);
 	PUT(TERN_OBJ_EVENT, eventfd, NULL, 0);
 	PUT(TERN_OBJ_FD, fd0, NULL, 0);
@@ -285,7 +307,7 @@ static void spoil_files(void)
 
 	SPOILED(file->id, 0);
 	SPOILED(file->id, 2);
-	SPOILED(file->id, 6);
+	SPOILED(file->id, 9);
 	SPOILED(file->id, ~0U);
 	SPOILED(file->kind, 0);
 	SPOILED(file->mode, S_IFSOCK);
@@ -304,7 +326,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 6);
+	SPOILED(fd->desc, 9);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -313,7 +335,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 6);
+	SPOILED(reg->target, 9);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -346,7 +368,7 @@ static void spoil_events(void)
 	SPOILED(t->desc, 0);
 	SPOILED(t->desc, 1);
 	SPOILED(t->desc, 5);
-	SPOILED(t->desc, 6);
+	SPOILED(t->desc, 9);
 	SPOILED(t->clock, 2);
 	SPOILED(t->flags, 4);
 	SPOILED(t->reserved, 1);
@@ -354,6 +376,68 @@ static void spoil_events(void)
 	SPOILED(t->interval, ~0ULL);
 	SPOILED(e->desc, 4);
 	SPOILED(e->flags, 2);
+}
+
+static void spoil_watches(void)
+{
+	struct tern_obj_watch *w = find(TERN_OBJ_WATCH, 1);
+
+	SPOILED(w->desc, 5);
+	SPOILED(w->desc, 7);
+	SPOILED(w->wd, 3);
+	SPOILED(w->wd, 0);
+	SPOILED(w->wd, TERN_WATCH_MAX + 1);
+	SPOILED(w->mask, 0);
+	SPOILED(w->mask, 0x01000002);
+	SPOILED(w->path, 3);
+	SPOILED(*(char *)(w + 1), 'x');
+}
+
+static void spoil_sockets(void)
+{
+	struct tern_obj_socket *a = find(TERN_OBJ_SOCKET, 0), *b = find(TERN_OBJ_SOCKET, 1);
+	struct tern_message *m = (struct tern_message *)(b + 1);
+
+	SPOILED(a->desc, 8);
+	SPOILED(a->desc, 9);
+	SPOILED(a->type, SOCK_RAW);
+	SPOILED(a->type, SOCK_DGRAM);
+	SPOILED(a->flags, 0);
+	SPOILED(a->flags, TERN_SOCKET_BEREFT);
+	SPOILED(a->flags, TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT);
+	SPOILED(a->flags, TERN_SOCKET_PAIR | 16);
+	SPOILED(a->pair, 0);
+	SPOILED(a->pair, 6);
+	SPOILED(a->shutdown, 4);
+	SPOILED(a->peek_off, -2);
+	SPOILED(a->sndbuf, ~0U);
+	SPOILED(a->rcvtimeo, ~0ULL);
+	SPOILED(a->reserved[1], 1);
+	SPOILED(a->data, 1);
+	SPOILED(a->messages, 1);
+	SPOILED(b->data, 4);
+	SPOILED(b->messages, 0x10000002);
+	SPOILED(m[0].len, 0);
+	SPOILED(m[0].len, 2);
+	SPOILED(m[1].len, ~0U);
+	SPOILED(m[1].pid, 101);
+	SPOILED(m[1].uid, ~0U);
+}
+
+static void spoil_locks(void)
+{
+	struct tern_obj_lock *l = find(TERN_OBJ_LOCK, 0);
+
+	SPOILED(l->desc, 0);
+	SPOILED(l->desc, 2);
+	SPOILED(l->desc, 9);
+	SPOILED(l->kind, 0);
+	SPOILED(l->kind, 4);
+	SPOILED(l->kind, TERN_LOCK_FLOCK);
+	SPOILED(l->write, 2);
+	SPOILED(l->reserved, 1);
+	SPOILED(l->start, 1ULL << 63);
+	SPOILED(l->len, (1ULL << 63) - 1);
 }
 
 static void spoil_frame(void)
@@ -466,6 +550,9 @@ int main(int argc, char **argv)
 	spoil_files();
 	spoil_pieces();
 	spoil_events();
+	spoil_watches();
+	spoil_sockets();
+	spoil_locks();
 	spoil_frame();
 	changes();
 	flip();

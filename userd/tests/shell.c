@@ -143,7 +143,7 @@ static void add_files(void)
 		.desc = 11, .clock = CLOCK_BOOTTIME, .expires = 5000000000000000, .interval = 77,
 	};
 	struct tern_obj_timerfd span = {
-		.desc = 12, .clock = CLOCK_REALTIME, .expires = 1000, .interval = 5000000000000,
+		.desc = 12, .clock = CLOCK_REALTIME, .expires = 1000, .interval = 5000000000000000,
 	};
 	const char *cwd = draft == 1 ? "/tmp" : dir;
 	struct tern_obj_fs fs = { .cwd = strlen(cwd) + 1 };
@@ -434,7 +434,7 @@ static void look_files(void)
 	CHECK(has("fdinfo/13", 0, "clockid: 7\nticks: 0\n") &&
 	      has("fdinfo/13", 0, "it_interval: (0, 77)\n"));
 	CHECK(has("fdinfo/14", 0, "clockid: 0\nticks: 1\n") &&
-	      has("fdinfo/14", 0, "it_interval: (5000, 0)\n"));
+	      has("fdinfo/14", 0, "it_interval: (5000000, 0)\n"));
 	CHECK(has("fdinfo/15", 0, "flags:\t0100002\n") && has("fdinfo/16", 0, "flags:\t00\n"));
 	snprintf(path, sizeof(path), "/proc/%d/fd/17", tids[0]);
 	fd = open(path, O_RDONLY | O_NONBLOCK);

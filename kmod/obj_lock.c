@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * File locks: flock(2), fcntl(2) of the process and of descriptions. The destination
+ * takes them before the first instruction, and the source keeps its own until it knows
+ * that the migrant runs there: so there is no moment without a lock. On one file system
+ * that works for read locks only.
+ */
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "desc.h"
+
+/* A lock that was set through @entry, by the process itself. */
+static bool is_mine(const struct tern_table *table, const struct tern_entry *entry,
+		    struct file_lock *lock)
+{
+	if (compat_lock(lock, file) != entry->file)
+		return false;
+	return !(compat_lock(lock, flags) & FL_POSIX) ||
+	       compat_lock(lock, flags) & FL_OFDLCK ||
+	       compat_lock(lock, owner) == table->files;
+}
+
+static struct file_lock_context *context(const struct tern_entry *entry)
+{
+	/* pairs with the cmpxchg() in locks_get_lock_context() */
+	return smp_load_acquire(&file_inode(entry->file)->i_flctx);
+}
+
+/**
+ * tern_lock_refused() - can the locks move that are set through a description?
+ * @table: the table
+ * @entry: of a file
+ * @network: it is on a file system that the other host may see, too
+ *
+ * Return: NULL, or what the file is instead.
+ */
+const char *tern_lock_refused(const struct tern_table *table, const struct tern_entry *entry,
+			      bool network)
+{
+	struct file_lock_context *ctx = context(entry);
+	bool any = false, writes = false, lease = false;
+	struct file_lock *lock;
+
+	if (!ctx)
+		return NULL;
+	spin_lock(&ctx->flc_lock);
+	list_for_each_entry(lock, &ctx->flc_flock, compat_lock_list)
+		if (is_mine(table, entry, lock)) {
+			any = true;
+			writes |= compat_lock(lock, type) == F_WRLCK;
+		}
+	list_for_each_entry(lock, &ctx->flc_posix, compat_lock_list)
+		if (is_mine(table, entry, lock)) {
+			any = true;
+			writes |= compat_lock(lock, type) == F_WRLCK;
+		}
+	lease = !list_empty(&ctx->flc_lease);
+	spin_unlock(&ctx->flc_lock);
+	if (lease)
+		return "a file with a lease (fcntl)";
+	if (any && !entry->same->is_ours)
+		return "a locked file (flock or fcntl) that another process has open, too";
+	if (writes && network)
+		return "locked for writing (flock or fcntl) on a network file system, where another could take the lock in between";
+	return NULL;
+}
+
+static void put(struct tern_image *image, u32 desc, struct file_lock *lock)
+{
+	unsigned int flags = compat_lock(lock, flags);
+	struct tern_obj_lock obj = {
+		.desc = desc,
+		.kind = flags & FL_FLOCK ? TERN_LOCK_FLOCK :
+			flags & FL_OFDLCK ? TERN_LOCK_OFD : TERN_LOCK_POSIX,
+		.write = compat_lock(lock, type) == F_WRLCK,
+	};
+
+	/* all of it, and to the end of the file, however long, are 0 */
+	if (obj.kind != TERN_LOCK_FLOCK) {
+		obj.start = lock->fl_start;
+		obj.len = lock->fl_end == OFFSET_MAX ? 0 : lock->fl_end - lock->fl_start + 1;
+	}
+	tern_image_put(image, TERN_OBJ_LOCK, &obj, sizeof(obj), NULL, 0);
+}
+
+/**
+ * tern_lock_save() - LOCK objects of the locks that were set through a description
+ * @saver: where to
+ * @entry: of a file
+ * @desc: its id
+ */
+void tern_lock_save(struct tern_saver *saver, const struct tern_entry *entry, u32 desc)
+{
+	struct file_lock_context *ctx = context(entry);
+	struct file_lock *lock;
+
+	if (!ctx)
+		return;
+	spin_lock(&ctx->flc_lock);
+	list_for_each_entry(lock, &ctx->flc_flock, compat_lock_list)
+		if (is_mine(saver->table, entry, lock))
+			put(saver->image, desc, lock);
+	list_for_each_entry(lock, &ctx->flc_posix, compat_lock_list)
+		if (is_mine(saver->table, entry, lock))
+			put(saver->image, desc, lock);
+	spin_unlock(&ctx->flc_lock);
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unix sockets without a name: pairs, of which the process may have closed one end, and
+ * such as are not connected. What is in a queue is sent by the other end.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "script_fds.h"
+
+#define IN_PLACE_MAX	65536	/* bytes that any socket takes */
+#define NS		1000000000ULL
+
+/* The other end of a pair, NULL: none. */
+static const struct tern_obj_socket *find_mate(const struct script_fds *fds,
+					       const struct tern_obj_socket *k)
+{
+	unsigned int lo = 0, hi = fds->nr_sockets;
+
+	if (!(k->flags & TERN_SOCKET_PAIR))
+		return NULL;
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+		const struct tern_obj_socket *at = tern_obj_payload(fds->socket[mid]);
+
+		if (at->pair < k->pair)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	/* there are two, which follow each other */
+	if (tern_obj_payload(fds->socket[lo]) == k)
+		lo++;
+	return tern_obj_payload(fds->socket[lo]);
+}
+
+static void option(struct tern_script *s, unsigned int slot, int name, const void *value,
+		   size_t len)
+{
+	SCRIPT(s, "an option of a unix socket could not be set", SYS_setsockopt, slot, SOL_SOCKET,
+	       name, tern_script_data(s, value, len), len)->slots = 1 << 0;
+}
+
+static void option_int(struct tern_script *s, unsigned int slot, int name, int value)
+{
+	option(s, slot, name, &value, sizeof(value));
+}
+
+static void timeout(struct tern_script *s, unsigned int slot, int name, __u64 ns)
+{
+	struct timeval tv = { .tv_sec = ns / NS, .tv_usec = ns % NS / 1000 };
+
+	if (ns)
+		option(s, slot, name, &tv, sizeof(tv));
+}
+
+/* ---- messages ------------------------------------------------------------------- */
+
+/* With the credentials that it was sent with, as root may say them. */
+static struct shell_op *send_as(struct tern_script *s, int fd, const struct tern_message *m,
+				__u64 data)
+{
+	struct {
+		struct cmsghdr head;
+		struct ucred cred;
+	} control = {
+		.head = {
+			.cmsg_len = CMSG_LEN(sizeof(struct ucred)), .cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_CREDENTIALS,
+		},
+		.cred = { .pid = m->pid, .uid = m->uid, .gid = m->gid },
+	};
+	struct iovec iov = { .iov_base = (void *)(unsigned long)data, .iov_len = m->len };
+	struct msghdr msg = { .msg_iovlen = 1, .msg_controllen = sizeof(control) };
+
+	msg.msg_iov = (void *)(unsigned long)tern_script_data(s, &iov, sizeof(iov));
+	msg.msg_control = (void *)(unsigned long)tern_script_data(s, &control, sizeof(control));
+	return SCRIPT(s, "a unix socket did not take its contents", SYS_sendmsg, fd,
+		      tern_script_data(s, &msg, sizeof(msg)), MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0,
+		      m->len);
+}
+
+/* What is in the queue of @obj's socket is sent from @fd; @slots: 1: that is a slot. */
+static void fill(struct tern_script *s, const struct tern_obj *obj, int fd, unsigned int slots)
+{
+	const struct tern_obj_socket *k = tern_obj_payload(obj);
+	const struct tern_message *m;
+	struct shell_op *op;
+	const char *data;
+	unsigned int i;
+	size_t len;
+
+	m = tern_obj_tail(obj, &len);
+	data = (const char *)(m + k->messages);
+	for (i = 0; i < k->messages; i++, m++) {
+		__u64 at = tern_script_data(s, data, m->len);
+
+		op = m->pid ? send_as(s, fd, m, at) :
+		     SCRIPT(s, "a unix socket did not take its contents", SYS_sendto, fd, at,
+			    m->len, MSG_DONTWAIT | MSG_NOSIGNAL, 0, m->len);
+		op->slots = slots;
+		op->flags = SHELL_EXPECT;
+		data += m->len;
+	}
+}
+
+static void drain(struct tern_script *s, const struct tern_obj *obj, int fd)
+{
+	const struct tern_obj_socket *k = tern_obj_payload(obj);
+	const struct tern_message *m;
+	unsigned int i;
+	size_t len;
+
+	m = tern_obj_tail(obj, &len);
+	for (i = 0; i < k->messages; i++, m++)
+		SCRIPT(s, "a unix socket could not be emptied", SYS_recvfrom, fd,
+		       tern_script_data(s, NULL, m->len), m->len, MSG_DONTWAIT, 0, 0);
+}
+
+/* ---- making them ---------------------------------------------------------------- */
+
+/* SO_PEERCRED will say who made it: not root. */
+static void become(struct tern_script *s, __u32 uid, __u32 gid, bool back)
+{
+	const __u64 keep = ~0ULL;
+
+	if (back)
+		SCRIPT(s, "the user could not be set", SYS_setresuid, keep, uid, keep);
+	SCRIPT(s, "the group could not be set", SYS_setresgid, keep, gid, keep);
+	if (!back)
+		SCRIPT(s, "the user could not be set", SYS_setresuid, keep, uid, keep);
+}
+
+static void make(struct tern_script *s, const struct tern_dress *dress,
+		 const struct tern_obj_socket *k)
+{
+	const struct tern_obj_creds *creds = tern_obj_payload(dress->creds), *own = &dress->own;
+	bool other = creds->uid[1] != own->uid[1] || creds->gid[1] != own->gid[1];
+
+	if (!(k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT))) {
+		SCRIPT(s, "no socket could be made", SYS_socket, AF_UNIX, k->type | SOCK_CLOEXEC,
+		       0)->out = SLOT_LOW;
+		return;
+	}
+	if (other)
+		become(s, creds->uid[1], creds->gid[1], false);
+	SCRIPT(s, "no pair of sockets could be made", SYS_socketpair, AF_UNIX,
+	       k->type | SOCK_CLOEXEC, 0, tern_script_slot(s, SLOT_LOW));
+	if (other)
+		become(s, own->uid[1], own->gid[1], true);
+}
+
+/* All but what would be in the way of filling the queues. */
+static void set_buffers(struct tern_script *s, const struct tern_obj_socket *k,
+			unsigned int slot)
+{
+	/* what getsockopt(2) shows is twice what was asked for */
+	if (k->sndbuf)
+		option_int(s, slot, SO_SNDBUFFORCE, k->sndbuf / 2);
+	if (k->rcvbuf)
+		option_int(s, slot, SO_RCVBUFFORCE, k->rcvbuf / 2);
+}
+
+static void finish(struct tern_script *s, const struct script_fds *fds,
+		   const struct tern_obj_socket *k, unsigned int slot)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(fds->desc[k->desc]);
+
+	if (k->shutdown)
+		SCRIPT(s, "a unix socket could not be shut down", SYS_shutdown, slot,
+		       k->shutdown - 1)->slots = 1 << 0;
+	if (k->flags & TERN_SOCKET_PASSCRED)
+		option_int(s, slot, SO_PASSCRED, 1);
+	if (k->flags & TERN_SOCKET_PASSSEC)
+		option_int(s, slot, SO_PASSSEC, 1);
+	if (k->peek_off >= 0)
+		option_int(s, slot, SO_PEEK_OFF, k->peek_off);
+	timeout(s, slot, SO_RCVTIMEO, k->rcvtimeo);
+	timeout(s, slot, SO_SNDTIMEO, k->sndtimeo);
+	script_set_flags(s, slot, d->flags);
+	script_spread(s, fds, d->id, slot);
+}
+
+static int socket_open(struct tern_script *s, const struct script_fds *fds,
+		       const struct tern_obj *obj, struct tern_why *why)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+	const struct tern_obj_socket *k = script_extra(fds, d->id), *mate = find_mate(fds, k);
+	bool two = k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT);
+
+	(void)why;
+	/* made with the one before */
+	if (mate && mate->desc < k->desc)
+		return 0;
+	make(s, fds->dress, k);
+	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
+	if (two)
+		script_lift(s, fds, SLOT_LOW2, SLOT_HIGH2);
+	if (two && k->data + (mate ? mate->data : 0) > IN_PLACE_MAX) {
+		option_int(s, SLOT_HIGH, SO_SNDBUFFORCE, TERN_SOCKET_DATA_MAX);
+		option_int(s, SLOT_HIGH2, SO_SNDBUFFORCE, TERN_SOCKET_DATA_MAX);
+	}
+	if (two)
+		fill(s, fds->extra[k->desc], SLOT_HIGH2, 1 << 0);
+	if (mate) {
+		fill(s, fds->extra[mate->desc], SLOT_HIGH, 1 << 0);
+		set_buffers(s, mate, SLOT_HIGH2);
+	}
+	set_buffers(s, k, SLOT_HIGH);
+	finish(s, fds, k, SLOT_HIGH);
+	if (mate)
+		finish(s, fds, mate, SLOT_HIGH2);
+	else if (two)
+		script_close(s, SLOT_HIGH2);
+	return 0;
+}
+
+/* But for what is in its queue. */
+static bool same(const struct tern_obj_socket *x, const struct tern_obj_socket *y)
+{
+	struct tern_obj_socket a = *x;
+
+	a.messages = y->messages;
+	a.data = y->data;
+	return !memcmp(&a, y, sizeof(a));
+}
+
+static int socket_alter(struct tern_script *s, const struct script_fds *was,
+			const struct script_fds *fds, const struct tern_obj *old,
+			const struct tern_obj *new)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(new);
+	const struct tern_obj *x = was->extra[d->id], *y = fds->extra[d->id];
+	const struct tern_obj_socket *a = tern_obj_payload(x), *b = tern_obj_payload(y), *mate;
+
+	(void)old;
+	if (x->len == y->len && !memcmp(x, y, x->len))
+		return 1;
+	mate = find_mate(fds, b);
+	if (!same(a, b) || !mate || a->shutdown || mate->shutdown || b->peek_off >= 0 ||
+	    b->data > IN_PLACE_MAX || b->flags & TERN_SOCKET_PASSCRED)
+		return 0;
+	drain(s, x, script_fd_of(fds, d->id));
+	fill(s, y, script_fd_of(fds, mate->desc), 0);
+	return 1;
+}
+
+const struct script_kind script_socket = { .open = socket_open, .alter = socket_alter };
