@@ -5,10 +5,16 @@
  *
  * usage: refused DIR WHAT
  */
+#include <asm/ldt.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/keyctl.h>
+#include <linux/mempolicy.h>
+#include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -17,14 +23,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/fanotify.h>
+#include <sys/file.h>
+#include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -35,6 +44,8 @@
 
 static pid_t child;
 static int shm = -1, other = -1, sem = -1;
+static char local[64];
+static bool stays;
 
 static void made(long rc)
 {
@@ -175,19 +186,6 @@ static void make_rights(void)
 	made(sendmsg(fds[0], &msg, 0));
 }
 
-/* Two views of one memory: a missing page would be noticed in one of them only. */
-static void make_views(void)
-{
-	int i, fd = memfd_create("refused", 0);
-
-	made(fd);
-	made(ftruncate(fd, 4096));
-	for (i = 0; i < 2; i++)
-		check(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED,
-		      "mmap: %s", strerror(errno));
-	close(fd);
-}
-
 static void *make_dead_timer(void *unused)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
@@ -283,17 +281,13 @@ static void make_deleted(void)
 	made(unlink(path));
 }
 
-static void make_pipe_out(void)
+/* Somebody else, whose parent we are not, has the other end, until ours is closed. */
+static void give_away(int fds[2])
 {
-	int fds[2];
-
-	/* somebody else, whose child we are not, has the other end */
-	made(pipe(fds));
 	made(child = fork());
 	if (!child) {
 		if (fork())
 			_exit(0);
-		prctl(PR_SET_PDEATHSIG, 0);
 		close(fds[1]);
 		while (read(fds[0], &(char){ 0 }, 1) > 0)
 			;
@@ -302,6 +296,297 @@ static void make_pipe_out(void)
 	waitpid(child, NULL, 0);
 	child = 0;
 	close(fds[0]);
+}
+
+static void make_pipe_out(void)
+{
+	int fds[2];
+
+	made(pipe(fds));
+	give_away(fds);
+}
+
+static void make_unix_out(void)
+{
+	int fds[2];
+
+	made(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	give_away(fds);
+}
+
+/* ---- memory ------------------------------------------------------------------------ */
+
+/* Of a file of its own on a local file system, which goes when it ends. */
+static int open_local(void)
+{
+	int fd;
+
+	snprintf(local, sizeof(local), "/tmp/refused.%d", getpid());
+	made(fd = open(local, O_RDWR | O_CREAT | O_EXCL, 0600));
+	made(ftruncate(fd, 8192));
+	return fd;
+}
+
+static void map(int fd, int prot, off_t at)
+{
+	check(mmap(NULL, 4096, prot, MAP_SHARED, fd, at) != MAP_FAILED, "mmap: %s",
+	      strerror(errno));
+}
+
+static void make_mapped(void)
+{
+	int fd = open_local();
+
+	map(fd, PROT_READ | PROT_WRITE, 0);
+	close(fd);
+}
+
+static void make_local(void)
+{
+	open_local();
+}
+
+static int make_memory(void)
+{
+	int fd = memfd_create("refused", 0);
+
+	made(fd);
+	made(ftruncate(fd, 8192));
+	map(fd, PROT_READ | PROT_WRITE, 0);
+	return fd;
+}
+
+static void make_memfd_map(void)
+{
+	make_memory();
+}
+
+/* Two views of one memory: a missing page would be noticed in one of them only. */
+static void make_views(void)
+{
+	int fd = make_memory();
+
+	map(fd, PROT_READ | PROT_WRITE, 0);
+	close(fd);
+}
+
+static void make_view(void)
+{
+	int fd = make_memory(), ro;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	made(ro = open(path, O_RDONLY));
+	map(ro, PROT_READ, 4096);
+	close(ro);
+	close(fd);
+}
+
+static void make_uffd(void)
+{
+	static char pages[8192] __attribute__((aligned(4096)));
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (unsigned long)pages, .len = sizeof(pages) },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	made(fd);
+	made(ioctl(fd, UFFDIO_API, &api));
+	made(ioctl(fd, UFFDIO_REGISTER, &reg));
+}
+
+static void make_ldt(void)
+{
+	struct user_desc desc = { .entry_number = 0, .limit = 1, .seg_32bit = 1 };
+
+	made(syscall(SYS_modify_ldt, 1, &desc, sizeof(desc)));
+}
+
+/* ---- process and threads ------------------------------------------------------------- */
+
+static void *stay(void *make)
+{
+	((void (*)(void))make)();
+	__atomic_store_n(&stays, true, __ATOMIC_RELEASE);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* In a thread that stays. */
+static void in_thread(void (*make)(void))
+{
+	pthread_t thread;
+
+	made(-pthread_create(&thread, NULL, stay, (void *)make));
+	while (!__atomic_load_n(&stays, __ATOMIC_ACQUIRE))
+		usleep(1000);
+}
+
+static void other_user(void)
+{
+	/* the call alone: the library would tell all threads */
+	made(syscall(SYS_setresuid, 4242, 4242, 4242));
+}
+
+static void make_thread_creds(void)
+{
+	in_thread(other_user);
+}
+
+static void other_files(void)
+{
+	made(unshare(CLONE_FILES));
+}
+
+static void make_thread_files(void)
+{
+	in_thread(other_files);
+}
+
+static void make_cwd(void)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/gone", migrant.dir);
+	made(mkdir(path, 0700));
+	made(chdir(path));
+	made(rmdir(path));
+}
+
+static void make_timer_other(void)
+{
+	clockid_t clock;
+	timer_t timer;
+
+	made(-clock_getcpuclockid(1, &clock));
+	made(timer_create(clock, NULL, &timer));
+}
+
+static void make_mount_ns(void)
+{
+	made(unshare(CLONE_NEWNS));
+}
+
+static void make_net_ns(void)
+{
+	made(unshare(CLONE_NEWNET));
+}
+
+static void make_uts_ns(void)
+{
+	made(unshare(CLONE_NEWUTS));
+}
+
+static void make_ipc_ns(void)
+{
+	made(unshare(CLONE_NEWIPC));
+}
+
+static void make_cgroup_ns(void)
+{
+	made(unshare(CLONE_NEWCGROUP));
+}
+
+static void make_pid_ns(void)
+{
+	made(unshare(CLONE_NEWPID));
+}
+
+static void make_user_ns(void)
+{
+	made(unshare(CLONE_NEWUSER));
+}
+
+static void make_numa(void)
+{
+	unsigned long nodes = 1;
+
+	made(syscall(SYS_set_mempolicy, MPOL_PREFERRED, &nodes, 8 * sizeof(nodes)));
+}
+
+static void make_seccomp(void)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog filter = { .len = 1, .filter = &allow };
+
+	made(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
+}
+
+static void make_dispatch(void)
+{
+	static char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+
+	made(prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector));
+}
+
+static void make_ioperm(void)
+{
+	made(ioperm(0x80, 1, 1));
+}
+
+/* ---- descriptors --------------------------------------------------------------------- */
+
+static void make_proc(void)
+{
+	made(open("/proc/self/stat", O_RDONLY));
+}
+
+static void make_dir(void)
+{
+	DIR *dir = opendir("/usr");
+
+	check(dir && readdir(dir), "opendir: %s", strerror(errno));
+}
+
+static void make_tty(void)
+{
+	made(posix_openpt(O_RDWR | O_NOCTTY));
+}
+
+static void make_device(void)
+{
+	made(open("/dev/kmsg", O_RDONLY));
+}
+
+static void make_listen(void)
+{
+	made(listen(socket(AF_INET, SOCK_STREAM, 0), 1));
+}
+
+static void make_tcp_new(void)
+{
+	made(socket(AF_INET, SOCK_STREAM, 0));
+}
+
+static void make_udp(void)
+{
+	made(socket(AF_INET, SOCK_DGRAM, 0));
+}
+
+static void make_raw(void)
+{
+	made(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+}
+
+static void make_packet(void)
+{
+	made(socket(AF_PACKET, SOCK_DGRAM, 0));
+}
+
+static void make_netlink(void)
+{
+	made(socket(AF_NETLINK, SOCK_RAW, 0));
+}
+
+static void make_owner(void)
+{
+	int fds[2];
+
+	made(pipe(fds));
+	made(fcntl(fds[0], F_SETOWN, 1));
 }
 
 static void make_nothing(void)
@@ -324,6 +609,39 @@ static const struct {
 	{ "memfd", make_memfd },
 	{ "unix", make_unix },
 	{ "views", make_views },
+	{ "mapped", make_mapped },
+	{ "local", make_local },
+	{ "memfd_map", make_memfd_map },
+	{ "view", make_view },
+	{ "uffd", make_uffd },
+	{ "ldt", make_ldt },
+	{ "thread_creds", make_thread_creds },
+	{ "thread_files", make_thread_files },
+	{ "cwd", make_cwd },
+	{ "timer_other", make_timer_other },
+	{ "mount_ns", make_mount_ns },
+	{ "net_ns", make_net_ns },
+	{ "uts_ns", make_uts_ns },
+	{ "ipc_ns", make_ipc_ns },
+	{ "cgroup_ns", make_cgroup_ns },
+	{ "pid_ns", make_pid_ns },
+	{ "user_ns", make_user_ns },
+	{ "numa", make_numa },
+	{ "seccomp", make_seccomp },
+	{ "dispatch", make_dispatch },
+	{ "ioperm", make_ioperm },
+	{ "proc", make_proc },
+	{ "dir", make_dir },
+	{ "tty", make_tty },
+	{ "device", make_device },
+	{ "listen", make_listen },
+	{ "tcp_new", make_tcp_new },
+	{ "udp", make_udp },
+	{ "raw", make_raw },
+	{ "packet", make_packet },
+	{ "netlink", make_netlink },
+	{ "owner", make_owner },
+	{ "unix_out", make_unix_out },
 	{ "timer", make_timer },
 	{ "deadline", make_deadline },
 	{ "keyring", make_keyring },
@@ -357,6 +675,8 @@ int main(int argc, char **argv)
 		eventfd_write(other, 1);
 	if (sem >= 0)
 		semctl(sem, 0, IPC_RMID);
+	if (local[0])
+		unlink(local);
 	if (child > 0)
 		kill(child, SIGKILL);
 	migrant_ok("hops=%u", migrant.hops);
