@@ -67,8 +67,9 @@ static const char *find(const char *text, const char *name)
 static int find_hex(const char *text, const char *name, u64 *value)
 {
 	const char *at = find(text, name);
+	int len;
 
-	return at && sscanf(at, "%llx", value) == 1 ? 0 : -EOPNOTSUPP;
+	return at && sscanf(at, "%llx%n", value, &len) == 1 ? 0 : -EOPNOTSUPP;
 }
 
 static int save_eventfd(struct file *file, const char *text, struct tern_obj_event *obj)

@@ -3,7 +3,8 @@
  * File locks: flock(2), fcntl(2) of the process and of descriptions. The destination
  * takes them before the first instruction, and the source keeps its own until it knows
  * that the migrant runs there: so there is no moment without a lock. On one file system
- * that works for read locks only.
+ * that works for read locks only; a write lock would have to be given up first, and any
+ * third host could take it then.
  */
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -65,7 +66,7 @@ const char *tern_lock_refused(const struct tern_table *table, const struct tern_
 	if (any && !entry->same->is_ours)
 		return "a locked file (flock or fcntl) that another process has open, too";
 	if (writes && network)
-		return "locked for writing (flock or fcntl) on a network file system, where another could take the lock in between";
+		return "a file that is locked for writing, on a network file system";
 	return NULL;
 }
 

@@ -49,7 +49,8 @@ static const char *socket_name(const struct sock *sk)
  * struct link - the other end of a unix socket
  * @there: there is one, alive
  * @back: and its other end is this one
- * @inode: and @file: its description, for comparison only; NULL: it waits to be accepted
+ * @inode: of its description, for comparison only
+ * @file: its description, likewise; NULL: it waits to be accepted
  */
 struct link {
 	bool there;
@@ -93,7 +94,9 @@ static const char *queue_refused(const struct tern_table *table, struct sock *sk
 
 	spin_lock(&queue->lock);
 	skb_queue_walk(queue, skb) {
-		if (!paired)
+		if (sk->sk_state == TCP_LISTEN)
+			what = "a unix socket with connections that have not been accepted";
+		else if (!paired)
 			what = "a unix socket with messages that have not been read";
 		else if (UNIXCB(skb).fp)
 			what = "a unix socket with descriptors under way";
@@ -116,11 +119,36 @@ static bool has_options(struct sock *sk)
 	       sock_flag(sk, SOCK_LINGER) || READ_ONCE(sk->sk_err);
 }
 
+/* It stays for good once there is one. */
+static const struct unix_address *name_of(struct sock *sk)
+{
+	/* pairs with the smp_store_release() in unix_bind() */
+	return smp_load_acquire(&unix_sk(sk)->addr);
+}
+
+/*
+ * A name in the file system is a file there, which stays; and who has connected to a
+ * datagram socket cannot be seen.
+ */
+static const char *name_refused(struct sock *sk)
+{
+	const struct unix_address *addr = name_of(sk);
+
+	if (!addr)
+		return NULL;
+	if (addr->name->sun_path[0])
+		return "a unix socket with a name in the file system";
+	if (sk->sk_type == SOCK_DGRAM)
+		return "a unix datagram socket with a name";
+	return sk->sk_state == TCP_ESTABLISHED ? "a connected unix socket with a name" : NULL;
+}
+
 /* What stands against it; NULL: nothing. */
 static const char *unix_refused(const struct tern_table *table,
 				const struct tern_entry *entry, struct sock *sk)
 {
 	struct link link = other_end(sk);
+	const char *what;
 
 	if (!entry->same->is_ours)
 		return "a unix socket that another process has open, too";
@@ -128,10 +156,11 @@ static const char *unix_refused(const struct tern_table *table,
 		return "a unix socket to another process";
 	if (link.there && !link.back)
 		return "a unix socket that is connected to one that serves many";
-	if (smp_load_acquire(&unix_sk(sk)->addr))
-		return "a unix socket with a name";
+	what = name_refused(sk);
+	if (what)
+		return what;
 	if (has_options(sk))
-		return "a unix socket with unusual options (filter, time stamps, linger), or an error";
+		return "a unix socket with an error, a filter, time stamps or SO_LINGER";
 	return queue_refused(table, sk, link.there || sk->sk_state == TCP_ESTABLISHED);
 }
 
@@ -239,10 +268,14 @@ static void describe(const struct tern_table *table, const struct tern_entry *en
 	obj->type = sk->sk_type;
 	obj->flags = (test_bit(SOCK_PASSCRED, &sock->flags) ? TERN_SOCKET_PASSCRED : 0) |
 		     (test_bit(SOCK_PASSSEC, &sock->flags) ? TERN_SOCKET_PASSSEC : 0);
-	if (peer)
+	if (sk->sk_state == TCP_LISTEN) {
+		obj->flags |= TERN_SOCKET_LISTENS;
+		obj->backlog = READ_ONCE(sk->sk_max_ack_backlog);
+	} else if (peer) {
 		obj->flags |= TERN_SOCKET_PAIR;
-	else if (sk->sk_state == TCP_ESTABLISHED)
+	} else if (sk->sk_state == TCP_ESTABLISHED) {
 		obj->flags |= TERN_SOCKET_BEREFT;
+	}
 	/* a number that both ends have, and nobody else */
 	obj->pair = peer ? min(peer->fd, entry->same->fd) + 1 : 0;
 	obj->shutdown = READ_ONCE(sk->sk_shutdown);
@@ -259,6 +292,7 @@ static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
 		       struct tern_obj_desc *desc)
 {
 	struct sock *sk = SOCKET_I(file_inode(entry->file))->sk;
+	const struct unix_address *addr = name_of(sk);
 	struct tern_obj_socket obj = { .desc = desc->id };
 	size_t heads;
 	struct queue q;
@@ -266,6 +300,7 @@ static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
 	int err;
 
 	describe(saver->table, entry, sk, &obj);
+	obj.name = addr ? addr->len - offsetof(struct sockaddr_un, sun_path) : 0;
 	err = queue_read(sk, &q);
 	if (err)
 		return err;
@@ -276,14 +311,16 @@ static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
 		return -E2BIG;
 	}
 	heads = q.nr * sizeof(*q.head);
-	tail = kvmalloc(heads + q.len + 1, GFP_KERNEL);
+	tail = kvmalloc(heads + q.len + obj.name + 1, GFP_KERNEL);
 	if (tail) {
 		memcpy(tail, q.head, heads);
 		memcpy(tail + heads, q.data, q.len);
+		if (addr)
+			memcpy(tail + heads + q.len, addr->name->sun_path, obj.name);
 		obj.messages = q.nr;
 		obj.data = q.len;
 		tern_image_put(saver->image, TERN_OBJ_SOCKET, &obj, sizeof(obj), tail,
-			       heads + q.len);
+			       heads + q.len + obj.name);
 	}
 	kvfree(tail);
 	kvfree(q.head);

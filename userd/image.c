@@ -555,7 +555,7 @@ static int check_messages(struct check *c, const struct tern_obj *obj)
 
 	m = tern_obj_tail(obj, &len);
 	if (k->data > TERN_SOCKET_DATA_MAX || k->messages > TERN_SOCKET_DATA_MAX ||
-	    len != k->messages * sizeof(*m) + k->data)
+	    len != k->messages * sizeof(*m) + k->data + k->name)
 		return bad(c, obj, "bad contents");
 	for (i = 0; i < k->messages; i++) {
 		if (m[i].len > k->data - sum || (!m[i].len && k->type == SOCK_STREAM))
@@ -565,6 +565,8 @@ static int check_messages(struct check *c, const struct tern_obj *obj)
 			return bad(c, obj, "a message from somebody else");
 		sum += m[i].len;
 	}
+	if (k->name && ((const char *)(m + k->messages))[k->data])
+		return bad(c, obj, "a name in the file system");
 	return sum == k->data ? 0 : bad(c, obj, "bad contents");
 }
 
@@ -576,12 +578,14 @@ static int check_socket(struct check *c, const struct tern_obj *obj)
 	if (k->type != SOCK_STREAM && k->type != SOCK_DGRAM && k->type != SOCK_SEQPACKET)
 		return bad(c, obj, "unknown type");
 	if (k->flags & ~TERN_SOCKET_FLAGS_ALL || k->shutdown > 3 || k->peek_off < -1 ||
-	    k->reserved[0] || k->reserved[1] || k->sndbuf > INT_MAX || k->rcvbuf > INT_MAX ||
+	    k->name > TERN_SOCKET_NAME_MAX || k->sndbuf > INT_MAX || k->rcvbuf > INT_MAX ||
 	    k->rcvtimeo > TIME_MAX || k->sndtimeo > TIME_MAX)
 		return bad(c, obj, "a field is out of range");
 	if ((ends & (ends - 1)) || !k->pair != !(ends & TERN_SOCKET_PAIR) ||
 	    (k->messages && !ends))
 		return bad(c, obj, "a pair where none can be, or none where one must be");
+	if ((k->name && ends) || (k->flags & TERN_SOCKET_LISTENS && !k->name))
+		return bad(c, obj, "a name where none can be, or none where one must be");
 	c->sockets[c->count[TERN_OBJ_SOCKET] - 1] = k;
 	return check_messages(c, obj) ? -EBADMSG : check_extra(c, obj, k->desc);
 }

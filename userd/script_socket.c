@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Unix sockets without a name: pairs, of which the process may have closed one end, and
- * such as are not connected. What is in a queue is sent by the other end.
+ * Unix sockets: pairs, of which the process may have closed one end, and such as are
+ * not connected, but may listen at an abstract name. What is in a queue is sent by the
+ * other end.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 #include "script_fds.h"
 
@@ -133,21 +135,37 @@ static void become(struct tern_script *s, __u32 uid, __u32 gid, bool back)
 		SCRIPT(s, "the user could not be set", SYS_setresuid, keep, uid, keep);
 }
 
+static void make_one(struct tern_script *s, const struct tern_obj_socket *k)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	SCRIPT(s, "no socket could be made", SYS_socket, AF_UNIX, k->type | SOCK_CLOEXEC, 0)->out =
+		SLOT_LOW;
+	if (!k->name)
+		return;
+	/* it has no messages */
+	memcpy(addr.sun_path, k + 1, k->name);
+	SCRIPT(s, "a unix socket could not have its name again", SYS_bind, SLOT_LOW,
+	       tern_script_data(s, &addr, sizeof(addr)),
+	       offsetof(struct sockaddr_un, sun_path) + k->name)->slots = 1 << 0;
+	if (k->flags & TERN_SOCKET_LISTENS)
+		SCRIPT(s, "a unix socket could not listen", SYS_listen, SLOT_LOW,
+		       k->backlog)->slots = 1 << 0;
+}
+
 static void make(struct tern_script *s, const struct tern_dress *dress,
 		 const struct tern_obj_socket *k)
 {
 	const struct tern_obj_creds *creds = tern_obj_payload(dress->creds), *own = &dress->own;
 	bool other = creds->uid[1] != own->uid[1] || creds->gid[1] != own->gid[1];
 
-	if (!(k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT))) {
-		SCRIPT(s, "no socket could be made", SYS_socket, AF_UNIX, k->type | SOCK_CLOEXEC,
-		       0)->out = SLOT_LOW;
-		return;
-	}
 	if (other)
 		become(s, creds->uid[1], creds->gid[1], false);
-	SCRIPT(s, "no pair of sockets could be made", SYS_socketpair, AF_UNIX,
-	       k->type | SOCK_CLOEXEC, 0, tern_script_slot(s, SLOT_LOW));
+	if (k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT))
+		SCRIPT(s, "no pair of sockets could be made", SYS_socketpair, AF_UNIX,
+		       k->type | SOCK_CLOEXEC, 0, tern_script_slot(s, SLOT_LOW));
+	else
+		make_one(s, k);
 	if (other)
 		become(s, own->uid[1], own->gid[1], true);
 }

@@ -467,7 +467,7 @@ struct tern_obj_watch {
 #define TERN_WATCH_MAX	1024	/* numbers below must be used up to get to it */
 
 /**
- * struct tern_obj_socket - of a unix socket without a name
+ * struct tern_obj_socket - of a unix socket without a name in the file system
  * @desc: the description
  * @type: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
  * @flags: TERN_SOCKET_*
@@ -480,7 +480,9 @@ struct tern_obj_watch {
  * @sndtimeo: SO_SNDTIMEO, likewise
  * @messages: in its queue: so many struct tern_message follow
  * @data: and behind them their bytes, so many in all, up to TERN_SOCKET_DATA_MAX
- * @reserved: 0
+ * @backlog: of one that listens
+ * @name: bytes of its abstract name, with the NUL in front, which follow at last; only
+ *	of one that is not connected; 0: none
  */
 struct tern_obj_socket {
 	__u32 desc;
@@ -493,7 +495,8 @@ struct tern_obj_socket {
 	__s32 peek_off;
 	__u32 messages;
 	__u32 data;
-	__u32 reserved[2];
+	__u32 backlog;
+	__u32 name;
 	__u64 rcvtimeo;
 	__u64 sndtimeo;
 };
@@ -502,7 +505,9 @@ struct tern_obj_socket {
 #define TERN_SOCKET_PASSSEC	(1U << 1)
 #define TERN_SOCKET_PAIR	(1U << 2)	/* the process has its other end, too */
 #define TERN_SOCKET_BEREFT	(1U << 3)	/* its other end has been closed */
-#define TERN_SOCKET_FLAGS_ALL	((1U << 4) - 1)
+#define TERN_SOCKET_LISTENS	(1U << 4)
+#define TERN_SOCKET_FLAGS_ALL	((1U << 5) - 1)
+#define TERN_SOCKET_NAME_MAX	108
 #define TERN_SOCKET_DATA_MAX	(32U << 20)
 
 /**

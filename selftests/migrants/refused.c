@@ -156,11 +156,10 @@ static void make_memfd(void)
 static void make_unix(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
 	/* a name that the kernel chooses */
 	made(bind(fd, (void *)&addr, sizeof(addr.sun_family)));
-	made(listen(fd, 1));
 }
 
 static void make_rights(void)

@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +22,10 @@
 
 #define LARGE	150000	/* more than one buffer takes by default, of what both send */
 
+#define NAME_LEN (offsetof(struct sockaddr_un, sun_path) + 8)
+
+static const struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0sockets" };
+static int server;
 static int stream[2], dgram[2], seq[2], bereft, lone, creds[2], waiting[2], large[2], ep;
 static char got[16];
 
@@ -87,6 +93,9 @@ static void open_all(void)
 	setsockopt(large[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	setsockopt(large[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	setsockopt(stream[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	check(!bind(server, (void *)&name, NAME_LEN) && !listen(server, 3), "listen: %s",
+	      strerror(errno));
 	put(seq[1], "no more of this");
 	shutdown(seq[1], SHUT_WR);
 	ep = epoll_create1(0);
@@ -132,6 +141,24 @@ static void check_large(int fd)
 	check(recv(fd, bytes, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN, "more than that");
 }
 
+static void check_server(void)
+{
+	int client = socket(AF_UNIX, SOCK_STREAM, 0), accepted;
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	check(accept(server, NULL, NULL) < 0 && errno == EAGAIN, "somebody has connected");
+	check(!connect(client, (void *)&name, NAME_LEN), "connect: %s", strerror(errno));
+	accepted = accept(server, NULL, NULL);
+	check(accepted >= 0, "accept: %s", strerror(errno));
+	put(client, "hello");
+	get(accepted, 64, "hello");
+	check(!getsockopt(client, SOL_SOCKET, SO_PEERCRED, &cred, &len) &&
+	      cred.uid == geteuid(), "the server is of user %u", cred.uid);
+	close(accepted);
+	close(client);
+}
+
 static void check_all(unsigned int hop)
 {
 	struct timeval tv;
@@ -169,6 +196,7 @@ static void check_all(unsigned int hop)
 	      "SO_SNDBUF is %d", size);
 	check(!getsockopt(lone, SOL_SOCKET, SO_TYPE, &size, &len) && size == SOCK_DGRAM,
 	      "the lone one is of type %d", size);
+	check_server();
 	check(send(lone, "x", 1, 0) < 0 && errno == ENOTCONN, "lone: %s", strerror(errno));
 }
 

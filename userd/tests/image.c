@@ -70,6 +70,9 @@ static void build(void)
 	struct { struct tern_message m[2]; char data[3]; } queue = {
 		{ { .len = 1 }, { .len = 2, .pid = 100 } }, "abc"
 	};
+	struct tern_obj_desc s3 = { .id = 9, .kind = TERN_DESC_SOCKET };
+	struct tern_obj_socket server = { .desc = 9, .type = SOCK_STREAM, .peek_off = -1,
+					  .flags = TERN_SOCKET_LISTENS, .backlog = 5, .name = 2 };
 	struct tern_obj_lock lock = { .desc = 1, .kind = TERN_LOCK_OFD, .start = 5, .len = 9 };
 	struct tern_obj_desc inotify = { .id = 6, .kind = TERN_DESC_INOTIFY };
 	struct tern_obj_watch w1 = { .desc = 6, .wd = 3, .mask = 2, .path = sizeof(PATH) };
@@ -110,8 +113,10 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, inotify, NULL, 0);
 	PUT(TERN_OBJ_DESC, s1, NULL, 0);
 	PUT(TERN_OBJ_DESC, s2, NULL, 0);
+	PUT(TERN_OBJ_DESC, s3, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
+	PUT(TERN_OBJ_SOCKET, server, "\0n", 2);
 	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
 	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_WATCH, w2, "/", 2);
@@ -307,7 +312,7 @@ static void spoil_files(void)
 
 	SPOILED(file->id, 0);
 	SPOILED(file->id, 2);
-	SPOILED(file->id, 9);
+	SPOILED(file->id, 10);
 	SPOILED(file->id, ~0U);
 	SPOILED(file->kind, 0);
 	SPOILED(file->mode, S_IFSOCK);
@@ -326,7 +331,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 9);
+	SPOILED(fd->desc, 10);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -335,7 +340,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 9);
+	SPOILED(reg->target, 10);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -396,10 +401,11 @@ static void spoil_watches(void)
 static void spoil_sockets(void)
 {
 	struct tern_obj_socket *a = find(TERN_OBJ_SOCKET, 0), *b = find(TERN_OBJ_SOCKET, 1);
+	struct tern_obj_socket *l = find(TERN_OBJ_SOCKET, 2);
 	struct tern_message *m = (struct tern_message *)(b + 1);
 
 	SPOILED(a->desc, 8);
-	SPOILED(a->desc, 9);
+	SPOILED(a->desc, 10);
 	SPOILED(a->type, SOCK_RAW);
 	SPOILED(a->type, SOCK_DGRAM);
 	SPOILED(a->flags, 0);
@@ -412,7 +418,13 @@ static void spoil_sockets(void)
 	SPOILED(a->peek_off, -2);
 	SPOILED(a->sndbuf, ~0U);
 	SPOILED(a->rcvtimeo, ~0ULL);
-	SPOILED(a->reserved[1], 1);
+	SPOILED(a->name, 1);
+	SPOILED(a->flags, TERN_SOCKET_LISTENS);
+	SPOILED(l->name, 0);
+	SPOILED(l->name, 3);
+	SPOILED(l->messages, 1);
+	SPOILED(l->flags, TERN_SOCKET_BEREFT);
+	SPOILED(*(char *)(l + 1), 'x');
 	SPOILED(a->data, 1);
 	SPOILED(a->messages, 1);
 	SPOILED(b->data, 4);
