@@ -31,13 +31,25 @@ waits_are_fewer()
 	(($(waits b) > PAGES && $(waits a) * 2 < $(waits b)))
 }
 
-plan 8
+# There with nothing noted, and back. On a host that is busy with other things the
+# process may not run at all while it is watched, so this may have to be done again.
+there_and_back()
+{
+	daemons_with "recent = no" && move_slowly "$PID" a b && lives_on few b &&
+		daemons_with "recent = yes" && move_slowly "$PID" b a
+}
+
+few_waits()
+{
+	for hops in 2 4 6; do
+		there_and_back || return 1
+		! waits_are_fewer || return 0
+	done
+	return 1
+}
+
+plan 3
 must "it starts" start a few few.py 64 $PAGES
-must "daemons that note nothing" daemons_with "recent = no"
-must "it moves to b" move_slowly "$PID" a b
-must "it lives on b" lives_on few b
-must "daemons that do" daemons_with "recent = yes"
-must "it moves back" move_slowly "$PID" b a
-must "it waited for fewer pages" waits_are_fewer
-must "its memory is right" finish few 2
+must "it waits for fewer pages when it is noted which it used" few_waits
+must "its memory is right" finish few $hops
 done_testing
