@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What programs work on, the same each time: input.py c FUNCTIONS | yuv FRAMES | bytes MIB
+# What programs work on, the same each time: input.py c FUNCTIONS | yuv FRAMES | json RECORDS
+import json
 import random
 import sys
 
@@ -22,6 +23,7 @@ elif kind == "yuv":
         for i in range(400):
             luma[rng.randrange(len(luma))] = rng.randrange(256)
         sys.stdout.buffer.write(luma + bytes([128]) * (176 * 144 // 2))
-elif kind == "bytes":
-    for i in range(size):
-        sys.stdout.buffer.write(rng.randbytes(1 << 20))
+elif kind == "json":
+    json.dump([{"id": n, "name": f"record {n}", "tags": [rng.randrange(999) for _ in range(9)],
+                "more": {"even": n % 2 == 0, "share": rng.random()}} for n in range(size)],
+              sys.stdout)
