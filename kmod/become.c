@@ -253,7 +253,8 @@ static struct tern_thread *find_tid(struct tern_migration *m, int tid)
 }
 
 static bool thread_valid(const struct tern_obj *obj,
-			 const struct tern_obj_thread *t)
+			 const struct tern_obj_thread *t,
+			 struct tern_usage_sum *sum)
 {
 	return obj->len == sizeof(*obj) + sizeof(*t) + t->xstate &&
 	       !t->reserved && t->restore_mask <= 1 && t->pdeath_signal <= _NSIG &&
@@ -264,7 +265,7 @@ static bool thread_valid(const struct tern_obj *obj,
 	       !(t->altstack_flags & ~(SS_ONSTACK | SS_DISABLE | SS_AUTODISARM)) &&
 	       (!t->rseq || (t->rseq < TASK_SIZE_MAX && IS_ALIGNED(t->rseq, 32) &&
 			     compat_rseq_len_valid(t->rseq_len))) &&
-	       tern_arch_valid(t) && tern_restart_valid(t);
+	       tern_usage_valid(&t->usage, sum) && tern_arch_valid(t) && tern_restart_valid(t);
 }
 
 static bool signal_valid(const struct tern_obj *obj,
@@ -279,6 +280,7 @@ static bool signal_valid(const struct tern_obj *obj,
 static int check_image(struct tern_migration *m, const void *buf, size_t len,
 		       struct tern_why *why)
 {
+	struct tern_usage_sum sum = {};
 	const struct tern_obj *obj;
 	unsigned int nr = 0;
 	size_t at = 0;
@@ -297,7 +299,7 @@ static int check_image(struct tern_migration *m, const void *buf, size_t len,
 			continue;
 		}
 		if (obj->type == TERN_OBJ_TIMES) {
-			if (!tern_obj_times_valid(obj, (const void *)(obj + 1)))
+			if (!tern_obj_times_valid(obj, (const void *)(obj + 1), &sum))
 				return tern_why(why, -EBADMSG, "times that cannot be");
 			continue;
 		}
@@ -309,7 +311,7 @@ static int check_image(struct tern_migration *m, const void *buf, size_t len,
 		if (obj->type != TERN_OBJ_THREAD)
 			return tern_why(why, -EBADMSG, "object %u is no THREAD but %s",
 					nr, tern_obj_name(obj->type));
-		if (!thread_valid(obj, (const void *)(obj + 1)))
+		if (!thread_valid(obj, (const void *)(obj + 1), &sum))
 			return tern_why(why, -EBADMSG,
 					"the state of thread number %u cannot be loaded here",
 					nr);

@@ -362,7 +362,7 @@ static long ioc_uffd_read(struct tern_migration *m, void __user *uarg)
 
 	if (err)
 		return err;
-	if (arg.reserved || arg.replay > 1)
+	if (arg.shared > 1 || arg.replay > 1)
 		return -EINVAL;
 	err = arg.replay ? tern_keep_replay(m, &arg) : tern_keep_uffd_read(m, &arg);
 	return err ?: put_arg(&arg, sizeof(arg), uarg);

@@ -165,19 +165,8 @@ static int take_child(struct tern_migration *m, struct uffd_msg *msg)
 	return 0;
 }
 
-/* For good, or merely from a view? @before: a look before the event was read. */
-static bool is_punched(struct tern_migration *m, const struct uffd_msg *msg,
-		       const struct tern_punch *before)
-{
-	unsigned long start = msg->arg.remove.start, end = msg->arg.remove.end;
-	struct tern_punch now;
-
-	tern_punch_look(m, &now);
-	return tern_punch_covers(before, start, end) || tern_punch_covers(&now, start, end);
-}
-
 static int note(struct tern_migration *m, u32 space, struct uffd_msg *msg,
-		const struct tern_punch *punch)
+		const struct tern_punches *punches)
 {
 	struct tern_uffd_event *event = &m->log[m->nr_log];
 	int err = 0;
@@ -197,7 +186,9 @@ static int note(struct tern_migration *m, u32 space, struct uffd_msg *msg,
 		event->arg[2] = msg->arg.remap.len;
 		break;
 	case UFFD_EVENT_REMOVE:
-		msg->reserved3 = is_punched(m, msg, punch);
+		/* for good, or merely from a view? */
+		msg->reserved3 = punches && tern_punches_has(m, punches, msg->arg.remove.start,
+							     msg->arg.remove.end);
 		event->arg[2] = msg->reserved3;
 		fallthrough;
 	case UFFD_EVENT_UNMAP:
@@ -223,10 +214,10 @@ static int note(struct tern_migration *m, u32 space, struct uffd_msg *msg,
  * One event: all that can fail is done before it is taken out of the
  * userfaultfd, from which nothing can be put back.
  */
-static int read_one(struct tern_migration *m, struct file *file, u32 space,
+static int read_one(struct tern_migration *m, struct file *file, u32 space, bool shared,
 		    struct uffd_msg __user *to)
 {
-	struct tern_punch punch;
+	struct tern_punches punches;
 	struct uffd_msg msg;
 	ssize_t got;
 	int err;
@@ -236,13 +227,14 @@ static int read_one(struct tern_migration *m, struct file *file, u32 space,
 		err = xa_reserve(&m->kept, TERN_KEEP_UFFD + m->nr_spaces, GFP_KERNEL);
 	if (err)
 		return err;
-	tern_punch_look(m, &punch);
+	if (shared)
+		tern_punches_look(m, &punches);
 	got = compat_file_read(file, (char __user *)to, sizeof(msg));
 	if (got <= 0)
 		return got == -EAGAIN ? 0 : got;
 	if (got != sizeof(msg) || copy_from_user(&msg, to, sizeof(msg)))
 		return -EFAULT;
-	err = note(m, space, &msg, &punch);
+	err = note(m, space, &msg, shared ? &punches : NULL);
 	if (!err && copy_to_user(to, &msg, sizeof(msg)))
 		err = -EFAULT;
 	return err ?: 1;
@@ -256,7 +248,7 @@ static int read_locked(struct tern_migration *m, struct file *file,
 	int ret = 1;
 
 	for (i = 0; i < max && ret > 0; i += ret > 0)
-		ret = read_one(m, file, arg->space, &to[i]);
+		ret = read_one(m, file, arg->space, arg->shared, &to[i]);
 	arg->len = i * sizeof(*to);
 	arg->logged = m->nr_log;
 	/* what was read must be seen; an error will come again */

@@ -75,7 +75,7 @@ struct tern_shared {
 };
 
 bool tern_vma_is_shared_memory(const struct vm_area_struct *vma);
-int tern_shared_find(struct mm_struct *mm, struct tern_shared *shared);
+int tern_shared_find(struct mm_struct *mm, bool runs, struct tern_shared *shared);
 void tern_shared_fini(struct tern_shared *shared);
 const struct tern_shared_map *tern_shared_at(const struct tern_shared *shared,
 					     unsigned long start);
@@ -103,11 +103,23 @@ void tern_obj_thread_load(struct tern_thread *thread);
 
 /* obj_times.c: TIMES, and what a THREAD has used */
 void tern_usage_save(struct task_struct *task, struct tern_usage *usage);
+/**
+ * struct tern_usage_sum - what threads have used together, ns
+ * @used: user and system time
+ * @runtime: time on a processor, as the scheduler counts it
+ */
+struct tern_usage_sum {
+	u64 used;
+	u64 runtime;
+};
+
+bool tern_usage_valid(const struct tern_usage *usage, struct tern_usage_sum *sum);
 void tern_usage_load(struct task_struct *task, const struct tern_usage *usage);
 void tern_obj_times_save(struct tern_migration *m, struct task_struct *leader,
 			 const struct tern_clocks *clocks, struct mm_struct *mm, bool draft,
 			 struct tern_image *image);
-bool tern_obj_times_valid(const struct tern_obj *head, const struct tern_obj_times *obj);
+bool tern_obj_times_valid(const struct tern_obj *head, const struct tern_obj_times *obj,
+			  struct tern_usage_sum *sum);
 int tern_obj_times_wait(const struct tern_clocks *clocks, const struct tern_obj_times *obj,
 			struct tern_why *why);
 void tern_obj_times_load(struct task_struct *leader, const struct tern_clocks *clocks,

@@ -76,16 +76,18 @@ static void object_all(struct tern_shared_map *map, unsigned int nr, const char 
 
 /*
  * Somebody has it who is not in the table: another process, a descriptor. Each
- * mapping holds one reference to its open file, each open file one to the name.
+ * mapping holds one reference to its open file, each open file one to the name. While
+ * the process runs, each of its threads may hold one more for a call (msync(2)).
  */
-static bool is_elsewhere(const struct tern_shared_map *map, unsigned int nr)
+static bool is_elsewhere(const struct tern_shared_map *map, unsigned int nr,
+			 unsigned int slack)
 {
 	unsigned int i, j, files = 0;
 
 	for (i = 0; i < nr; i = j) {
 		for (j = i; j < nr && map[j].file == map[i].file; j++)
 			;
-		if (file_count(map[i].file) != j - i)
+		if (file_count(map[i].file) > j - i + slack)
 			return true;
 		files++;
 	}
@@ -93,16 +95,16 @@ static bool is_elsewhere(const struct tern_shared_map *map, unsigned int nr)
 }
 
 /* @nr mappings of one memory, by open file. */
-static void judge_owners(struct tern_shared_map *map, unsigned int nr)
+static void judge_owners(struct tern_shared_map *map, unsigned int nr, unsigned int slack)
 {
 	if (is_internal(map->inode) && !strncmp(name_of(map), SYSV_PREFIX, strlen(SYSV_PREFIX)))
 		object_all(map, nr, "System V shared memory");
-	else if (is_elsewhere(map, nr))
+	else if (is_elsewhere(map, nr, slack))
 		object_all(map, nr, "shared memory that another process or a descriptor has, too");
 }
 
 /* @nr mappings of one memory, by place in it. */
-static void judge_views(struct tern_shared_map *map, unsigned int nr)
+static void judge_views(struct tern_shared_map *map, unsigned int nr, unsigned int slack)
 {
 	unsigned int i, writable = 0;
 
@@ -118,15 +120,15 @@ static void judge_views(struct tern_shared_map *map, unsigned int nr)
 	}
 }
 
-static void judge(struct tern_shared *shared,
-		  void (*one)(struct tern_shared_map *map, unsigned int nr))
+static void judge(struct tern_shared *shared, unsigned int slack,
+		  void (*one)(struct tern_shared_map *map, unsigned int nr, unsigned int slack))
 {
 	unsigned int i, j;
 
 	for (i = 0; i < shared->nr; i = j) {
 		for (j = i; j < shared->nr && shared->map[j].inode == shared->map[i].inode; j++)
 			;
-		one(shared->map + i, j - i);
+		one(shared->map + i, j - i, slack);
 	}
 }
 
@@ -179,12 +181,15 @@ static void fill(struct mm_struct *mm, struct tern_shared *shared)
 /**
  * tern_shared_find() - all shared memory without a name
  * @mm: its mmap_lock is held until tern_shared_fini()
+ * @runs: the process runs
  * @shared: filled, mappings in ascending order
  *
  * Return: 0 or -ENOMEM.
  */
-int tern_shared_find(struct mm_struct *mm, struct tern_shared *shared)
+int tern_shared_find(struct mm_struct *mm, bool runs, struct tern_shared *shared)
 {
+	/* as many as it has threads, or more */
+	unsigned int slack = runs ? atomic_read(&mm->mm_users) : 0;
 	unsigned int nr = count(mm);
 
 	*shared = (struct tern_shared) {};
@@ -195,10 +200,10 @@ int tern_shared_find(struct mm_struct *mm, struct tern_shared *shared)
 		return -ENOMEM;
 	fill(mm, shared);
 	sort(shared->map, nr, sizeof(*shared->map), by_place, NULL);
-	judge(shared, judge_views);
+	judge(shared, slack, judge_views);
 	number(shared);
 	sort(shared->map, nr, sizeof(*shared->map), by_file, NULL);
-	judge(shared, judge_owners);
+	judge(shared, slack, judge_owners);
 	sort(shared->map, nr, sizeof(*shared->map), by_address, NULL);
 	return 0;
 }

@@ -116,7 +116,8 @@ static const char *queue_refused(const struct tern_table *table, struct sock *sk
 static bool has_options(struct sock *sk)
 {
 	return rcu_access_pointer(sk->sk_filter) || sock_flag(sk, SOCK_RCVTSTAMP) ||
-	       sock_flag(sk, SOCK_LINGER) || READ_ONCE(sk->sk_err);
+	       sock_flag(sk, SOCK_LINGER) || READ_ONCE(sk->sk_err) ||
+	       READ_ONCE(sk->sk_rcvlowat) > 1 || READ_ONCE(sk->sk_tsflags);
 }
 
 /* It stays for good once there is one. */
@@ -160,7 +161,7 @@ static const char *unix_refused(const struct tern_table *table,
 	if (what)
 		return what;
 	if (has_options(sk))
-		return "a unix socket with an error, a filter, time stamps or SO_LINGER";
+		return "a unix socket with an error, a filter, time stamps, SO_LINGER or SO_RCVLOWAT";
 	return queue_refused(table, sk, link.there || sk->sk_state == TCP_ESTABLISHED);
 }
 
@@ -199,7 +200,9 @@ static int queue_copy(struct sock *sk, struct queue *q, u32 max_nr, size_t max_l
 	struct sk_buff *skb;
 
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
-		struct tern_message head = { .len = skb->len - UNIXCB(skb).consumed };
+		/* of a draft somebody may read meanwhile */
+		u32 consumed = READ_ONCE(UNIXCB(skb).consumed);
+		struct tern_message head = { .len = skb->len - consumed };
 
 		if (q->nr == max_nr || q->len + head.len > max_len)
 			return -ENOSPC;
@@ -210,7 +213,7 @@ static int queue_copy(struct sock *sk, struct queue *q, u32 max_nr, size_t max_l
 			head.uid = from_kuid(current_user_ns(), UNIXCB(skb).uid);
 			head.gid = from_kgid(current_user_ns(), UNIXCB(skb).gid);
 		}
-		if (skb_copy_bits(skb, UNIXCB(skb).consumed, q->data + q->len, head.len))
+		if (skb_copy_bits(skb, consumed, q->data + q->len, head.len))
 			return -EFAULT;
 		q->head[q->nr++] = head;
 		q->len += head.len;

@@ -27,6 +27,7 @@
 #include "restart.h"
 
 #define EXPIRE_MAX_MS	1000
+#define CANCEL_TRIES	1000		/* of a timer whose function is about to return */
 
 typedef void (*timer_fn)(struct k_itimer *timer, void *arg);
 
@@ -276,12 +277,20 @@ static int load_real(struct k_itimer *timer, const struct load *load)
 {
 	const struct tern_obj_timer *obj = load->obj;
 	struct hrtimer *real = &timer->it.real.timer;
+	unsigned int tries;
 	u64 expires = 0;
 
-	/* armed by the script for a time that never comes, so it does not run now */
-	if (is_relative(timer) != obj->relative || !real->function ||
-	    hrtimer_try_to_cancel(real) < 0)
+	if (is_relative(timer) != obj->relative || !real->function)
 		return -EBADMSG;
+	/*
+	 * Armed by the script for a time that never comes, or for one that has; then its
+	 * function is about to return, without a lock that is held here.
+	 */
+	for (tries = 0; hrtimer_try_to_cancel(real) < 0; tries++) {
+		if (tries == CANCEL_TRIES)
+			return -EAGAIN;
+		cpu_relax();
+	}
 	if (obj->expires)
 		expires = tern_time_shift(obj->expires,
 					  -tern_clock_offset(load->clocks, real->base->clockid));

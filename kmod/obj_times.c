@@ -12,6 +12,7 @@
 #include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
+#include <linux/overflow.h>
 #include <linux/posix-timers.h>
 #include <linux/sched/cputime.h>
 #include <linux/sched/signal.h>
@@ -62,16 +63,40 @@ void tern_usage_save(struct task_struct *task, struct tern_usage *usage)
 	usage->maj_flt = task->maj_flt;
 }
 
+static bool add(u64 *sum, u64 more)
+{
+	return !check_add_overflow(*sum, more, sum) && *sum <= KTIME_MAX;
+}
+
+/**
+ * tern_usage_valid() - may @usage be loaded?
+ * @usage: of a thread, or of those that have ended
+ * @sum: of all so far; zeroed before the first
+ *
+ * The kernel adds them up, and divides by what user and system time are together
+ * (kernel/sched/cputime.c, cputime_adjust()): these sums must not wrap.
+ */
+bool tern_usage_valid(const struct tern_usage *usage, struct tern_usage_sum *sum)
+{
+	return add(&sum->used, usage->utime) && add(&sum->used, usage->stime) &&
+	       add(&sum->runtime, usage->runtime) && usage->shown_utime <= KTIME_MAX &&
+	       usage->shown_stime <= KTIME_MAX;
+}
+
 /**
  * tern_usage_load() - a thread of the shell has used what the migrant's had
  * @task: waits in BECOME
- * @usage: not to be believed, and harmless whatever it says
+ * @usage: accepted by tern_usage_valid()
  */
 void tern_usage_load(struct task_struct *task, const struct tern_usage *usage)
 {
 #ifdef CONFIG_SMP
-	/* on its way to sleep it is still charged; pairs with finish_task() */
-	smp_cond_load_acquire(&task->on_cpu, !VAL);
+	/*
+	 * On its way to sleep it is still charged; pairs with finish_task(). One that was
+	 * killed may spin for m->lock, which its owner must not do for it.
+	 */
+	while (smp_load_acquire(&task->on_cpu))
+		usleep_range(20, 100);
 #endif
 	load_shown(&task->prev_cputime, usage);
 	task->utime = usage->utime;
@@ -194,7 +219,8 @@ static void load_itimers(struct signal_struct *sig, const struct tern_clocks *cl
 	int i;
 
 	sig->it_real_incr = obj->itimer[ITIMER_REAL].interval;
-	/* a shell never has it armed; an interval goes on when its SIGALRM is taken */
+	/* an interval goes on when its SIGALRM is taken */
+	hrtimer_try_to_cancel(&sig->real_timer);
 	if (obj->armed)
 		hrtimer_start(&sig->real_timer, real, HRTIMER_MODE_ABS);
 	else
@@ -246,15 +272,20 @@ void tern_obj_times_save(struct tern_migration *m, struct task_struct *leader,
 }
 
 /** tern_obj_times_valid() - may @obj be loaded? */
-bool tern_obj_times_valid(const struct tern_obj *head, const struct tern_obj_times *obj)
+bool tern_obj_times_valid(const struct tern_obj *head, const struct tern_obj_times *obj,
+			  struct tern_usage_sum *sum)
 {
+	struct tern_usage_sum children = {};
 	int i;
+
+	if (head->len != sizeof(*head) + sizeof(*obj) || !tern_usage_valid(&obj->ended, sum) ||
+	    !tern_usage_valid(&obj->children, &children))
+		return false;
 
 	for (i = 0; i < ARRAY_SIZE(obj->itimer); i++)
 		if (obj->itimer[i].expires > KTIME_MAX || obj->itimer[i].interval > KTIME_MAX)
 			return false;
-	return obj->monotonic <= KTIME_MAX && obj->boottime <= KTIME_MAX &&
-	       head->len == sizeof(*head) + sizeof(*obj) && obj->armed <= 1 &&
+	return obj->monotonic <= KTIME_MAX && obj->boottime <= KTIME_MAX && obj->armed <= 1 &&
 	       obj->next_timer <= INT_MAX && !obj->reserved;
 }
 

@@ -62,6 +62,9 @@ static const char *objection(struct vm_area_struct *vma, const struct tern_share
 	if (flags & VM_SEALED)
 		return "sealed memory (mseal)";
 #endif
+	/* the kernel keeps the key for these to itself (arch/x86/mm/pkeys.c) */
+	if (vma_pkey(vma) && !(flags & (VM_READ | VM_WRITE)))
+		return "memory that may not be read, by a protection key";
 	if (!(flags & VM_MAYSHARE))
 		return NULL;
 	if (map)
@@ -83,7 +86,7 @@ int tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons)
 	int err;
 
 	mmap_read_lock(mm);
-	err = tern_shared_find(mm, &shared);
+	err = tern_shared_find(mm, true, &shared);
 	if (err)
 		goto out;
 	for_each_vma(vmi, vma) {
@@ -244,7 +247,7 @@ int tern_obj_vma_save(struct mm_struct *mm, bool draft, struct tern_image *image
 	if (err)
 		return err;
 	mmap_read_lock(mm);
-	err = tern_shared_find(mm, &shared);
+	err = tern_shared_find(mm, draft, &shared);
 	if (err)
 		goto out;
 	for_each_vma(vmi, vma) {

@@ -7,22 +7,23 @@
 
 struct tern_migration;
 
+#define TERN_PUNCHES	8	/* calls at a time that a look can note */
+
 /**
- * struct tern_punch - where madvise(2) with MADV_REMOVE is under way
- * @start: lowest address
- * @end: not included; 0: nowhere
+ * struct tern_punches - where madvise(2) with MADV_REMOVE is under way
+ * @range: start, and end, which is not included
+ * @nr: how many
  */
-struct tern_punch {
-	unsigned long start;
-	unsigned long end;
+struct tern_punches {
+	struct {
+		unsigned long start;
+		unsigned long end;
+	} range[TERN_PUNCHES];
+	unsigned int nr;
 };
 
-void tern_punch_look(struct tern_migration *m, struct tern_punch *punch);
-/** tern_punch_covers() - is [@start, @end) part of it? */
-static inline bool tern_punch_covers(const struct tern_punch *punch, unsigned long start,
-				     unsigned long end)
-{
-	return punch->start <= start && end <= punch->end;
-}
+void tern_punches_look(struct tern_migration *m, struct tern_punches *punches);
+bool tern_punches_has(struct tern_migration *m, const struct tern_punches *before,
+		      unsigned long start, unsigned long end);
 
 #endif /* TERN_PUNCH_H */

@@ -46,6 +46,7 @@ static __u64 now(void)
 int tern_pager_init(struct tern_pager *p, struct tern_job *job, int dev,
 		    struct tern_memo *memo)
 {
+	unsigned int i;
 	int err;
 
 	memset(p, 0, sizeof(*p));
@@ -58,6 +59,8 @@ int tern_pager_init(struct tern_pager *p, struct tern_job *job, int dev,
 	err = tern_intake_init(&p->intake);
 	if (err)
 		return err;
+	for (i = 0; i < memo->nr_seeds; i++)
+		p->shared |= memo->seed[i].flags & TERN_SEED_SHARED;
 	err = tern_layout_init(&p->layout, memo->seed, memo->nr_seeds);
 	if (!err)
 		err = tern_pageset_init(&p->asked, p->layout.pages, false);

@@ -78,6 +78,8 @@ struct tern_pager_lane {
  * @dev: its handle
  * @memo: figures
  * @layout: the source's memory
+ * @shared: some of it is shared memory
+ * @viewed: and a process has mapped that once more
  * @map: pages that exist there, when @mapped
  * @mapped: MAP has arrived
  * @flushed: FLUSHED has arrived
@@ -114,6 +116,8 @@ struct tern_pager {
 	int dev;
 	struct tern_memo *memo;
 	struct tern_layout layout;
+	bool shared;
+	bool viewed;
 	struct tern_pageset map;
 	bool mapped;
 	bool flushed;

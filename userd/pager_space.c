@@ -236,10 +236,15 @@ static int answer_zero(struct tern_pager *p, const struct tern_waiter *w)
 static int serve_one(struct tern_pager *p, const struct tern_waiter *w)
 {
 	__u64 page, left;
+	bool known = tern_space_find(w->space, w->addr, &page, &left);
 	int ret;
 
-	if (!tern_space_find(w->space, w->addr, &page, &left) ||
-	    !tern_pageset_has(&w->space->missing, page))
+	/* it may be another view of a page that is on its way, and must not be made here */
+	if (!known && p->viewed && w->space->missing.count) {
+		p->retry = true;
+		return LATER;
+	}
+	if (!known || !tern_pageset_has(&w->space->missing, page))
 		return answer_zero(p, w);
 	ret = tern_pager_stage_answer(p, w->space, page);
 	if (ret)
@@ -331,6 +336,8 @@ static int change(struct tern_pager *p, struct tern_space *space, unsigned int e
 	case UFFD_EVENT_FORK:
 		return tern_pager_space_add(p, arg[0], space);
 	case UFFD_EVENT_REMAP:
+		/* nothing has moved: shared memory has been mapped once more */
+		p->viewed |= p->shared && !arg[2];
 		err = tern_space_remap(space, arg[0], arg[1], arg[2]);
 		break;
 	case UFFD_EVENT_REMOVE:
@@ -390,6 +397,7 @@ int tern_pager_space_drain(struct tern_pager *p, struct tern_space *space)
 			.space = space->nr,
 			.buf = (unsigned long)msg,
 			.len = sizeof(msg),
+			.shared = p->shared,
 		};
 		unsigned int i, n;
 		int err = tern_dev_uffd_read(p->dev, &read);

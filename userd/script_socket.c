@@ -201,6 +201,12 @@ static void finish(struct tern_script *s, const struct script_fds *fds,
 	script_spread(s, fds, d->id, slot);
 }
 
+/* What the kernel counts a queue as is mostly what each message costs by itself. */
+static __u64 charge(const struct tern_obj_socket *k)
+{
+	return k->data + 1024ULL * k->messages;
+}
+
 static int socket_open(struct tern_script *s, const struct script_fds *fds,
 		       const struct tern_obj *obj, struct tern_why *why)
 {
@@ -216,7 +222,7 @@ static int socket_open(struct tern_script *s, const struct script_fds *fds,
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
 	if (two)
 		script_lift(s, fds, SLOT_LOW2, SLOT_HIGH2);
-	if (two && k->data + (mate ? mate->data : 0) > IN_PLACE_MAX) {
+	if (two && charge(k) + (mate ? charge(mate) : 0) > IN_PLACE_MAX) {
 		option_int(s, SLOT_HIGH, SO_SNDBUFFORCE, TERN_SOCKET_DATA_MAX);
 		option_int(s, SLOT_HIGH2, SO_SNDBUFFORCE, TERN_SOCKET_DATA_MAX);
 	}
@@ -258,7 +264,7 @@ static int socket_alter(struct tern_script *s, const struct script_fds *was,
 		return 1;
 	mate = find_mate(fds, b);
 	if (!same(a, b) || !mate || a->shutdown || mate->shutdown || b->peek_off >= 0 ||
-	    b->data > IN_PLACE_MAX || b->flags & TERN_SOCKET_PASSCRED)
+	    charge(b) > IN_PLACE_MAX || b->flags & TERN_SOCKET_PASSCRED)
 		return 0;
 	drain(s, x, script_fd_of(fds, d->id));
 	fill(s, y, script_fd_of(fds, mate->desc), 0);

@@ -478,6 +478,8 @@ struct tern_keep {
  * @buf: receives struct uffd_msg records
  * @len: size of @buf; out: bytes read, 0 when nothing was there
  * @replay: 0, or 1: return logged events from number @from on instead
+ * @shared: 0, or 1: there is shared memory that misses pages, so that reserved3
+ *	of remove events matters
  * @from: index into the log, across all spaces
  * @logged: out: number of events in the log now
  *
@@ -495,7 +497,7 @@ struct tern_uffd_read {
 	__u64 buf;
 	__u64 len;
 	__u32 replay;
-	__u32 reserved;
+	__u32 shared;
 	__u64 from;
 	__u64 logged;
 };
