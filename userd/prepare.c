@@ -81,6 +81,7 @@ static int add_dirty(struct tern_prepared *p, const char *path)
 
 struct maps {
 	struct tern_prepared *p;
+	struct tern_why *why;
 	struct tern_holes holes;
 	__u64 last_ino;
 };
@@ -102,6 +103,7 @@ static int see_map(void *arg, const struct tern_proc_map *map)
 {
 	struct maps *m = arg;
 	bool anon = !map->ino && !map->special && map->write;
+	int rc;
 
 	m->p->nr_maps++;
 	tern_holes_add(&m->holes, map->start, map->end,
@@ -110,21 +112,24 @@ static int see_map(void *arg, const struct tern_proc_map *map)
 	if (!map->ino || (map->write && !map->shared) || map->path[0] != '/')
 		return 0;
 	/* neighbours are mostly of one file */
-	if (m->p->nr_files && !strcmp(m->p->files[m->p->nr_files - 1].path, map->path))
+	if (!map->write && m->p->nr_files &&
+	    !strcmp(m->p->files[m->p->nr_files - 1].path, map->path))
 		return 0;
 	if (!is_mapped_file(m->p->pid, map))
 		return 0;
-	if (map->write) {
-		int rc = add_dirty(m->p, map->path);
-
-		return rc ? rc : add_file(m->p, map->path, TERN_WIRE_FILE_OPEN);
-	}
-	return add_file(m->p, map->path, TERN_WIRE_FILE_MAPPED);
+	if (!map->write)
+		return add_file(m->p, map->path, TERN_WIRE_FILE_MAPPED);
+	rc = add_dirty(m->p, map->path);
+	if (rc)
+		return tern_why_set(m->why, rc,
+				    "%.128s, which the process has mapped, cannot be written back (%s): does the file server squash root?",
+				    map->path, strerror(-rc));
+	return add_file(m->p, map->path, TERN_WIRE_FILE_OPEN);
 }
 
 static int find_maps(struct tern_prepared *p, struct tern_why *why)
 {
-	struct maps m = { .p = p };
+	struct maps m = { .p = p, .why = why };
 	int rc;
 
 	rc = tern_proc_maps(p->pid, see_map, &m);

@@ -41,7 +41,7 @@ static const struct tern_obj_desc *end_at(const struct script_fds *fds, unsigned
 }
 
 /* A number by which @pipe can be read or written, -1: none. */
-static int fd_for(const struct script_fds *fds, __u32 pipe, __u32 mode)
+static const struct tern_obj_desc *end_for(const struct script_fds *fds, __u32 pipe, __u32 mode)
 {
 	const struct tern_obj_desc *d;
 	unsigned int i;
@@ -50,9 +50,14 @@ static int fd_for(const struct script_fds *fds, __u32 pipe, __u32 mode)
 		__u32 has = d->flags & O_ACCMODE;
 
 		if ((has == mode || has == O_RDWR) && script_fd_of(fds, d->id) >= 0)
-			return script_fd_of(fds, d->id);
+			return d;
 	}
-	return -1;
+	return NULL;
+}
+
+static void set_flags(struct tern_script *s, int fd, __u32 flags)
+{
+	SCRIPT(s, FLAGS_SENTENCE, SYS_fcntl, fd, F_SETFL, flags & SETFL_FLAGS);
 }
 
 /* ---- contents: one write each, for a pipe may keep their boundaries ------------- */
@@ -240,22 +245,30 @@ int script_pipe_alter(struct tern_script *s, const struct script_fds *fds,
 		      const struct tern_obj *old, const struct tern_obj *new)
 {
 	const struct tern_obj_pipe *a = tern_obj_payload(old), *b = tern_obj_payload(new);
+	const struct tern_obj_desc *reader = end_for(fds, b->pipe, O_RDONLY);
+	const struct tern_obj_desc *writer = end_for(fds, b->pipe, O_WRONLY);
 	struct shell_op *op;
-	int reader = fd_for(fds, b->pipe, O_RDONLY), writer = fd_for(fds, b->pipe, O_WRONLY);
+	int fd;
 
 	if (old->len == new->len && !memcmp(a, b, old->len - sizeof(*old)))
 		return 1;
-	if ((a->data && reader < 0) || (b->data && writer < 0))
+	if ((a->data && !reader) || (b->data && !writer))
 		return 0;
 	/* what has boundaries is rare */
 	if (a->pieces || b->pieces)
 		return 0;
 	if (a->data) {
-		op = SCRIPT(s, "a pipe could not be emptied", SYS_read, reader,
+		op = SCRIPT(s, "a pipe could not be emptied", SYS_read,
+			    script_fd_of(fds, reader->id),
 			    tern_script_data(s, NULL, a->data), a->data, 0, 0, a->data);
 		op->flags = SHELL_EXPECT;
 	}
-	if (b->data)
-		fill(s, new, writer, 0, O_WRONLY);
+	if (b->data) {
+		/* whatever it is or was, this is no packet */
+		fd = script_fd_of(fds, writer->id);
+		set_flags(s, fd, O_NONBLOCK);
+		fill(s, new, fd, 0, O_WRONLY);
+		set_flags(s, fd, writer->flags);
+	}
 	return 1;
 }
