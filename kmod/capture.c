@@ -55,7 +55,7 @@ static int check_all(struct task_struct *leader, u32 flags,
 	}
 	tern_obj_task_check(leader, reasons);
 	check_threads(leader, reasons);
-	err = tern_obj_vma_check(mm, reasons);
+	err = tern_obj_vma_check(mm, get_nr_threads(leader), reasons);
 	if (!err)
 		err = tern_obj_desc_check(leader, flags, reasons);
 	mmput(mm);
@@ -212,7 +212,7 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 
 	err = tern_obj_task_save(leader, mm, nr_threads, image);
 	if (!err)
-		err = tern_obj_vma_save(mm, draft, image);
+		err = tern_obj_vma_save(mm, draft ? nr_threads : 0, image);
 	if (!err)
 		err = tern_obj_desc_save(leader, m->flags, draft, image, why);
 	if (!err && draft && tern_obj_thread_draft(leader, image) != nr_threads)

@@ -31,8 +31,9 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 			   bool late);
 
 /* obj_vma.c: VMA */
-int tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons);
-int tern_obj_vma_save(struct mm_struct *mm, bool draft, struct tern_image *image);
+int tern_obj_vma_check(struct mm_struct *mm, unsigned int threads,
+		       struct tern_reasons *reasons);
+int tern_obj_vma_save(struct mm_struct *mm, unsigned int threads, struct tern_image *image);
 
 /* obj_shared.c: MEMORY */
 
@@ -75,7 +76,7 @@ struct tern_shared {
 };
 
 bool tern_vma_is_shared_memory(const struct vm_area_struct *vma);
-int tern_shared_find(struct mm_struct *mm, bool runs, struct tern_shared *shared);
+int tern_shared_find(struct mm_struct *mm, unsigned int threads, struct tern_shared *shared);
 void tern_shared_fini(struct tern_shared *shared);
 const struct tern_shared_map *tern_shared_at(const struct tern_shared *shared,
 					     unsigned long start);

@@ -89,7 +89,7 @@ static u32 file_kind(const struct tern_table *table, const struct tern_entry *en
 		*what = "a directory of a local file system that is being read";
 	else if (S_ISREG(inode->i_mode) && file->f_mode & FMODE_WRITE &&
 		 !tern_is_network(inode->i_sb))
-		*what = "open for writing on a local file system; keep it on one that both hosts share";
+		*what = "open for writing on a local file system; keep it on a shared one";
 	else
 		*what = tern_lock_refused(table, entry, tern_is_network(inode->i_sb));
 	return *what ? 0 : TERN_DESC_FILE;

@@ -181,15 +181,15 @@ static void fill(struct mm_struct *mm, struct tern_shared *shared)
 /**
  * tern_shared_find() - all shared memory without a name
  * @mm: its mmap_lock is held until tern_shared_fini()
- * @runs: the process runs
+ * @threads: that run; 0: it is parked
  * @shared: filled, mappings in ascending order
  *
  * Return: 0 or -ENOMEM.
  */
-int tern_shared_find(struct mm_struct *mm, bool runs, struct tern_shared *shared)
+int tern_shared_find(struct mm_struct *mm, unsigned int threads, struct tern_shared *shared)
 {
-	/* as many as it has threads, or more */
-	unsigned int slack = runs ? atomic_read(&mm->mm_users) : 0;
+	/* one alone would have to be in such a call right now: rather try again */
+	unsigned int slack = threads > 1 ? threads : 0;
 	unsigned int nr = count(mm);
 
 	*shared = (struct tern_shared) {};

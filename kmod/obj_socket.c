@@ -161,7 +161,7 @@ static const char *unix_refused(const struct tern_table *table,
 	if (what)
 		return what;
 	if (has_options(sk))
-		return "a unix socket with an error, a filter, time stamps, SO_LINGER or SO_RCVLOWAT";
+		return "a unix socket with an error or unusual options";
 	return queue_refused(table, sk, link.there || sk->sk_state == TCP_ESTABLISHED);
 }
 

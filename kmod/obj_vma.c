@@ -77,8 +77,14 @@ static const char *objection(struct vm_area_struct *vma, const struct tern_share
 	return NULL;
 }
 
-/** tern_obj_vma_check() - name every mapping that cannot move */
-int tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons)
+/**
+ * tern_obj_vma_check() - name every mapping that cannot move
+ * @mm: the address space
+ * @threads: that run in it
+ * @reasons: where to
+ */
+int tern_obj_vma_check(struct mm_struct *mm, unsigned int threads,
+		       struct tern_reasons *reasons)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
@@ -86,7 +92,7 @@ int tern_obj_vma_check(struct mm_struct *mm, struct tern_reasons *reasons)
 	int err;
 
 	mmap_read_lock(mm);
-	err = tern_shared_find(mm, true, &shared);
+	err = tern_shared_find(mm, threads, &shared);
 	if (err)
 		goto out;
 	for_each_vma(vmi, vma) {
@@ -230,10 +236,11 @@ static int write_back(struct mm_struct *mm)
 /**
  * tern_obj_vma_save() - every mapping, in order
  * @mm: the address space
- * @draft: the process runs, and what it writes to files is of no interest yet
+ * @threads: that run in it, so that what they write to files is of no interest yet; 0: it
+ *	is parked
  * @image: where to
  */
-int tern_obj_vma_save(struct mm_struct *mm, bool draft, struct tern_image *image)
+int tern_obj_vma_save(struct mm_struct *mm, unsigned int threads, struct tern_image *image)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
@@ -241,13 +248,13 @@ int tern_obj_vma_save(struct mm_struct *mm, bool draft, struct tern_image *image
 	struct tern_name name;
 	int err;
 
-	err = draft ? 0 : write_back(mm);
+	err = threads ? 0 : write_back(mm);
 	if (!err)
 		err = tern_name_init(&name);
 	if (err)
 		return err;
 	mmap_read_lock(mm);
-	err = tern_shared_find(mm, draft, &shared);
+	err = tern_shared_find(mm, threads, &shared);
 	if (err)
 		goto out;
 	for_each_vma(vmi, vma) {

@@ -73,7 +73,9 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 	int rc;
 
 	tern_recent_fini(&s->recent);
-	rc = tern_prepare(p, s->job->pid, s->job->flags, &s->why);
+	rc = tern_dev_check(s->dev, s->job->pid, s->job->flags, &s->why);
+	if (!rc)
+		rc = tern_prepare(p, s->job->pid, s->job->flags, &s->why);
 	if (!rc)
 		rc = tern_prepared_send(p, &s->lanes.lane[0], s->dev, s->lanes.oneway_ns);
 	/* while the destination makes its shell */

@@ -206,6 +206,33 @@ int tern_dev_fail(int dev, unsigned int flags, int err, const struct tern_why *w
 	return call(dev, TERN_IOC_FAIL, &fail);
 }
 
+/**
+ * tern_dev_check() - can a process move?
+ * @dev: handle
+ * @pid: the process
+ * @flags: of the migration: TERN_STDIO_NULL
+ * @why: the first thing that cannot
+ *
+ * Return: 0, -EOPNOTSUPP, or another negative errno.
+ */
+int tern_dev_check(int dev, int pid, unsigned int flags, struct tern_why *why)
+{
+	char reasons[sizeof(why->text)];
+	struct tern_check check = {
+		.size = sizeof(check),
+		.flags = flags & TERN_STDIO_NULL,
+		.pid = pid,
+		.buf = (unsigned long)reasons,
+		.buf_len = sizeof(reasons),
+	};
+	int err = call(dev, TERN_IOC_CHECK, &check);
+
+	if (err || !check.nr_reasons)
+		return err;
+	reasons[strcspn(reasons, "\n")] = '\0';
+	return tern_why_set(why, -EOPNOTSUPP, "%s", reasons);
+}
+
 /** tern_dev_read_pages() - pages of the parked or committed migrant */
 int tern_dev_read_pages(int dev, __u64 addr, unsigned int nr, void *buf,
 			__u64 *present)

@@ -39,6 +39,7 @@ int tern_dev_fail(int dev, unsigned int flags, int err, const struct tern_why *w
 int tern_dev_accessed(int dev, __u64 *start, __u64 end, struct tern_accessed_range *ranges,
 		      unsigned int room);
 /* returns pages looked at; bit n of @present: page n was copied to @buf + n * 4096 */
+int tern_dev_check(int dev, int pid, unsigned int flags, struct tern_why *why);
 int tern_dev_read_pages(int dev, __u64 addr, unsigned int nr, void *buf,
 			__u64 *present);
 int tern_dev_report(int dev, const struct tern_report *report);
