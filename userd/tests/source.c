@@ -319,6 +319,8 @@ static int do_keep(const struct tern_keep *keep)
 static int do_ioctl(unsigned long nr, void *arg)
 {
 	switch (nr) {
+	case TERN_IOC_CHECK:
+		return 0;
 	case TERN_IOC_INFO:
 		return 0;
 	case TERN_IOC_ATTACH:
