@@ -9,8 +9,11 @@
 #include <linux/fs.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/unistd.h>
+#include <asm/syscall.h>
 
 #include "compat.h"
 #include "table.h"
@@ -119,10 +122,10 @@ static void link_same(struct tern_entry **order, unsigned int nr, bool ours)
 /*
  * Who has what, of @nr entries sorted by inode and file. Nobody else has a
  * description when it is referenced no more often than the table says; each entry
- * holds two references, its own and ours. While the process runs, each of its
- * threads may hold another one for a call; a single one needs none for that.
+ * holds two references, its own and ours. While the process runs there may be
+ * @slack more.
  */
-static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int threads)
+static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int slack)
 {
 	unsigned int i, j, k;
 
@@ -137,7 +140,7 @@ static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int t
 
 			for (k = j; k < nr && order[k]->file == order[j]->file; k++)
 				;
-			ours = file_count(order[j]->file) <= 2 * (k - j) + threads;
+			ours = file_count(order[j]->file) <= 2 * (k - j) + slack;
 			link_same(order + j, k - j, ours);
 			first = min(first, order[j]->same);
 			whole &= ours;
@@ -160,14 +163,41 @@ static bool has_ends(const struct file *file)
 	return S_ISFIFO(mode) || S_ISSOCK(mode);
 }
 
+/* Wait in a call that has a reference to each file that it waits for (fs/select.c)? */
+static bool polls(struct task_struct *task)
+{
+	switch (syscall_get_nr(task, task_pt_regs(task))) {
+	case __NR_poll:
+	case __NR_ppoll:
+	case __NR_select:
+	case __NR_pselect6:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * While the process runs, each of its threads may hold another reference for a call. One
+ * that is alone needs none, but for what it polls; twice, perhaps, for either direction.
+ */
+static unsigned int slack(const struct tern_table *table)
+{
+	unsigned int threads = get_nr_threads(table->leader);
+
+	if (!table->draft)
+		return 0;
+	return threads > 1 ? threads + 1 : polls(table->leader) ? 2 : 0;
+}
+
 /*
  * What is referenced by its one entry and by us alone is not shared, and that is
  * most of what there is.
  */
-static int find_ours(struct tern_table *table, unsigned int threads)
+static int find_ours(struct tern_table *table)
 {
+	unsigned int i, nr = 0, before = slack(table), after;
 	struct tern_entry **order;
-	unsigned int i, nr = 0;
 
 	order = kvmalloc_array(table->nr + 1, sizeof(*order), GFP_KERNEL);
 	if (!order)
@@ -183,17 +213,15 @@ static int find_ours(struct tern_table *table, unsigned int threads)
 			order[nr++] = entry;
 	}
 	sort(order, nr, sizeof(*order), by_inode_and_file, NULL);
-	mark_ours(order, nr, threads);
+	mark_ours(order, nr, before);
+	/* it may have begun to poll since */
+	after = slack(table);
+	if (after > before)
+		mark_ours(order, nr, after);
 	table->nr_order = nr;
 	return 0;
 }
 
-static unsigned int slack(struct task_struct *leader, bool draft)
-{
-	unsigned int threads = get_nr_threads(leader);
-
-	return draft && threads > 1 ? threads + 1 : 0;
-}
 
 /**
  * tern_table_init() - the descriptors of a process
@@ -211,7 +239,7 @@ int tern_table_init(struct tern_table *table, struct task_struct *leader, bool d
 	err = table_copy(leader, table);
 	if (err)
 		return err;
-	err = find_ours(table, slack(leader, draft));
+	err = find_ours(table);
 	if (err)
 		tern_table_fini(table);
 	return err;
