@@ -23,6 +23,7 @@
 #include "restart.h"
 
 #define BEHIND_MAX	(2LL * NSEC_PER_SEC)
+#define SPIN_MAX	(20LL * NSEC_PER_USEC)
 
 static void save_shown(struct prev_cputime *prev, struct tern_usage *usage)
 {
@@ -318,8 +319,13 @@ int tern_obj_times_wait(const struct tern_clocks *clocks, const struct tern_obj_
 	if (ns > BEHIND_MAX)
 		return tern_why(why, -ERANGE, "the process's clocks would go back by %lld ms",
 				ns / NSEC_PER_MSEC);
-	for (; ns; ns = behind(clocks, obj))
-		usleep_range(ns / NSEC_PER_USEC + 1, ns / NSEC_PER_USEC + 100);
+	/* everybody waits for this: what is short is not worth a sleep */
+	for (; ns; ns = behind(clocks, obj)) {
+		if (ns < SPIN_MAX)
+			ndelay(ns);
+		else
+			usleep_range(ns / NSEC_PER_USEC, ns / NSEC_PER_USEC + 5);
+	}
 	return 0;
 }
 
