@@ -498,7 +498,7 @@ int tern_become_resume(struct tern_migration *m)
 	if (err)
 		goto out;
 	get_task_comm(m->comm, list_first_entry(&m->threads, struct tern_thread,
-						node)->task);
+						node)->task->group_leader);
 	list_for_each_entry(thread, &m->threads, node)
 		if (thread_group_leader(thread->task)) {
 			tern_thread_decide(thread, TERN_VERDICT_GO);

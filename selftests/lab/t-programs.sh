@@ -23,7 +23,7 @@ for name in "${names[@]}"; do
 	STILL[$name]=$(on b "$RUN start $name $SHARED/$name.still | tee -a $PIDS_FILE")
 done
 for name in "${names[@]}"; do
-	guest a gone "${MOVED[$name]}" $((5 * LONG)) && guest b gone "${STILL[$name]}" "$LONG" ||
+	guest a gone "${MOVED[$name]}" $((5 * LONG)) && guest b gone "${STILL[$name]}" $((5 * LONG)) ||
 		fail "$name does not end"
 done
 bad=0
