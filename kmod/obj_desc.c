@@ -69,7 +69,6 @@ static u32 classify(const struct tern_table *table, const struct tern_entry *ent
 		    const char **what)
 {
 	const struct tern_desc_family *family = family_of(entry->file);
-
 	u64 owner;
 
 	if (get_owner(table, entry->file, &owner)) {

@@ -25,16 +25,16 @@ struct tern_image {
 	size_t size;
 };
 
-int tern_image_check(const struct tern_image *image, struct tern_why *why);
-/** tern_image_check_changes() - likewise, of one that has been a sound image before,
- * but for the objects of @types (bit per type), others having come or gone
- */
-/* What descriptors consist of. */
+/* What descriptors consist of: bit per type. */
 #define TERN_FILES_TYPES \
 	(1U << TERN_OBJ_DESC | 1U << TERN_OBJ_FD | 1U << TERN_OBJ_PIPE | 1U << TERN_OBJ_EPOLL | \
 	 1U << TERN_OBJ_EVENT | 1U << TERN_OBJ_TIMERFD | 1U << TERN_OBJ_WATCH | \
 	 1U << TERN_OBJ_SOCKET | 1U << TERN_OBJ_LOCK)
 
+int tern_image_check(const struct tern_image *image, struct tern_why *why);
+/** tern_image_check_changes() - likewise, of one that has been a sound image before,
+ * but for the objects of @types (bit per type), others having come or gone
+ */
 int tern_image_check_changes(const struct tern_image *image, __u32 types,
 			     struct tern_why *why);
 
