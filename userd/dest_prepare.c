@@ -130,10 +130,10 @@ static int check_file(struct tern_dest *d, struct tern_known *known)
 				    "directory %s is not on %s: make it there, or mount what it is on",
 				    known->path, host);
 	if (known->file.flags & TERN_WIRE_FILE_SHARED)
-		return tern_why_set(&d->why, -ESTALE,
+		return tern_why_set(&d->why, -ENOENT,
 				    "%s, which the process has open on a network file system, is not the same file on %s: mount the same file system there",
 				    known->path, host);
-	return tern_why_set(&d->why, -ESTALE,
+	return tern_why_set(&d->why, -ENOENT,
 			    "%s, which the process has open, does not exist or differs on %s: copy it there, or use a shared file system",
 			    known->path, host);
 }

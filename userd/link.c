@@ -576,7 +576,7 @@ static void clean(char *text, size_t size)
 static int refused_errno(__u32 err)
 {
 	if (!err || err > 4095 || err == ECANCELED || err == ECONNRESET ||
-	    err == ETIMEDOUT || err == EPROTO)
+	    err == ETIMEDOUT || err == EPROTO || err == ESTALE)
 		return -EREMOTEIO;
 	return -(int)err;
 }

@@ -59,7 +59,7 @@ static int same_file(const struct tern_dress *dress, const struct tern_obj_desc 
 		return tern_why_set(why, -EAGAIN,
 				    "%s was opened while the migration was prepared; try again",
 				    path);
-	return tern_why_set(why, -ESTALE, "%s, which the process has open, is not the same on %s",
+	return tern_why_set(why, -ENOENT, "%s, which the process has open, is not the same on %s",
 			    path, dress->host);
 }
 

@@ -16,6 +16,15 @@ grep -q "$PID" out || fail "the pid is not named"
 guest a beating "$SHARED/heap" "$LONG" || fail "does nothing after a refusal"
 on b "kill $PID"
 
+# what the other host does not have is named, too
+on a "echo here >/tmp/only-here; setsid tail -f /tmp/only-here </dev/null >/dev/null 2>&1 &
+	echo \$! >$SHARED/tail"
+tail=$(on a "cat $SHARED/tail")
+on a "tern migrate $tail b" >out 2>&1 && fail "moved although its file is not there"
+note "$(tail -n 1 out)"
+grep -q "/tmp/only-here, .*does not exist or differs on b" out || fail "the file is not named"
+on a "kill $tail; rm /tmp/only-here"
+
 fail_point()
 {
 	on "$1" "$TOOLS/arm $2" || fail "cannot arm $2 on $1"
