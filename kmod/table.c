@@ -222,7 +222,6 @@ static int find_ours(struct tern_table *table)
 	return 0;
 }
 
-
 /**
  * tern_table_init() - the descriptors of a process
  * @table: to be filled
