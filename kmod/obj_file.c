@@ -5,14 +5,12 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/major.h>
+#include <tern/network.h>
 
 #include "compat.h"
 #include "desc.h"
 
 #define MQUEUE_MAGIC	0x19800202	/* private to ipc/mqueue.c */
-#define GFS2_MAGIC	0x01161970	/* linux/gfs2_ondisk.h, which is not for everybody */
-#define LUSTRE_MAGIC	0x0bd00bd0	/* these two are not part of the kernel */
-#define GPFS_MAGIC	0x47504653
 
 /**
  * tern_path_has_name() - could another host find it by its path?
@@ -55,24 +53,13 @@ static bool is_kernels(struct inode *inode)
  */
 bool tern_is_network(const struct super_block *sb)
 {
-	switch (sb->s_magic) {
-	case NFS_SUPER_MAGIC:
-	case SMB_SUPER_MAGIC:
-	case CIFS_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
-	case V9FS_MAGIC:
-	case FUSE_SUPER_MAGIC:
-	case CEPH_SUPER_MAGIC:
-	case AFS_FS_MAGIC:
-	case CODA_SUPER_MAGIC:
-	case OCFS2_SUPER_MAGIC:
-	case GFS2_MAGIC:
-	case LUSTRE_MAGIC:
-	case GPFS_MAGIC:
-		return true;
-	default:
-		return false;
-	}
+	static const unsigned long magic[] = { TERN_NETWORK_MAGICS };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(magic); i++)
+		if (sb->s_magic == magic[i])
+			return true;
+	return false;
 }
 
 static u32 file_kind(const struct tern_table *table, const struct tern_entry *entry,

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <tern/network.h>
 #include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -183,12 +183,7 @@ int tern_file_digest(const char *path, __u64 *digest)
 /* File systems on which two hosts may see one inode. */
 static int is_network(int fd)
 {
-	static const __u32 magic[] = {
-		NFS_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
-		V9FS_MAGIC, FUSE_SUPER_MAGIC, CEPH_SUPER_MAGIC, AFS_FS_MAGIC,
-		CODA_SUPER_MAGIC, OCFS2_SUPER_MAGIC, 0x01161970 /* gfs2 */,
-		0x0bd00bd0 /* lustre */, 0x47504653 /* gpfs */,
-	};
+	static const __u32 magic[] = { TERN_NETWORK_MAGICS };
 	struct statfs fs;
 	unsigned int i;
 
