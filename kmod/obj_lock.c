@@ -31,6 +31,40 @@ static struct file_lock_context *context(const struct tern_entry *entry)
 	return smp_load_acquire(&file_inode(entry->file)->i_flctx);
 }
 
+/* Call @fn for each of them, with the list's lock held. */
+static void walk(struct file_lock_context *ctx, const struct tern_table *table,
+		 const struct tern_entry *entry,
+		 void (*fn)(struct file_lock *lock, void *arg), void *arg)
+{
+	struct list_head *lists[] = { &ctx->flc_flock, &ctx->flc_posix };
+	struct file_lock *lock;
+	unsigned int i;
+
+	lockdep_assert_held(&ctx->flc_lock);
+	for (i = 0; i < ARRAY_SIZE(lists); i++)
+		list_for_each_entry(lock, lists[i], compat_lock_list)
+			if (is_mine(table, entry, lock))
+				fn(lock, arg);
+}
+
+/**
+ * struct found - what there is
+ * @any: a lock
+ * @writes: one for writing
+ */
+struct found {
+	bool any;
+	bool writes;
+};
+
+static void look(struct file_lock *lock, void *arg)
+{
+	struct found *found = arg;
+
+	found->any = true;
+	found->writes |= compat_lock(lock, type) == F_WRLCK;
+}
+
 /**
  * tern_lock_refused() - can the locks move that are set through a description?
  * @table: the table
@@ -43,38 +77,40 @@ const char *tern_lock_refused(const struct tern_table *table, const struct tern_
 			      bool network)
 {
 	struct file_lock_context *ctx = context(entry);
-	bool any = false, writes = false, lease = false;
-	struct file_lock *lock;
+	struct found found = {};
+	bool lease;
 
 	if (!ctx)
 		return NULL;
 	spin_lock(&ctx->flc_lock);
-	list_for_each_entry(lock, &ctx->flc_flock, compat_lock_list)
-		if (is_mine(table, entry, lock)) {
-			any = true;
-			writes |= compat_lock(lock, type) == F_WRLCK;
-		}
-	list_for_each_entry(lock, &ctx->flc_posix, compat_lock_list)
-		if (is_mine(table, entry, lock)) {
-			any = true;
-			writes |= compat_lock(lock, type) == F_WRLCK;
-		}
+	walk(ctx, table, entry, look, &found);
 	lease = !list_empty(&ctx->flc_lease);
 	spin_unlock(&ctx->flc_lock);
 	if (lease)
 		return "a file with a lease (fcntl)";
-	if (any && !entry->same->is_ours)
+	if (found.any && !entry->same->is_ours)
 		return "a locked file (flock or fcntl) that another process has open, too";
-	if (writes && network)
+	if (found.writes && network)
 		return "a file that is locked for writing, on a network file system";
 	return NULL;
 }
 
-static void put(struct tern_image *image, u32 desc, struct file_lock *lock)
+/**
+ * struct put - where LOCK objects go
+ * @image: where to
+ * @desc: id of the description
+ */
+struct put {
+	struct tern_image *image;
+	u32 desc;
+};
+
+static void put(struct file_lock *lock, void *arg)
 {
+	const struct put *to = arg;
 	unsigned int flags = compat_lock(lock, flags);
 	struct tern_obj_lock obj = {
-		.desc = desc,
+		.desc = to->desc,
 		.kind = flags & FL_FLOCK ? TERN_LOCK_FLOCK :
 			flags & FL_OFDLCK ? TERN_LOCK_OFD : TERN_LOCK_POSIX,
 		.write = compat_lock(lock, type) == F_WRLCK,
@@ -85,7 +121,7 @@ static void put(struct tern_image *image, u32 desc, struct file_lock *lock)
 		obj.start = lock->fl_start;
 		obj.len = lock->fl_end == OFFSET_MAX ? 0 : lock->fl_end - lock->fl_start + 1;
 	}
-	tern_image_put(image, TERN_OBJ_LOCK, &obj, sizeof(obj), NULL, 0);
+	tern_image_put(to->image, TERN_OBJ_LOCK, &obj, sizeof(obj), NULL, 0);
 }
 
 /**
@@ -97,16 +133,11 @@ static void put(struct tern_image *image, u32 desc, struct file_lock *lock)
 void tern_lock_save(struct tern_saver *saver, const struct tern_entry *entry, u32 desc)
 {
 	struct file_lock_context *ctx = context(entry);
-	struct file_lock *lock;
+	struct put to = { .image = saver->image, .desc = desc };
 
 	if (!ctx)
 		return;
 	spin_lock(&ctx->flc_lock);
-	list_for_each_entry(lock, &ctx->flc_flock, compat_lock_list)
-		if (is_mine(saver->table, entry, lock))
-			put(saver->image, desc, lock);
-	list_for_each_entry(lock, &ctx->flc_posix, compat_lock_list)
-		if (is_mine(saver->table, entry, lock))
-			put(saver->image, desc, lock);
+	walk(ctx, saver->table, entry, put, &to);
 	spin_unlock(&ctx->flc_lock);
 }
