@@ -25,17 +25,14 @@
 
 /*
  * FOLL_DUMP: a page that was never touched is an error and is not made;
- * FOLL_FORCE: read what the program itself may not. As a core dump does.
+ * FOLL_FORCE: read what the program itself may not. As a core dump does. With
+ * mmap_lock held, as for all that get_present() asks.
  */
 static long get_pages(struct mm_struct *mm, unsigned long addr, long nr,
 		      unsigned int flags, struct page **pages)
 {
-	long got;
-
-	mmap_read_lock(mm);
-	got = compat_get_user_pages_remote(mm, addr, nr, FOLL_FORCE | flags, pages);
-	mmap_read_unlock(mm);
-	return got;
+	mmap_assert_locked(mm);
+	return compat_get_user_pages_remote(mm, addr, nr, FOLL_FORCE | flags, pages);
 }
 
 /*
@@ -51,7 +48,6 @@ static bool is_hole(struct mm_struct *mm, unsigned long addr)
 	struct page *page;
 	loff_t pos;
 
-	mmap_read_lock(mm);
 	vma = find_vma(mm, addr);
 	if (vma && vma->vm_start <= addr) {
 		anon = vma_is_anonymous(vma);
@@ -60,7 +56,6 @@ static bool is_hole(struct mm_struct *mm, unsigned long addr)
 			hole = !vma->vm_file ||
 			       pos >= i_size_read(file_inode(vma->vm_file));
 	}
-	mmap_read_unlock(mm);
 	if (!anon)
 		return hole;
 	if (get_pages(mm, addr, 1, 0, &page) != 1)
@@ -82,7 +77,6 @@ static long shared_present(struct mm_struct *mm, unsigned long addr, long nr,
 	struct xarray *pages;
 	long n = nr;
 
-	mmap_read_lock(mm);
 	vma = find_vma(mm, addr);
 	if (vma && vma->vm_start <= addr && tern_vma_is_shared_memory(vma)) {
 		pages = &vma->vm_file->f_mapping->i_pages;
@@ -97,8 +91,27 @@ static long shared_present(struct mm_struct *mm, unsigned long addr, long nr,
 			*hole = xa_find(pages, &next, at + left - 1, XA_PRESENT) ?
 				max(next - at, 1UL) : left;
 	}
-	mmap_read_unlock(mm);
 	return n;
+}
+
+static long get_present_locked(struct mm_struct *mm, unsigned long addr, long nr,
+			       struct page **pages, unsigned long *hole)
+{
+	long got;
+
+	nr = shared_present(mm, addr, nr, hole);
+	if (!nr)
+		return 0;
+	got = get_pages(mm, addr, nr, FOLL_DUMP, pages);
+	/* reaped for want of memory: what is gone would read as zeros */
+	if (test_bit(MMF_UNSTABLE, &mm->flags)) {
+		while (got > 0)
+			put_page(pages[--got]);
+		return -EIO;
+	}
+	if (got == -EFAULT || !got)
+		return is_hole(mm, addr) ? 0 : -EIO;
+	return got;
 }
 
 /*
@@ -111,19 +124,9 @@ static long get_present(struct mm_struct *mm, unsigned long addr, long nr,
 	long got;
 
 	*hole = 1;
-	nr = shared_present(mm, addr, nr, hole);
-	if (!nr)
-		return 0;
-	got = get_pages(mm, addr, nr, FOLL_DUMP, pages);
-
-	/* reaped for want of memory: what is gone would read as zeros */
-	if (test_bit(MMF_UNSTABLE, &mm->flags)) {
-		while (got > 0)
-			put_page(pages[--got]);
-		return -EIO;
-	}
-	if (got == -EFAULT || !got)
-		return is_hole(mm, addr) ? 0 : -EIO;
+	mmap_read_lock(mm);
+	got = get_present_locked(mm, addr, nr, pages, hole);
+	mmap_read_unlock(mm);
 	return got;
 }
 
