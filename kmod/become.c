@@ -276,50 +276,51 @@ static bool signal_valid(const struct tern_obj *obj,
 	       s->signo != SIGSTOP;
 }
 
+/* What is to be said against one object; NULL: nothing. */
+static const char *objection(const struct tern_obj *obj, struct tern_usage_sum *sum)
+{
+	const void *payload = obj + 1;
+
+	switch (obj->type) {
+	case TERN_OBJ_THREAD:
+		return thread_valid(obj, payload, sum) ? NULL :
+		       "the state of a thread, which cannot be loaded here";
+	case TERN_OBJ_SIGNAL:
+		return signal_valid(obj, payload) ? NULL : "a signal that cannot wait";
+	case TERN_OBJ_TASK:
+		return tern_obj_task_valid(payload) ? NULL : "a process that cannot be";
+	case TERN_OBJ_TIMES:
+		return tern_obj_times_valid(obj, payload, sum) ? NULL : "times that cannot be";
+	case TERN_OBJ_TIMER:
+		return tern_obj_timer_valid(obj, payload) ? NULL : "a timer that cannot be";
+	default:
+		return "nothing that LOAD takes";
+	}
+}
+
 /* What can be said of an image without looking at the shell. */
 static int check_image(struct tern_migration *m, const void *buf, size_t len,
 		       struct tern_why *why)
 {
 	struct tern_usage_sum sum = {};
 	const struct tern_obj *obj;
-	unsigned int nr = 0;
+	unsigned int nr = 0, threads = 0;
 	size_t at = 0;
 
-	while ((obj = tern_image_next(buf, len, &at))) {
+	for (; (obj = tern_image_next(buf, len, &at)); nr++) {
+		const char *what;
+
 		if (IS_ERR(obj))
 			return tern_why(why, PTR_ERR(obj), "object %u is malformed", nr);
-		if (obj->type == TERN_OBJ_SIGNAL) {
-			if (!signal_valid(obj, (const void *)(obj + 1)))
-				return tern_why(why, -EBADMSG, "a signal that cannot wait");
-			continue;
-		}
-		if (obj->type == TERN_OBJ_TASK) {
-			if (!tern_obj_task_valid((const void *)(obj + 1)))
-				return tern_why(why, -EBADMSG, "a process that cannot be");
-			continue;
-		}
-		if (obj->type == TERN_OBJ_TIMES) {
-			if (!tern_obj_times_valid(obj, (const void *)(obj + 1), &sum))
-				return tern_why(why, -EBADMSG, "times that cannot be");
-			continue;
-		}
-		if (obj->type == TERN_OBJ_TIMER) {
-			if (!tern_obj_timer_valid(obj, (const void *)(obj + 1)))
-				return tern_why(why, -EBADMSG, "a timer that cannot be");
-			continue;
-		}
-		if (obj->type != TERN_OBJ_THREAD)
-			return tern_why(why, -EBADMSG, "object %u is no THREAD but %s",
-					nr, tern_obj_name(obj->type));
-		if (!thread_valid(obj, (const void *)(obj + 1), &sum))
-			return tern_why(why, -EBADMSG,
-					"the state of thread number %u cannot be loaded here",
-					nr);
-		nr++;
+		what = objection(obj, &sum);
+		if (what)
+			return tern_why(why, -EBADMSG, "object %u (%s) is %s", nr,
+					tern_obj_name(obj->type), what);
+		threads += obj->type == TERN_OBJ_THREAD;
 	}
-	return nr == m->nr_threads ? 0 :
+	return threads == m->nr_threads ? 0 :
 	       tern_why(why, -EBADMSG, "the image has %u threads, the shell %u",
-			nr, m->nr_threads);
+			threads, m->nr_threads);
 }
 
 static int load_thread(struct tern_migration *m, const struct tern_obj_thread *t,

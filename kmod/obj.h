@@ -103,7 +103,7 @@ void tern_obj_thread_put(struct tern_thread *thread, struct tern_image *image);
 void tern_obj_thread_load(struct tern_thread *thread);
 
 /* obj_times.c: TIMES, and what a THREAD has used */
-void tern_usage_save(struct task_struct *task, struct tern_usage *usage);
+
 /**
  * struct tern_usage_sum - what threads have used together, ns
  * @used: user and system time
@@ -114,6 +114,7 @@ struct tern_usage_sum {
 	u64 runtime;
 };
 
+void tern_usage_save(struct task_struct *task, struct tern_usage *usage);
 bool tern_usage_valid(const struct tern_usage *usage, struct tern_usage_sum *sum);
 void tern_usage_load(struct task_struct *task, const struct tern_usage *usage);
 void tern_obj_times_save(struct tern_migration *m, struct task_struct *leader,

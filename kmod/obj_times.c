@@ -282,7 +282,6 @@ bool tern_obj_times_valid(const struct tern_obj *head, const struct tern_obj_tim
 	if (head->len != sizeof(*head) + sizeof(*obj) || !tern_usage_valid(&obj->ended, sum) ||
 	    !tern_usage_valid(&obj->children, &children))
 		return false;
-
 	for (i = 0; i < ARRAY_SIZE(obj->itimer); i++)
 		if (obj->itimer[i].expires > KTIME_MAX || obj->itimer[i].interval > KTIME_MAX)
 			return false;
