@@ -22,8 +22,7 @@ static int epoll_open(struct tern_script *s, const struct script_fds *fds,
 	(void)why;
 	SCRIPT(s, "no epoll could be made", SYS_epoll_create1, EPOLL_CLOEXEC)->out = SLOT_LOW;
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
-	script_set_flags(s, SLOT_HIGH, d->flags);
-	script_spread(s, fds, d->id, SLOT_HIGH);
+	script_place(s, fds, d, SLOT_HIGH);
 	return 0;
 }
 

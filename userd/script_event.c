@@ -40,8 +40,7 @@ static int eventfd_open(struct tern_script *s, const struct script_fds *fds,
 	       EFD_CLOEXEC | (e->flags & TERN_EVENT_SEMAPHORE ? EFD_SEMAPHORE : 0))->out = SLOT_LOW;
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
 	add_count(s, SLOT_HIGH, 1 << 0, e->value);
-	script_set_flags(s, SLOT_HIGH, d->flags);
-	script_spread(s, fds, d->id, SLOT_HIGH);
+	script_place(s, fds, d, SLOT_HIGH);
 	return 0;
 }
 
@@ -86,8 +85,7 @@ static int signalfd_open(struct tern_script *s, const struct script_fds *fds,
 	(void)why;
 	set_mask(s, -1, e->value)->out = SLOT_LOW;
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
-	script_set_flags(s, SLOT_HIGH, d->flags);
-	script_spread(s, fds, d->id, SLOT_HIGH);
+	script_place(s, fds, d, SLOT_HIGH);
 	return 0;
 }
 
@@ -164,8 +162,7 @@ static int timerfd_open(struct tern_script *s, const struct script_fds *fds,
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
 	if (t->expires || t->interval)
 		set_timer(s, SLOT_HIGH, 1 << 0, t);
-	script_set_flags(s, SLOT_HIGH, d->flags);
-	script_spread(s, fds, d->id, SLOT_HIGH);
+	script_place(s, fds, d, SLOT_HIGH);
 	return 0;
 }
 

@@ -69,6 +69,8 @@ void script_lift(struct tern_script *s, const struct script_fds *fds, unsigned i
 void script_spread(struct tern_script *s, const struct script_fds *fds, __u32 id,
 		   unsigned int high);
 void script_set_flags(struct tern_script *s, unsigned int slot, __u32 flags);
+void script_place(struct tern_script *s, const struct script_fds *fds,
+		  const struct tern_obj_desc *d, unsigned int slot);
 int script_fd_of(const struct script_fds *fds, __u32 id);
 const void *script_extra(const struct script_fds *fds, __u32 id);
 

@@ -202,6 +202,14 @@ void script_set_flags(struct tern_script *s, unsigned int slot, __u32 flags)
 		       flags & SETFL_FLAGS)->slots = 1 << 0;
 }
 
+/** script_place() - what has been made, in @slot, gets its flags and its descriptors */
+void script_place(struct tern_script *s, const struct script_fds *fds,
+		  const struct tern_obj_desc *d, unsigned int slot)
+{
+	script_set_flags(s, slot, d->flags);
+	script_spread(s, fds, d->id, slot);
+}
+
 /* The shell's own, to @fds->high and above. */
 static void move_own(struct tern_script *s, struct script_fds *fds, struct tern_dress *dress)
 {

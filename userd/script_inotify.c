@@ -32,8 +32,7 @@ static int inotify_open(struct tern_script *s, const struct script_fds *fds,
 	SCRIPT(s, "no inotify instance could be made", SYS_inotify_init1, IN_CLOEXEC)->out =
 		SLOT_LOW;
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
-	script_set_flags(s, SLOT_HIGH, d->flags);
-	script_spread(s, fds, d->id, SLOT_HIGH);
+	script_place(s, fds, d, SLOT_HIGH);
 	return 0;
 }
 

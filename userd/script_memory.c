@@ -484,7 +484,7 @@ static bool same_shared(const struct tern_areas *old, const struct tern_areas *n
 	return true;
 }
 
-static void register_areas(struct tern_script *s, const struct tern_areas *areas)
+static void register_shared(struct tern_script *s, const struct tern_areas *areas)
 {
 	unsigned int i;
 
@@ -528,7 +528,7 @@ static int alter_areas(struct tern_script *s, const struct tern_areas *old,
 	close_file(&m);
 	if (!shared) {
 		err = map_memories(&m, new);
-		register_areas(s, new);
+		register_shared(s, new);
 	}
 	return err;
 }

@@ -98,17 +98,42 @@ static void open_path(struct tern_script *s, const struct script_fds *fds,
 	script_spread(s, fds, d->id, SLOT_HIGH);
 }
 
-static int file_open(struct tern_script *s, const struct script_fds *fds,
-		     const struct tern_obj *obj, struct tern_why *why)
+/* Of what kind it is must be the same; whether it is the same file, where that is known. */
+static int same_named(const struct tern_dress *dress, const struct tern_obj_desc *d,
+		      const char *path, struct tern_why *why)
+{
+	struct stat st;
+
+	if (S_ISREG(d->mode) || S_ISDIR(d->mode))
+		return same_file(dress, d, path, why);
+	if (!lstat(path, &st) && (st.st_mode & S_IFMT) == (d->mode & S_IFMT))
+		return 0;
+	return tern_why_set(why, -ENOENT,
+			    "%s, which the process has open (O_PATH), is not there or something else on %s",
+			    path, dress->host);
+}
+
+/* Open what @same finds to be the same on this host. */
+static int open_same(struct tern_script *s, const struct script_fds *fds,
+		     const struct tern_obj *obj,
+		     int (*same)(const struct tern_dress *dress, const struct tern_obj_desc *d,
+				 const char *path, struct tern_why *why),
+		     struct tern_why *why)
 {
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
 	size_t len;
 	const char *path = tern_obj_tail(obj, &len);
-	int err = same_file(fds->dress, d, path, why);
+	int err = same(fds->dress, d, path, why);
 
 	if (!err)
 		open_path(s, fds, d, path);
 	return err;
+}
+
+static int file_open(struct tern_script *s, const struct script_fds *fds,
+		     const struct tern_obj *obj, struct tern_why *why)
+{
+	return open_same(s, fds, obj, same_file, why);
 }
 
 static int file_alter(struct tern_script *s, const struct script_fds *was,
@@ -127,14 +152,13 @@ static int file_alter(struct tern_script *s, const struct script_fds *was,
 static int device_open(struct tern_script *s, const struct script_fds *fds,
 		       const struct tern_obj *obj, struct tern_why *why)
 {
-	const struct tern_obj_desc *d = tern_obj_payload(obj);
-	size_t len;
-	const char *path = tern_obj_tail(obj, &len);
-	int err = same_device(fds->dress, d, path, why);
+	return open_same(s, fds, obj, same_device, why);
+}
 
-	if (!err)
-		open_path(s, fds, d, path);
-	return err;
+static int named_open(struct tern_script *s, const struct script_fds *fds,
+		      const struct tern_obj *obj, struct tern_why *why)
+{
+	return open_same(s, fds, obj, same_named, why);
 }
 
 static int null_open(struct tern_script *s, const struct script_fds *fds,
@@ -143,34 +167,6 @@ static int null_open(struct tern_script *s, const struct script_fds *fds,
 	(void)why;
 	open_path(s, fds, tern_obj_payload(obj), "/dev/null");
 	return 0;
-}
-
-/* Of what kind it is must be the same; whether it is the same file, where that is known. */
-static int same_named(const struct tern_dress *dress, const struct tern_obj_desc *d,
-		      const char *path, struct tern_why *why)
-{
-	struct stat st;
-
-	if (S_ISREG(d->mode) || S_ISDIR(d->mode))
-		return same_file(dress, d, path, why);
-	if (!lstat(path, &st) && (st.st_mode & S_IFMT) == (d->mode & S_IFMT))
-		return 0;
-	return tern_why_set(why, -ENOENT,
-			    "%s, which the process has open (O_PATH), is not there or something else on %s",
-			    path, dress->host);
-}
-
-static int named_open(struct tern_script *s, const struct script_fds *fds,
-		      const struct tern_obj *obj, struct tern_why *why)
-{
-	const struct tern_obj_desc *d = tern_obj_payload(obj);
-	size_t len;
-	const char *path = tern_obj_tail(obj, &len);
-	int err = same_named(fds->dress, d, path, why);
-
-	if (!err)
-		open_path(s, fds, d, path);
-	return err;
 }
 
 const struct script_kind script_named = { .open = named_open };

@@ -40,7 +40,7 @@ static const struct tern_obj_desc *end_at(const struct script_fds *fds, unsigned
 	return d && d->pipe == pipe ? d : NULL;
 }
 
-/* A number by which @pipe can be read or written, -1: none. */
+/* An end by which @pipe can be read or written, NULL: none. */
 static const struct tern_obj_desc *end_for(const struct script_fds *fds, __u32 pipe, __u32 mode)
 {
 	const struct tern_obj_desc *d;
@@ -55,9 +55,10 @@ static const struct tern_obj_desc *end_for(const struct script_fds *fds, __u32 p
 	return NULL;
 }
 
-static void set_flags(struct tern_script *s, int fd, __u32 flags)
+/* @slots: 1: @fd is a slot. */
+static void set_flags(struct tern_script *s, int fd, unsigned int slots, __u32 flags)
 {
-	SCRIPT(s, FLAGS_SENTENCE, SYS_fcntl, fd, F_SETFL, flags & SETFL_FLAGS);
+	SCRIPT(s, FLAGS_SENTENCE, SYS_fcntl, fd, F_SETFL, flags & SETFL_FLAGS)->slots = slots;
 }
 
 /* ---- contents: one write each, for a pipe may keep their boundaries ------------- */
@@ -99,11 +100,10 @@ static bool next_piece(const struct tern_obj *obj, unsigned int n, const char **
 	return true;
 }
 
-/* @slots: 1: @fd is a slot. @flags: of the description; they change on the way. */
-static void fill(struct tern_script *s, const struct tern_obj *obj, int fd, unsigned int slots,
-		 __u32 flags)
+/* By @fd, which does not wait, and leaves no packets unless it is told to. */
+static void fill(struct tern_script *s, const struct tern_obj *obj, int fd, unsigned int slots)
 {
-	bool direct = flags & O_DIRECT, packet = direct;
+	bool packet = false;
 	const char *data = NULL;
 	struct shell_op *op;
 	struct piece piece;
@@ -112,8 +112,7 @@ static void fill(struct tern_script *s, const struct tern_obj *obj, int fd, unsi
 	for (n = 0; next_piece(obj, n, &data, &piece); n++) {
 		if (piece.packet != packet) {
 			packet = piece.packet;
-			SCRIPT(s, FLAGS_SENTENCE, SYS_fcntl, fd, F_SETFL,
-			       O_NONBLOCK | (packet ? O_DIRECT : 0))->slots = slots;
+			set_flags(s, fd, slots, O_NONBLOCK | (packet ? O_DIRECT : 0));
 		}
 		op = SCRIPT(s, "a pipe did not take its contents", SYS_write, fd,
 			    tern_script_data(s, piece.data, piece.len), piece.len, 0, 0,
@@ -121,9 +120,8 @@ static void fill(struct tern_script *s, const struct tern_obj *obj, int fd, unsi
 		op->slots = slots;
 		op->flags = SHELL_EXPECT;
 	}
-	if (packet != direct)
-		SCRIPT(s, FLAGS_SENTENCE, SYS_fcntl, fd, F_SETFL, flags & SETFL_FLAGS)->slots =
-			slots;
+	if (packet)
+		set_flags(s, fd, slots, 0);
 }
 
 /* ---- making them ---------------------------------------------------------------- */
@@ -151,15 +149,14 @@ static void make_pair(struct tern_script *s, const struct script_fds *fds,
 	if (p->capacity != PIPE_DEFAULT)
 		SCRIPT(s, "a pipe could not be made as large as it was", SYS_fcntl, SLOT_HIGH,
 		       F_SETPIPE_SZ, p->capacity)->slots = 1 << 0;
-	fill(s, obj, SLOT_HIGH2, 1 << 0, O_WRONLY);
+	fill(s, obj, SLOT_HIGH2, 1 << 0);
 }
 
 /* An end that pipe2(2) has made: it has O_NONBLOCK, which goes where it was clear. */
 static void finish_end(struct tern_script *s, const struct script_fds *fds,
 		       const struct tern_obj_desc *d, unsigned int slot)
 {
-	SCRIPT(s, FLAGS_SENTENCE, SYS_fcntl, slot, F_SETFL, d->flags & SETFL_FLAGS)->slots =
-		1 << 0;
+	set_flags(s, slot, 1 << 0, d->flags);
 	script_spread(s, fds, d->id, slot);
 }
 
@@ -266,9 +263,9 @@ int script_pipe_alter(struct tern_script *s, const struct script_fds *fds,
 	if (b->data) {
 		/* whatever it is or was, this is no packet */
 		fd = script_fd_of(fds, writer->id);
-		set_flags(s, fd, O_NONBLOCK);
-		fill(s, new, fd, 0, O_WRONLY);
-		set_flags(s, fd, writer->flags);
+		set_flags(s, fd, 0, O_NONBLOCK);
+		fill(s, new, fd, 0);
+		set_flags(s, fd, 0, writer->flags);
 	}
 	return 1;
 }

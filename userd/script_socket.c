@@ -197,8 +197,7 @@ static void finish(struct tern_script *s, const struct script_fds *fds,
 		option_int(s, slot, SO_PEEK_OFF, k->peek_off);
 	timeout(s, slot, SO_RCVTIMEO, k->rcvtimeo);
 	timeout(s, slot, SO_SNDTIMEO, k->sndtimeo);
-	script_set_flags(s, slot, d->flags);
-	script_spread(s, fds, d->id, slot);
+	script_place(s, fds, d, slot);
 }
 
 /* What the kernel counts a queue as is mostly what each message costs by itself. */
