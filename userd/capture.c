@@ -96,7 +96,8 @@ int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_i
 
 	rc = capture(s, flags, image);
 	if (!rc)
-		rc = tern_seen_add(image, s->job->pid, flags & TERN_CAPTURE_DRAFT, &s->why);
+		rc = tern_seen_add(image, s->job->pid, &s->prepared.clocks,
+				   flags & TERN_CAPTURE_DRAFT, &s->why);
 	if (rc)
 		return rc;
 	tern_prepared_apply(&s->prepared, image);

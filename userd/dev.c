@@ -72,6 +72,22 @@ int tern_dev_info(int dev, struct tern_info *info)
 	return call(dev, TERN_IOC_INFO, info);
 }
 
+/** tern_dev_clocks() - compare the clocks of process @pid with our own */
+int tern_dev_clocks(int dev, int pid, struct tern_clocks *clocks)
+{
+	struct tern_info info = { .pid = pid }, self = { .pid = 0 };
+	int err;
+
+	err = tern_dev_info(dev, &info);
+	if (!err)
+		err = tern_dev_info(dev, &self);
+	if (err)
+		return err;
+	clocks->monotonic = info.monotonic_off - self.monotonic_off;
+	clocks->boottime = info.boottime_off - self.boottime_off;
+	return 0;
+}
+
 /** tern_dev_serve() - be this host's daemon; @hosts is an array of names */
 int tern_dev_serve(int dev, const char *self, const char *hosts, unsigned int nr)
 {

@@ -20,6 +20,19 @@ int tern_why_set(struct tern_why *why, int err, const char *fmt, ...)
 
 int tern_dev_open(void);
 int tern_dev_info(int dev, struct tern_info *info);
+
+/**
+ * struct tern_clocks - how far the clocks of a process are ahead of our own, ns: both may
+ *	be those of a time namespace, in which a process stays
+ * @monotonic: CLOCK_MONOTONIC
+ * @boottime: CLOCK_BOOTTIME
+ */
+struct tern_clocks {
+	__s64 monotonic;
+	__s64 boottime;
+};
+
+int tern_dev_clocks(int dev, int pid, struct tern_clocks *clocks);
 int tern_dev_serve(int dev, const char *self, const char *hosts, unsigned int nr);
 int tern_dev_attach(int dev, struct tern_attach *attach);
 int tern_dev_park(int dev, unsigned int timeout_ms, struct tern_park *park,

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "dev.h"
+#include "grow.h"
 #include "seen.h"
 
 #define HANDLE_MAX	128	/* bytes; MAX_HANDLE_SZ */
@@ -158,6 +159,7 @@ static int compare(const void *a, const void *b)
 static int read_watches(struct tern_seen *seen, const struct tern_seen_fd *fd,
 			struct watch **all, unsigned int *nr)
 {
+	size_t room = 0;
 	FILE *f = tern_seen_fdinfo(seen, fd->fd);
 	char line[1024];
 	int rc = f ? 0 : -EAGAIN;
@@ -167,7 +169,7 @@ static int read_watches(struct tern_seen *seen, const struct tern_seen_fd *fd,
 
 		if (strncmp(line, "inotify ", 8))
 			continue;
-		more = realloc(*all, (*nr + 1) * sizeof(**all));
+		more = tern_grow(*all, *nr, &room, sizeof(**all));
 		if (!more) {
 			rc = -ENOMEM;
 			break;

@@ -415,15 +415,12 @@ static size_t payload_size(const struct tern_prepared *p)
 int tern_prepared_send(struct tern_prepared *p, struct tern_link *link, int dev,
 		       __u64 oneway_ns)
 {
-	struct tern_info info = { .pid = p->pid }, self = { .pid = 0 };
 	size_t size = payload_size(p);
 	struct tern_wire_prepare *head;
 	char *buf, *to;
 	int rc;
 
-	rc = tern_dev_info(dev, &info);
-	if (!rc)
-		rc = tern_dev_info(dev, &self);
+	rc = tern_dev_clocks(dev, p->pid, &p->clocks);
 	if (rc)
 		return rc;
 	buf = calloc(1, size);
@@ -442,9 +439,9 @@ int tern_prepared_send(struct tern_prepared *p, struct tern_link *link, int dev,
 	head->nr_files = p->nr_files;
 	head->oneway_ns = oneway_ns;
 	memcpy(head->comm, p->comm, sizeof(head->comm));
-	/* last, for the clocks run on; our own may be those of a time namespace too */
-	head->monotonic = now(CLOCK_MONOTONIC) - self.monotonic_off + info.monotonic_off;
-	head->boottime = now(CLOCK_BOOTTIME) - self.boottime_off + info.boottime_off;
+	/* last, for the clocks run on */
+	head->monotonic = now(CLOCK_MONOTONIC) + p->clocks.monotonic;
+	head->boottime = now(CLOCK_BOOTTIME) + p->clocks.boottime;
 	rc = tern_link_send(link, TERN_MSG_PREPARE, buf, size);
 	free(buf);
 	return rc;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <tern/wire.h>
 
+#include "dev.h"
 #include "image.h"
 #include "link.h"
 
@@ -37,6 +38,7 @@ struct tern_prepared_file {
  * @nr_files: how many
  * @nr_maps: mappings seen, for a guess at the image's size
  * @nr_fds: descriptors seen, likewise
+ * @clocks: its clocks, once PREPARE has been sent
  * @dirty: descriptors of ours, of regular files that the migrant has open for writing
  * @nr_dirty: how many
  * @room: pages that may be sent ahead
@@ -53,6 +55,7 @@ struct tern_prepared {
 	unsigned int nr_files;
 	unsigned int nr_maps;
 	unsigned int nr_fds;
+	struct tern_clocks clocks;
 	int *dirty;
 	unsigned int nr_dirty;
 	unsigned int room;

@@ -78,32 +78,35 @@ static unsigned int count(const struct tern_image *image, unsigned int *descs)
 
 static int copy(struct tern_seen *seen, unsigned int descs)
 {
-	__u32 *kind = calloc(descs + 1, sizeof(*kind));
+	struct {
+		__u32 kind;
+		bool met;
+	} *desc_of = calloc(descs + 1, sizeof(*desc_of));
 	const struct tern_obj *obj = NULL;
 	unsigned int nr = 0;
 
 	while ((obj = tern_image_find(seen->image, TERN_OBJ_FD, obj)))
 		nr++;
 	seen->fds = calloc(nr + 1, sizeof(*seen->fds));
-	if (!kind || !seen->fds) {
-		free(kind);
+	if (!desc_of || !seen->fds) {
+		free(desc_of);
 		return -ENOMEM;
 	}
 	while ((obj = tern_image_find(seen->image, TERN_OBJ_DESC, obj))) {
 		const struct tern_obj_desc *desc = tern_obj_payload(obj);
 
-		kind[desc->id] = desc->kind;
+		desc_of[desc->id].kind = desc->kind;
 	}
 	while ((obj = tern_image_find(seen->image, TERN_OBJ_FD, obj))) {
 		const struct tern_obj_fd *fd = tern_obj_payload(obj);
 
 		seen->fds[seen->nr++] = (struct tern_seen_fd){
-			.fd = fd->fd, .desc = fd->desc, .kind = kind[fd->desc] & ~(1U << 31),
-			.first = !(kind[fd->desc] >> 31),
+			.fd = fd->fd, .desc = fd->desc, .kind = desc_of[fd->desc].kind,
+			.first = !desc_of[fd->desc].met,
 		};
-		kind[fd->desc] |= 1U << 31;
+		desc_of[fd->desc].met = true;
 	}
-	free(kind);
+	free(desc_of);
 	return 0;
 }
 
@@ -111,12 +114,16 @@ static int copy(struct tern_seen *seen, unsigned int descs)
  * tern_seen_add() - complete an image with what only user space can see
  * @image: the capture, our own kernel's, which grows
  * @pid: the migrant
+ * @clocks: its clocks
  * @draft: it runs
  * @why: what cannot move
  */
-int tern_seen_add(struct tern_image *image, int pid, bool draft, struct tern_why *why)
+int tern_seen_add(struct tern_image *image, int pid, const struct tern_clocks *clocks, bool draft,
+		  struct tern_why *why)
 {
-	struct tern_seen seen = { .image = image, .pid = pid, .draft = draft, .why = why };
+	struct tern_seen seen = {
+		.image = image, .pid = pid, .clocks = clocks, .draft = draft, .why = why,
+	};
 	unsigned int descs, i;
 	int rc;
 

@@ -6,9 +6,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "dev.h"
 #include "image.h"
-
-struct tern_why;
 
 /**
  * struct tern_seen_fd - a descriptor of the image
@@ -28,6 +27,7 @@ struct tern_seen_fd {
  * struct tern_seen - what is looked at
  * @image: the capture, which grows
  * @pid: the migrant
+ * @clocks: its clocks
  * @draft: it runs
  * @fds: copied from the image, in its order: ascending by number
  * @nr: how many
@@ -36,13 +36,15 @@ struct tern_seen_fd {
 struct tern_seen {
 	struct tern_image *image;
 	int pid;
+	const struct tern_clocks *clocks;
 	bool draft;
 	struct tern_seen_fd *fds;
 	unsigned int nr;
 	struct tern_why *why;
 };
 
-int tern_seen_add(struct tern_image *image, int pid, bool draft, struct tern_why *why);
+int tern_seen_add(struct tern_image *image, int pid, const struct tern_clocks *clocks, bool draft,
+		  struct tern_why *why);
 FILE *tern_seen_fdinfo(const struct tern_seen *seen, int fd);
 int tern_seen_dup(const struct tern_seen *seen, int fd);
 

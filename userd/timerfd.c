@@ -57,23 +57,16 @@ static int read_fdinfo(const struct tern_seen *seen, int fd, struct reading *r)
 					     "descriptor %d is no timerfd any more", fd);
 }
 
-/* Our clocks may be those of a time namespace, and so may the migrant's. */
-static __u64 ahead(const struct tern_seen *seen, __u32 clock)
+static __s64 ahead_of(const struct tern_clocks *clocks, clockid_t clock)
 {
-	struct tern_info own = { 0 }, info = { .pid = seen->pid };
-	int dev = tern_dev_open();
-	__u64 ns = 0;
-
-	if (dev < 0)
+	switch (clock) {
+	case CLOCK_MONOTONIC:
+		return clocks->monotonic;
+	case CLOCK_BOOTTIME:
+		return clocks->boottime;
+	default:
 		return 0;
-	if (!tern_dev_info(dev, &own) && !tern_dev_info(dev, &info)) {
-		if (clock == CLOCK_MONOTONIC)
-			ns = info.monotonic_off - own.monotonic_off;
-		if (clock == CLOCK_BOOTTIME)
-			ns = info.boottime_off - own.boottime_off;
 	}
-	close(dev);
-	return ns;
 }
 
 /* The clock that it really runs by. */
@@ -115,7 +108,7 @@ static int read_timer(const struct tern_seen *seen, int fd, int own, clockid_t c
 	return rc;
 }
 
-static void describe(const struct reading *r, __u64 ahead, struct tern_obj_timerfd *t)
+static void describe(const struct reading *r, __s64 ahead, struct tern_obj_timerfd *t)
 {
 	__u64 next = r->now + ahead + r->left, past = r->ticks * r->interval;
 
@@ -145,6 +138,6 @@ int tern_seen_timerfd(struct tern_seen *seen, const struct tern_seen_fd *fd)
 	close(own);
 	if (rc)
 		return rc == -EINVAL ? -EAGAIN : rc;
-	describe(&r, ahead(seen, clock), &t);
+	describe(&r, ahead_of(seen->clocks, clock), &t);
 	return tern_image_add(seen->image, TERN_OBJ_TIMERFD, &t, sizeof(t), NULL, 0);
 }
