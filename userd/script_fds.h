@@ -51,7 +51,7 @@ struct script_fds {
  * struct script_kind - how descriptions of one kind are made
  * @open: write the steps that make it, and put it in place
  * @alter: from what it was to what it is, in place; both are the same but for where
- *	they stand. 1: done; 0: it cannot be done like this, and what is written is
+ *	they stand. Of @was there is @dress, @extra and @nr_descs, and nothing else. 1: done; 0: it cannot be done like this, and what is written is
  *	harmless. NULL: nothing is to be done. Common flags are set afterwards.
  */
 struct script_kind {

@@ -78,10 +78,22 @@ static int compare_socket(const void *a, const void *b)
 }
 
 /* Objects that belong to one description start with its id. */
+static void index_extra(struct script_fds *fds, const struct tern_obj *obj)
+{
+	const struct tern_obj_event *e = tern_obj_payload(obj);
+
+	switch (obj->type) {
+	case TERN_OBJ_EVENT:
+	case TERN_OBJ_TIMERFD:
+	case TERN_OBJ_SOCKET:
+		fds->extra[e->desc] = obj;
+		break;
+	}
+}
+
 static void index_object(struct script_fds *fds, const struct tern_obj *obj, int *max)
 {
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
-	const struct tern_obj_event *e = tern_obj_payload(obj);
 	const struct tern_obj_epoll *reg = tern_obj_payload(obj);
 	const struct tern_obj_fd *fd = tern_obj_payload(obj);
 
@@ -93,11 +105,6 @@ static void index_object(struct script_fds *fds, const struct tern_obj *obj, int
 		break;
 	case TERN_OBJ_SOCKET:
 		fds->socket[fds->nr_sockets++] = obj;
-		fds->extra[e->desc] = obj;
-		break;
-	case TERN_OBJ_EVENT:
-	case TERN_OBJ_TIMERFD:
-		fds->extra[e->desc] = obj;
 		break;
 	case TERN_OBJ_FD:
 		fds->fd[fds->nr++] = fd;
@@ -126,8 +133,10 @@ static int collect(struct script_fds *fds, const struct tern_dress *dress)
 	fds->socket = calloc(fds->nr_descs + 1, sizeof(*fds->socket));
 	if (!fds->fd || !fds->first || !fds->desc || !fds->extra || !fds->end || !fds->socket)
 		return -ENOMEM;
-	while ((obj = tern_image_next(dress->image, obj)))
+	while ((obj = tern_image_next(dress->image, obj))) {
 		index_object(fds, obj, &max);
+		index_extra(fds, obj);
+	}
 	qsort(fds->fd, fds->nr, sizeof(*fds->fd), compare_fd);
 	qsort(fds->end, fds->nr_ends, sizeof(*fds->end), compare_end);
 	qsort(fds->socket, fds->nr_sockets, sizeof(*fds->socket), compare_socket);
@@ -137,6 +146,21 @@ static int collect(struct script_fds *fds, const struct tern_dress *dress)
 			i++;
 	}
 	fds->high = max + 1 > OWN_MIN ? max + 1 : OWN_MIN;
+	return 0;
+}
+
+/* Of an image that was worn no more is needed to go on from it. */
+static int collect_extra(struct script_fds *fds, const struct tern_dress *worn)
+{
+	const struct tern_obj *obj = NULL;
+
+	fds->dress = worn;
+	fds->nr_descs = count(worn->image, TERN_OBJ_DESC);
+	fds->extra = calloc(fds->nr_descs + 1, sizeof(*fds->extra));
+	if (!fds->extra)
+		return -ENOMEM;
+	while ((obj = tern_image_next(worn->image, obj)))
+		index_extra(fds, obj);
 	return 0;
 }
 
@@ -466,7 +490,7 @@ int tern_script_alter_files(struct tern_script *s, const struct tern_dress *worn
 	dress->own_fds = worn->own_fds;
 	if (!(dress->types & TERN_FILES_TYPES))
 		return 0;
-	err = collect(&was, worn);
+	err = collect_extra(&was, worn);
 	if (!err)
 		err = collect(&fds, dress);
 	if (!err && same_shape(worn->image, dress->image))
