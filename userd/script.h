@@ -151,6 +151,8 @@ struct tern_known {
  * @creds: of the image
  * @thread: THREAD objects by thread id
  * @nr_threads: how many
+ * @timer: TIMER objects by id
+ * @nr_timers: how many
  * @signal: SIGNAL objects by thread id, and in their order
  * @nr_signals: how many
  */
@@ -178,6 +180,8 @@ struct tern_dress {
 	const struct tern_obj *creds;
 	const struct tern_obj_thread **thread;
 	unsigned int nr_threads;
+	const struct tern_obj_timer **timer;
+	unsigned int nr_timers;
 	const struct tern_obj_signal **signal;
 	unsigned int nr_signals;
 };

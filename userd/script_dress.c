@@ -34,6 +34,14 @@ static int compare_thread(const void *a, const void *b)
 	return (x->tid > y->tid) - (x->tid < y->tid);
 }
 
+static int compare_timer(const void *a, const void *b)
+{
+	const struct tern_obj_timer *x = *(const struct tern_obj_timer *const *)a;
+	const struct tern_obj_timer *y = *(const struct tern_obj_timer *const *)b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
 /* Those of one thread stay in the order of the image. */
 static int compare_signal(const void *a, const void *b)
 {
@@ -48,15 +56,17 @@ static int compare_signal(const void *a, const void *b)
 static int count(struct tern_dress *dress)
 {
 	const struct tern_obj *obj = NULL;
-	unsigned int threads = 0, signals = 0;
+	unsigned int threads = 0, timers = 0, signals = 0;
 
 	while ((obj = tern_image_next(dress->image, obj))) {
 		threads += obj->type == TERN_OBJ_THREAD;
+		timers += obj->type == TERN_OBJ_TIMER;
 		signals += obj->type == TERN_OBJ_SIGNAL;
 	}
 	dress->thread = calloc(threads + 1, sizeof(*dress->thread));
+	dress->timer = calloc(timers + 1, sizeof(*dress->timer));
 	dress->signal = calloc(signals + 1, sizeof(*dress->signal));
-	return dress->thread && dress->signal ? 0 : -ENOMEM;
+	return dress->thread && dress->timer && dress->signal ? 0 : -ENOMEM;
 }
 
 static int make_index(struct tern_dress *dress)
@@ -65,6 +75,7 @@ static int make_index(struct tern_dress *dress)
 	int err;
 
 	dress->nr_threads = 0;
+	dress->nr_timers = 0;
 	dress->nr_signals = 0;
 	err = count(dress);
 	while (!err && (obj = tern_image_next(dress->image, obj))) {
@@ -81,6 +92,9 @@ static int make_index(struct tern_dress *dress)
 		case TERN_OBJ_THREAD:
 			dress->thread[dress->nr_threads++] = tern_obj_payload(obj);
 			break;
+		case TERN_OBJ_TIMER:
+			dress->timer[dress->nr_timers++] = tern_obj_payload(obj);
+			break;
 		case TERN_OBJ_SIGNAL:
 			dress->signal[dress->nr_signals++] = tern_obj_payload(obj);
 			break;
@@ -89,6 +103,7 @@ static int make_index(struct tern_dress *dress)
 	if (err)
 		return err;
 	qsort(dress->thread, dress->nr_threads, sizeof(*dress->thread), compare_thread);
+	qsort(dress->timer, dress->nr_timers, sizeof(*dress->timer), compare_timer);
 	qsort(dress->signal, dress->nr_signals, sizeof(*dress->signal), compare_signal);
 	return 0;
 }
@@ -100,10 +115,12 @@ static int make_index(struct tern_dress *dress)
 void tern_dress_fini(struct tern_dress *dress)
 {
 	free(dress->thread);
+	free(dress->timer);
 	free(dress->signal);
 	free(dress->areas.area);
 	free(dress->seeds.seed);
 	dress->thread = NULL;
+	dress->timer = NULL;
 	dress->signal = NULL;
 	memset(&dress->areas, 0, sizeof(dress->areas));
 	memset(&dress->seeds, 0, sizeof(dress->seeds));

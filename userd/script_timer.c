@@ -19,23 +19,10 @@
 /* In seconds; far from what overflows when a time namespace's offset is taken off. */
 #define NEVER	(1LL << 32)
 
-static const struct tern_obj_timer *find_timer(const struct tern_image *image, __s32 id)
-{
-	const struct tern_obj *obj = NULL;
-
-	while ((obj = tern_image_find(image, TERN_OBJ_TIMER, obj))) {
-		const struct tern_obj_timer *timer = tern_obj_payload(obj);
-
-		if (timer->id == id)
-			return timer;
-	}
-	return NULL;
-}
-
 /* As timer_create(2) and timer_settime(2) made it, whatever has become of it since. */
 static bool same(const struct tern_obj_timer *a, const struct tern_obj_timer *b)
 {
-	return a && b && !memcmp(a, b, offsetof(struct tern_obj_timer, state));
+	return !memcmp(a, b, offsetof(struct tern_obj_timer, state));
 }
 
 static void set_time(struct tern_script *s, const struct tern_obj_timer *t, __s64 sec, __s64 ns)
@@ -69,19 +56,6 @@ static void make(struct tern_script *s, const struct tern_dress *dress,
 	set_time(s, t, NEVER, 0);
 }
 
-static void delete_old(struct tern_script *s, const struct tern_dress *worn,
-		       const struct tern_dress *dress)
-{
-	const struct tern_obj *obj = NULL;
-
-	while ((obj = tern_image_find(worn->image, TERN_OBJ_TIMER, obj))) {
-		const struct tern_obj_timer *old = tern_obj_payload(obj);
-
-		if (!same(old, find_timer(dress->image, old->id)))
-			SCRIPT(s, "a timer could not be deleted", SYS_timer_delete, old->id);
-	}
-}
-
 static __u32 cpu_armed(const struct tern_dress *dress)
 {
 	const struct tern_obj_times *times =
@@ -101,6 +75,34 @@ static void count_time(struct tern_script *s, __u32 itimers)
 			       tern_script_data(s, &never, sizeof(never)), 0);
 }
 
+static void delete(struct tern_script *s, const struct tern_obj_timer *t)
+{
+	SCRIPT(s, "a timer could not be deleted", SYS_timer_delete, t->id);
+}
+
+/* Both are in the order of their ids: what is in one alone goes, or comes. */
+static void alter(struct tern_script *s, const struct tern_dress *worn,
+		  const struct tern_dress *dress)
+{
+	unsigned int i = 0, j = 0;
+
+	while (i < worn->nr_timers || j < dress->nr_timers) {
+		const struct tern_obj_timer *old = i < worn->nr_timers ? worn->timer[i] : NULL;
+		const struct tern_obj_timer *new = j < dress->nr_timers ? dress->timer[j] : NULL;
+		bool has_old = old && (!new || old->id <= new->id);
+		bool has_new = new && (!old || new->id <= old->id);
+
+		i += has_old;
+		j += has_new;
+		if (has_old && has_new && same(old, new))
+			continue;
+		if (has_old)
+			delete(s, old);
+		if (has_new)
+			make(s, dress, new);
+	}
+}
+
 /**
  * tern_script_timers() - the timers that the process has, none of which expires yet
  * @s: the writer
@@ -110,17 +112,10 @@ static void count_time(struct tern_script *s, __u32 itimers)
 void tern_script_timers(struct tern_script *s, const struct tern_dress *worn,
 			const struct tern_dress *dress)
 {
-	const struct tern_obj *obj = NULL;
+	static const struct tern_dress none;
 
 	count_time(s, cpu_armed(dress) & ~(worn ? cpu_armed(worn) : 0));
-	if (worn)
-		delete_old(s, worn, dress);
-	while ((obj = tern_image_find(dress->image, TERN_OBJ_TIMER, obj))) {
-		const struct tern_obj_timer *t = tern_obj_payload(obj);
-
-		if (!worn || !same(find_timer(worn->image, t->id), t))
-			make(s, dress, t);
-	}
+	alter(s, worn ? worn : &none, dress);
 }
 
 /**
@@ -132,12 +127,9 @@ void tern_script_timers(struct tern_script *s, const struct tern_dress *worn,
  */
 void tern_script_timers_end(struct tern_script *s, const struct tern_dress *dress)
 {
-	const struct tern_obj *obj = NULL;
+	unsigned int i;
 
-	while ((obj = tern_image_find(dress->image, TERN_OBJ_TIMER, obj))) {
-		const struct tern_obj_timer *t = tern_obj_payload(obj);
-
-		if (t->state & TERN_TIMER_PENDING)
-			set_time(s, t, 0, 1);
-	}
+	for (i = 0; i < dress->nr_timers; i++)
+		if (dress->timer[i]->state & TERN_TIMER_PENDING)
+			set_time(s, dress->timer[i], 0, 1);
 }

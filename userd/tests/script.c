@@ -83,22 +83,28 @@ static void sched(void)
 
 static struct tern_image was, is;
 
-static void add(struct tern_image *image, __u32 cpu_armed, const struct tern_obj_timer *timers,
-		unsigned int nr)
+/* An image, and its timers as tern_script_dress() finds them in it. */
+static void add(struct tern_image *image, struct tern_dress *dress, __u32 cpu_armed,
+		const struct tern_obj_timer *timers, unsigned int nr)
 {
 	struct tern_obj_times times = { .cpu_armed = cpu_armed };
+	const struct tern_obj *obj = NULL;
 	unsigned int i;
 
 	tern_image_free(image);
 	tern_image_add(image, TERN_OBJ_TIMES, &times, sizeof(times), NULL, 0);
 	for (i = 0; i < nr; i++)
 		tern_image_add(image, TERN_OBJ_TIMER, &timers[i], sizeof(timers[i]), NULL, 0);
+	dress->nr_timers = 0;
+	while ((obj = tern_image_find(image, TERN_OBJ_TIMER, obj)))
+		dress->timer[dress->nr_timers++] = tern_obj_payload(obj);
 }
 
 static void timers(void)
 {
-	struct tern_dress worn = { .image = &was, .become = true };
-	struct tern_dress dress = { .image = &is, .become = true };
+	const struct tern_obj_timer *old[2], *new[2];
+	struct tern_dress worn = { .image = &was, .become = true, .timer = old };
+	struct tern_dress dress = { .image = &is, .become = true, .timer = new };
 	struct tern_obj_timer t[2] = {
 		{ .id = 3, .clock = CLOCK_MONOTONIC, .signo = SIGALRM },
 		{ .id = 9, .clock = CLOCK_REALTIME, .notify = SIGEV_NONE, .relative = 1 },
@@ -106,7 +112,7 @@ static void timers(void)
 	const struct tern_timer_id *id;
 
 	/* each is given its id, made, and armed for never */
-	add(&was, 0, t, 2);
+	add(&was, &worn, 0, t, 2);
 	begin();
 	tern_script_timers(&s, NULL, &worn);
 	CHECK(count() == 6 && step(0)->nr == SYS_ioctl && step(1)->nr == SYS_timer_create &&
@@ -118,19 +124,19 @@ static void timers(void)
 	t[0].expires = 1000;
 	t[0].interval = 1;
 	t[0].state = TERN_TIMER_ARMED;
-	add(&is, 0, t, 2);
+	add(&is, &dress, 0, t, 2);
 	begin();
 	tern_script_timers(&s, &worn, &dress);
 	tern_script_timers_end(&s, &dress);
 	CHECK(!count());
 	/* but that its signal waits */
 	t[0].state = TERN_TIMER_PENDING;
-	add(&is, 0, t, 2);
+	add(&is, &dress, 0, t, 2);
 	tern_script_timers_end(&s, &dress);
 	CHECK(count() == 1 && step(0)->nr == SYS_timer_settime && step(0)->args[0] == 3);
 	/* one has gone, one is another by the same id, and used time is counted */
 	t[1].signo = SIGUSR1;
-	add(&is, 1 << ITIMER_PROF, &t[1], 1);
+	add(&is, &dress, 1 << ITIMER_PROF, &t[1], 1);
 	begin();
 	tern_script_timers(&s, &worn, &dress);
 	CHECK(count() == 6 && step(0)->nr == SYS_setitimer && step(0)->args[0] == ITIMER_PROF &&
