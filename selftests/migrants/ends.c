@@ -217,7 +217,6 @@ static void end_reading(void)
 
 int main(int argc, char **argv)
 {
-	struct timespec pause = { .tv_nsec = 10000000 };
 	unsigned int i, hops;
 	sigset_t set;
 
@@ -239,8 +238,7 @@ int main(int argc, char **argv)
 		read_some();
 		fill();
 	}
-	while (migrant_step())
-		nanosleep(&pause, NULL);
+	migrant_rest();
 	end_reading();
 	migrant_ok("hops=%u", migrant.hops);
 }

@@ -116,7 +116,6 @@ static void check_all(unsigned int hop)
 
 int main(int argc, char **argv)
 {
-	struct timespec pause = { .tv_nsec = 10000000 };
 	unsigned int i, hops;
 
 	migrant_start(argc, argv, 1, "HOPS");
@@ -130,7 +129,6 @@ int main(int argc, char **argv)
 		if (i == 1)
 			add(inner, watched[LATER], EPOLLIN | EPOLLET, LATER);
 	}
-	while (migrant_step())
-		nanosleep(&pause, NULL);
+	migrant_rest();
 	migrant_ok("hops=%u", migrant.hops);
 }

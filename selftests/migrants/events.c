@@ -227,7 +227,6 @@ static void check_timers(unsigned int hop)
 
 int main(int argc, char **argv)
 {
-	struct timespec pause = { .tv_nsec = 10000000 };
 	pthread_t threads[3];
 	unsigned int i, hops;
 
@@ -244,8 +243,7 @@ int main(int argc, char **argv)
 		check_timers(i);
 		start_readers(threads);
 	}
-	while (migrant_step())
-		nanosleep(&pause, NULL);
+	migrant_rest();
 	check_timers(0);
 	migrant_ok("hops=%u", migrant.hops);
 }

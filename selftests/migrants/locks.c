@@ -117,7 +117,6 @@ static void check_all(const char *own)
 
 int main(int argc, char **argv)
 {
-	struct timespec pause = { .tv_nsec = 10000000 };
 	unsigned int i, hops;
 
 	migrant_start(argc, argv, 2, "HOPS OWN [SHARED]");
@@ -129,8 +128,7 @@ int main(int argc, char **argv)
 		migrant_wait_hop();
 		check_all(argv[3]);
 	}
-	while (migrant_step())
-		nanosleep(&pause, NULL);
+	migrant_rest();
 	if (shared >= 0)
 		unlink(path);
 	migrant_ok("hops=%u", migrant.hops);

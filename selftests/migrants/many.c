@@ -18,7 +18,6 @@
 
 int main(int argc, char **argv)
 {
-	struct timespec pause = { .tv_nsec = 10000000 };
 	unsigned int i, count, step;
 	struct rlimit limit;
 	int fd;
@@ -34,8 +33,7 @@ int main(int argc, char **argv)
 		check(dup3(fd, FIRST + i * step, i % 2 ? O_CLOEXEC : 0) >= 0, "dup3: %s",
 		      strerror(errno));
 	migrant_tell("ready", "yes");
-	while (migrant_step())
-		nanosleep(&pause, NULL);
+	migrant_rest();
 	for (i = 0; i < count * step; i++) {
 		int flags = fcntl(FIRST + i, F_GETFD);
 

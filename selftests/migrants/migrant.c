@@ -134,6 +134,14 @@ bool migrant_step(void)
 	return !told_to_stop();
 }
 
+void migrant_rest(void)
+{
+	struct timespec pause = { .tv_nsec = 10000000 };
+
+	while (migrant_step())
+		nanosleep(&pause, NULL);
+}
+
 bool migrant_wait_hop(void)
 {
 	struct timespec pause = { .tv_nsec = 1000000 };

@@ -41,6 +41,8 @@ extern struct migrant migrant;
 void migrant_start(int argc, char **argv, int least, const char *usage);
 /** migrant_step() - a heartbeat; false when it is time to end */
 bool migrant_step(void);
+/** migrant_rest() - nothing but heartbeats, until it is time to end */
+void migrant_rest(void);
 /** migrant_hopped() - has the host changed since the last look? One system call. */
 bool migrant_hopped(void);
 /** migrant_wait_hop() - wait until the host has changed; false: told to stop before */

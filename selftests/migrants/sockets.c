@@ -202,7 +202,6 @@ static void check_all(unsigned int hop)
 
 int main(int argc, char **argv)
 {
-	struct timespec pause = { .tv_nsec = 10000000 };
 	unsigned int i, hops;
 	pthread_t thread;
 
@@ -224,7 +223,6 @@ int main(int argc, char **argv)
 		pthread_join(thread, NULL);
 		check(!strcmp(got, "now!!"), "the thread has received \"%s\"", got);
 	}
-	while (migrant_step())
-		nanosleep(&pause, NULL);
+	migrant_rest();
 	migrant_ok("hops=%u", migrant.hops);
 }

@@ -193,6 +193,18 @@ on()
 	in_host "$1" bash -c "$2"
 }
 
+# own LINE: $WORK/own is a directory that each host has of its own, under one name; a
+# line of shell that fills it
+own()
+{
+	local host
+
+	mkdir "$WORK/own"
+	for host in a b; do
+		on "$host" "mount -t tmpfs own $WORK/own && cd $WORK/own && $1" || return 1
+	done
+}
+
 tern()
 {
 	in_host "$1" "$TERN" "${@:2}"
@@ -362,6 +374,32 @@ lives_on()
 		return 1
 	}
 	beating "$1"
+}
+
+# hop NAME FROM TO: it moves, and lives on there
+hop()
+{
+	migrate "${PIDS[$1]}" "$2" "$3" && lives_on "$1" "$3"
+}
+
+# hops NAME N: N assertions, from a to b to a …
+hops()
+{
+	local from=a to=b i t
+
+	for ((i = 1; i <= $2; i++)); do
+		must "hop $i, $from to $to" hop "$1" $from $to
+		t=$from from=$to to=$t
+	done
+}
+
+# there_and_back NAME: four assertions; the way back is not prepared
+there_and_back()
+{
+	must "it moves to b" migrate "${PIDS[$1]}" a b
+	must "it lives on b" lives_on "$1" b
+	must "it moves back, not prepared" tern b migrate "${PIDS[$1]}" a --no-prepare --json
+	must "it lives on a" lives_on "$1" a
 }
 
 # verified NAME HOPS: a migrant that verifies itself after each hop has done so

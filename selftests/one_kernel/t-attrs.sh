@@ -6,14 +6,6 @@
 
 plan 6
 must "a process with attributes starts" start a attrs attrs
-from=a to=b
-for ((i = 1; i <= 4; i++)); do
-	hop()
-	{
-		migrate "$PID" $from $to && lives_on attrs $to
-	}
-	must "hop $i, $from to $to" hop
-	t=$from from=$to to=$t
-done
+hops attrs 4
 must "its attributes are as they were" finish attrs 4
 done_testing

@@ -7,21 +7,9 @@
 
 shared=$(findmnt -n -o TARGET -t nfs,nfs4 | head -n 1)
 [[ $shared ]] || note "no network file system: no directory is read"
-# own: a directory that each host has of its own, under one name
-own()
-{
-	mkdir "$WORK/own"
-	for host in a b; do
-		on $host "mount -t tmpfs own $WORK/own && mkfifo $WORK/own/fifo" || return 1
-	done
-}
-
 plan 7
-must "each host has a named pipe" own
+must "each host has a named pipe" own "mkfifo fifo"
 must "a process with all kinds of ends starts" start a ends ends 2 "$WORK/own/fifo" "$shared"
-must "it moves to b" migrate "$PID" a b
-must "it lives on b" lives_on ends b
-must "it moves back, not prepared" tern b migrate "$PID" a --no-prepare --json
-must "it lives on a" lives_on ends a
+there_and_back ends
 must "all is what it was" finish ends 2
 done_testing

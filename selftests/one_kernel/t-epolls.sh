@@ -6,9 +6,6 @@
 
 plan 6
 must "a process with instances of epoll starts" start a epolls epolls 2
-must "it moves to b" migrate "$PID" a b
-must "it lives on b" lives_on epolls b
-must "it moves back, not prepared" tern b migrate "$PID" a --no-prepare --json
-must "it lives on a" lives_on epolls a
+there_and_back epolls
 must "every event comes, and once" finish epolls 2
 done_testing

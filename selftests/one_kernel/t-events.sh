@@ -6,9 +6,6 @@
 
 plan 6
 must "a process with descriptors of events starts" start a events events 2
-must "it moves to b" migrate "$PID" a b
-must "it lives on b" lives_on events b
-must "it moves back, not prepared" tern b migrate "$PID" a --no-prepare --json
-must "it lives on a" lives_on events a
+there_and_back events
 must "counts, masks and ticks are right" finish events 2
 done_testing

@@ -7,14 +7,6 @@
 
 plan 12
 must "a process starts" start a hop hop 4
-from=a to=b
-for ((i = 1; i <= 10; i++)); do
-	hop()
-	{
-		migrate "$PID" $from $to && lives_on hop $to
-	}
-	must "hop $i, $from to $to" hop
-	t=$from from=$to to=$t
-done
+hops hop 10
 must "its result is right" finish hop 10
 done_testing

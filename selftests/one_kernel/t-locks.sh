@@ -4,15 +4,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# own: a directory that each host has of its own, under one name
-own()
-{
-	mkdir "$WORK/own"
-	for host in a b; do
-		on $host "mount -t tmpfs own $WORK/own && echo text >$WORK/own/file" || return 1
-	done
-}
-
 take_lock()
 {
 	on b "setsid flock $WORK/own/file sleep 1000 </dev/null >/dev/null 2>&1 &"
@@ -37,14 +28,11 @@ give_lock()
 shared=$(findmnt -n -o TARGET -t nfs,nfs4 | head -n 1)
 [[ $shared ]] || note "no network file system: nothing is locked there"
 plan 10
-must "each host has a file" own
+must "each host has a file" own "echo text >file"
 must "a process with locks starts" start a locks locks 2 "$WORK/own/file" "$shared"
 must "somebody on b has a lock" take_lock
 must "it does not move" refused
 must "that lock is given up" give_lock
-must "it moves to b" migrate "$PID" a b
-must "it lives on b" lives_on locks b
-must "it moves back, not prepared" tern b migrate "$PID" a --no-prepare --json
-must "it lives on a" lives_on locks a
+there_and_back locks
 must "it has all its locks" finish locks 2
 done_testing

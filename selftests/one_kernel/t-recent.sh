@@ -33,7 +33,7 @@ waits_are_fewer()
 
 # There with nothing noted, and back. On a host that is busy with other things the
 # process may not run at all while it is watched, so this may have to be done again.
-there_and_back()
+both_ways()
 {
 	daemons_with "recent = no" && move_slowly "$PID" a b && lives_on few b &&
 		daemons_with "recent = yes" && move_slowly "$PID" b a
@@ -42,7 +42,7 @@ there_and_back()
 few_waits()
 {
 	for hops in 2 4 6; do
-		there_and_back || return 1
+		both_ways || return 1
 		! waits_are_fewer || return 0
 	done
 	return 1

@@ -7,14 +7,6 @@
 
 plan 10
 must "a process with timers starts" start a timers timers
-from=a to=b
-for ((i = 1; i <= 8; i++)); do
-	hop()
-	{
-		migrate "$PID" $from $to && lives_on timers $to
-	}
-	must "hop $i, $from to $to" hop
-	t=$from from=$to to=$t
-done
+hops timers 8
 must "every expiry is accounted for" finish timers 8
 done_testing
