@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How a shell comes into the world: a helper enters a new time namespace for its
- * children, makes one child with the pid that is wanted, and ends, so that the
- * child belongs to init and not to this daemon; the child executes tern-shell.
+ * A shell, from here: its area, its orders, and what can be seen of it.
  *
- * Owns our end of the socket and our mapping of the area. Between fork and exec
- * nothing is called that could wait for a lock of another thread: system calls
- * only.
+ * Owns our end of the socket and our mapping of the area. No locks.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/close_range.h>
-#include <linux/sched.h>
 #include <linux/securebits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "shell_start.h"
@@ -35,8 +24,6 @@
 #define SHELL_OWN_END	(SHELL_OWN + (1ULL << 20))
 #define LOW_START	0x1000000ULL
 #define JOIN_MS		20000
-#define FD_REPORT	5
-#define NS		1000000000LL
 
 /* ---- the area ------------------------------------------------------------------ */
 
@@ -115,207 +102,6 @@ static int make_area(struct tern_shell_proc *shell, const struct tern_birth *b,
 	return fd;
 }
 
-/* ---- between fork and exec ------------------------------------------------------- */
-
-enum stage {
-	STAGE_TIME = 1,
-	STAGE_PID,
-	STAGE_EXEC,
-};
-
-/**
- * struct cradle - all that the helper and the child need, made before the fork
- * @path: of tern-shell
- * @timens: text for /proc/self/timens_offsets
- * @timens_len: bytes of it
- * @pid: wanted
- * @sock: the shell's end
- * @area: memfd
- * @report: pipe: a struct cry, if something goes wrong; closed by a good exec
- */
-struct cradle {
-	const char *path;
-	char timens[128];
-	int timens_len;
-	pid_t pid;
-	int sock;
-	int area;
-	int report;
-};
-
-struct cry {
-	int stage;
-	int err;
-};
-
-static void cry(int fd, int stage)
-{
-	struct cry c = { stage, -errno };
-
-	if (write(fd, &c, sizeof(c)) != sizeof(c))
-		_exit(2);
-	_exit(1);
-}
-
-static void default_signals(void)
-{
-	/* as the kernel takes it: the C library keeps two for itself */
-	struct {
-		unsigned long handler, flags, restorer, mask;
-	} action = { 0 };
-	unsigned long all = ~0UL;
-	int i;
-
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
-	for (i = 1; i <= 64; i++)
-		syscall(SYS_rt_sigaction, i, &action, NULL, 8);
-}
-
-/* Sorts our descriptors into the numbers that the shell expects, and closes the rest. */
-static int sort_fds(struct cradle *c)
-{
-	int sock = fcntl(c->sock, F_DUPFD, 16), area = fcntl(c->area, F_DUPFD, 16);
-	int report = fcntl(c->report, F_DUPFD, 16);
-
-	if (sock < 0 || area < 0 || report < 0)
-		return -1;
-	if (dup2(sock, SHELL_FD_SOCKET) < 0 || dup2(area, SHELL_FD_AREA) < 0 ||
-	    dup3(report, FD_REPORT, O_CLOEXEC) < 0)
-		return -1;
-	c->report = FD_REPORT;
-	if (syscall(SYS_close_range, 0, SHELL_FD_SOCKET - 1, 0))
-		return -1;
-	return syscall(SYS_close_range, FD_REPORT + 1, ~0U, 0);
-}
-
-static void be_child(struct cradle *c)
-{
-	char *argv[] = { "tern-shell", NULL }, *env[] = { NULL };
-
-	default_signals();
-	syscall(SYS_setsid);
-	if (sort_fds(c))
-		cry(c->report, STAGE_EXEC);
-	execve(c->path, argv, env);
-	cry(c->report, STAGE_EXEC);
-}
-
-static void be_helper(struct cradle *c)
-{
-	struct clone_args args = {
-		.exit_signal = SIGCHLD,
-		.set_tid = (unsigned long)&c->pid,
-		.set_tid_size = 1,
-	};
-	long pid;
-	int fd;
-
-	if (unshare(CLONE_NEWTIME))
-		cry(c->report, STAGE_TIME);
-	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, c->timens, c->timens_len) != c->timens_len)
-		cry(c->report, STAGE_TIME);
-	pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid < 0)
-		cry(c->report, STAGE_PID);
-	if (!pid)
-		be_child(c);
-	_exit(0);
-}
-
-/* ---- and what is said if it fails --------------------------------------------------- */
-
-static int pid_taken(const char *host, int pid, struct tern_why *why)
-{
-	char path[64], comm[32] = "";
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return tern_why_set(why, -EEXIST,
-				    "pid %d is taken on %s: it is the number of a thread, of a process group or of a session; end what uses it, or wait",
-				    pid, host);
-	if (!fgets(comm, sizeof(comm), f))
-		comm[0] = '\0';
-	fclose(f);
-	comm[strcspn(comm, "\n")] = '\0';
-	return tern_why_set(why, -EEXIST,
-			    "pid %d is taken on %s, by \"%s\": end that process, or move it away",
-			    pid, host, comm);
-}
-
-static int explain(const struct tern_birth *b, const struct cry *c, struct tern_why *why)
-{
-	const char *host = b->host->name, *what = strerror(-c->err);
-
-	switch (c->stage) {
-	case STAGE_TIME:
-		return tern_why_set(why, c->err,
-				    "no time namespace can be made on %s: %s; its kernel needs CONFIG_TIME_NS, its daemon root",
-				    host, what);
-	case STAGE_PID:
-		if (c->err == -EEXIST)
-			return pid_taken(host, b->tids[0], why);
-		if (c->err == -EINVAL)
-			return tern_why_set(why, c->err,
-					    "pid %d cannot be had on %s: raise kernel.pid_max there",
-					    b->tids[0], host);
-		return tern_why_set(why, c->err, "no process with pid %d can be made on %s: %s",
-				    b->tids[0], host, what);
-	default:
-		return tern_why_set(why, c->err, "%s cannot be executed on %s: %s", b->host->shell,
-				    host, what);
-	}
-}
-
-/* Seconds round down, nanoseconds are what is left: never negative. */
-static void split_ns(__s64 ns, __s64 *sec, __s64 *rest)
-{
-	*sec = ns / NS;
-	*rest = ns % NS;
-	if (*rest < 0) {
-		*rest += NS;
-		--*sec;
-	}
-}
-
-static int give_birth(const struct tern_birth *b, int sock, int area, struct tern_why *why)
-{
-	struct cradle c = {
-		.path = b->host->shell, .pid = b->tids[0], .sock = sock, .area = area,
-	};
-	__s64 msec, mns, bsec, bns;
-	struct cry told = { 0 };
-	int pipefd[2], status;
-	ssize_t n;
-	pid_t pid;
-
-	split_ns(b->monotonic_off, &msec, &mns);
-	split_ns(b->boottime_off, &bsec, &bns);
-	c.timens_len = snprintf(c.timens, sizeof(c.timens),
-				"monotonic %lld %lld\nboottime %lld %lld\n", msec, mns, bsec, bns);
-	if (pipe2(pipefd, O_CLOEXEC))
-		return -errno;
-	c.report = pipefd[1];
-	pid = fork();
-	if (!pid)
-		be_helper(&c);
-	close(pipefd[1]);
-	if (pid < 0) {
-		close(pipefd[0]);
-		return -errno;
-	}
-	/* nothing at all is good news: closed by exec and by the helper's end */
-	do {
-		n = read(pipefd[0], &told, sizeof(told));
-	} while (n < 0 && errno == EINTR);
-	close(pipefd[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return n == sizeof(told) ? explain(b, &told, why) : 0;
-}
-
 /**
  * tern_shell_start() - make a shell and let it join its migration
  * @shell: to be filled
@@ -342,7 +128,7 @@ int tern_shell_start(struct tern_shell_proc *shell, const struct tern_birth *bir
 		err = -errno;
 	} else {
 		shell->sock = sock[0];
-		err = give_birth(birth, sock[1], area, why);
+		err = tern_birth(birth, sock[1], area, why);
 		close(sock[1]);
 	}
 	close(area);

@@ -593,6 +593,27 @@ static void taken(void)
 	CHECK(gone());
 }
 
+/* The shell of an attempt before may need a moment to end: that is no refusal. */
+static void taken_for_a_while(void)
+{
+	/* longer than what shows no sign of ending is waited for */
+	const struct timespec a_while = { .tv_sec = 1, .tv_nsec = 500000000 };
+	struct tern_birth b = birth();
+	struct tern_why why = { "" };
+
+	signal(SIGCHLD, SIG_IGN);
+	tids[0] = fork();
+	if (!tids[0]) {
+		prctl(PR_SET_NAME, "tern-shell");
+		nanosleep(&a_while, NULL);
+		_exit(0);
+	}
+	b.nr_threads = 1;
+	CHECK(!tern_shell_start(&shell, &b, &why));
+	signal(SIGCHLD, SIG_DFL);
+	CHECK(gone());
+}
+
 static void count_objects(void)
 {
 	const struct tern_obj *obj = NULL;
@@ -748,6 +769,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	make_file();
 	taken();
+	taken_for_a_while();
 	dressed();
 	altered();
 	unlink(file);

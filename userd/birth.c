@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How a shell comes into the world: a helper enters a new time namespace for its
+ * children, makes one child with the pid that is wanted, and ends, so that the
+ * child belongs to init and not to this daemon; the child executes tern-shell.
+ *
+ * Owns nothing that outlives the call. Between fork and exec nothing is called
+ * that could wait for a lock of another thread: system calls only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shell_start.h"
+
+#define FD_REPORT	5
+#define NS		1000000000LL
+#define SHELL_COMM	"tern-shell"
+#define PF_EXITING	0x4	/* include/linux/sched.h */
+#define GRACE_MS	1000	/* a pid may be had by what does not show that it ends */
+#define ENDING_MS	20000	/* and by what does */
+#define PAUSE_MS	20
+
+/* ---- between fork and exec ------------------------------------------------------- */
+
+enum stage {
+	STAGE_TIME = 1,
+	STAGE_PID,
+	STAGE_EXEC,
+};
+
+/**
+ * struct cradle - all that the helper and the child need, made before the fork
+ * @path: of tern-shell
+ * @timens: text for /proc/self/timens_offsets
+ * @timens_len: bytes of it
+ * @pid: wanted
+ * @sock: the shell's end
+ * @area: memfd
+ * @report: pipe: a struct cry, if something goes wrong; closed by a good exec
+ */
+struct cradle {
+	const char *path;
+	char timens[128];
+	int timens_len;
+	pid_t pid;
+	int sock;
+	int area;
+	int report;
+};
+
+struct cry {
+	int stage;
+	int err;
+};
+
+static void cry(int fd, int stage)
+{
+	struct cry c = { stage, -errno };
+
+	if (write(fd, &c, sizeof(c)) != sizeof(c))
+		_exit(2);
+	_exit(1);
+}
+
+static void default_signals(void)
+{
+	/* as the kernel takes it: the C library keeps two for itself */
+	struct {
+		unsigned long handler, flags, restorer, mask;
+	} action = { 0 };
+	unsigned long all = ~0UL;
+	int i;
+
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+	for (i = 1; i <= 64; i++)
+		syscall(SYS_rt_sigaction, i, &action, NULL, 8);
+}
+
+/* Sorts our descriptors into the numbers that the shell expects, and closes the rest. */
+static int sort_fds(struct cradle *c)
+{
+	int sock = fcntl(c->sock, F_DUPFD, 16), area = fcntl(c->area, F_DUPFD, 16);
+	int report = fcntl(c->report, F_DUPFD, 16);
+
+	if (sock < 0 || area < 0 || report < 0)
+		return -1;
+	if (dup2(sock, SHELL_FD_SOCKET) < 0 || dup2(area, SHELL_FD_AREA) < 0 ||
+	    dup3(report, FD_REPORT, O_CLOEXEC) < 0)
+		return -1;
+	c->report = FD_REPORT;
+	if (syscall(SYS_close_range, 0, SHELL_FD_SOCKET - 1, 0))
+		return -1;
+	return syscall(SYS_close_range, FD_REPORT + 1, ~0U, 0);
+}
+
+static void be_child(struct cradle *c)
+{
+	char *argv[] = { SHELL_COMM, NULL }, *env[] = { NULL };
+
+	default_signals();
+	syscall(SYS_setsid);
+	if (sort_fds(c))
+		cry(c->report, STAGE_EXEC);
+	execve(c->path, argv, env);
+	cry(c->report, STAGE_EXEC);
+}
+
+static void be_helper(struct cradle *c)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (unsigned long)&c->pid,
+		.set_tid_size = 1,
+	};
+	long pid;
+	int fd;
+
+	if (unshare(CLONE_NEWTIME))
+		cry(c->report, STAGE_TIME);
+	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, c->timens, c->timens_len) != c->timens_len)
+		cry(c->report, STAGE_TIME);
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		cry(c->report, STAGE_PID);
+	if (!pid)
+		be_child(c);
+	_exit(0);
+}
+
+/* ---- and what is said if it fails --------------------------------------------------- */
+
+/**
+ * struct holder - what has the pid that the shell needs
+ * @comm: its name
+ * @state: as in proc_pid_stat(5); 0: there is no such process or thread, the
+ *	number may be that of a process group or of a session
+ * @flags: PF_* of include/linux/sched.h
+ */
+struct holder {
+	char comm[32];
+	char state;
+	unsigned int flags;
+};
+
+static void look_holder(int pid, struct holder *h)
+{
+	char path[64], line[256], *end;
+	FILE *f;
+
+	memset(h, 0, sizeof(*h));
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	/* pid (comm) state ppid pgrp session tty_nr tpgid flags: a name may have any of it */
+	if (fgets(line, sizeof(line), f) && (end = strrchr(line, ')')) &&
+	    sscanf(end + 1, " %c %*d %*d %*d %*d %*d %u", &h->state, &h->flags) == 2) {
+		*end = '\0';
+		snprintf(h->comm, sizeof(h->comm), "%.31s", strchr(line, '(') + 1);
+	}
+	fclose(f);
+}
+
+/*
+ * What is killed keeps its pid for a while, the longer the more threads and
+ * memory it has. A shell is that of an attempt before this one, and will end.
+ */
+static bool is_ending(const struct holder *h)
+{
+	return h->state == 'Z' || h->state == 'X' || h->flags & PF_EXITING ||
+	       !strcmp(h->comm, SHELL_COMM);
+}
+
+static int pid_taken(const struct tern_birth *b, struct tern_why *why)
+{
+	const int pid = b->tids[0];
+	struct holder h;
+
+	look_holder(pid, &h);
+	if (!h.state)
+		return tern_why_set(why, -EEXIST,
+				    "pid %d is taken on %s: it is the number of a thread, of a process group or of a session; end what uses it, or wait",
+				    pid, b->host->name);
+	return tern_why_set(why, -EEXIST,
+			    "pid %d is taken on %s, by \"%s\": end that process, or move it away",
+			    pid, b->host->name, h.comm);
+}
+
+static int explain(const struct tern_birth *b, const struct cry *c, struct tern_why *why)
+{
+	const char *host = b->host->name, *what = strerror(-c->err);
+
+	switch (c->stage) {
+	case STAGE_TIME:
+		return tern_why_set(why, c->err,
+				    "no time namespace can be made on %s: %s; its kernel needs CONFIG_TIME_NS, its daemon root",
+				    host, what);
+	case STAGE_PID:
+		if (c->err == -EEXIST)
+			return pid_taken(b, why);
+		if (c->err == -EINVAL)
+			return tern_why_set(why, c->err,
+					    "pid %d cannot be had on %s: raise kernel.pid_max there",
+					    b->tids[0], host);
+		return tern_why_set(why, c->err, "no process with pid %d can be made on %s: %s",
+				    b->tids[0], host, what);
+	default:
+		return tern_why_set(why, c->err, "%s cannot be executed on %s: %s", b->host->shell,
+				    host, what);
+	}
+}
+
+/* Seconds round down, nanoseconds are what is left: never negative. */
+static void split_ns(__s64 ns, __s64 *sec, __s64 *rest)
+{
+	*sec = ns / NS;
+	*rest = ns % NS;
+	if (*rest < 0) {
+		*rest += NS;
+		--*sec;
+	}
+}
+
+/* Return: 0, negative errno, or 1: something went wrong there, see @told. */
+static int fork_helper(struct cradle *c, struct cry *told)
+{
+	int pipefd[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC))
+		return -errno;
+	c->report = pipefd[1];
+	pid = fork();
+	if (!pid)
+		be_helper(c);
+	close(pipefd[1]);
+	if (pid < 0) {
+		close(pipefd[0]);
+		return -errno;
+	}
+	/* nothing at all is good news: closed by exec and by the helper's end */
+	do {
+		n = read(pipefd[0], told, sizeof(*told));
+	} while (n < 0 && errno == EINTR);
+	close(pipefd[0]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return n == sizeof(*told);
+}
+
+/* Is it worth while to try once more? */
+static bool wait_for_pid(const struct tern_birth *b, unsigned int waited_ms)
+{
+	struct pollfd p = { .fd = b->cancel, .events = POLLIN };
+	struct holder h;
+
+	look_holder(b->tids[0], &h);
+	return waited_ms < (is_ending(&h) ? ENDING_MS : GRACE_MS) && !poll(&p, 1, PAUSE_MS);
+}
+
+/**
+ * tern_birth() - make the process of a shell
+ * @b: what it is made from
+ * @sock: its end of the socket; the caller's to close
+ * @area: memfd of its area; the caller's to close
+ * @why: sentence
+ *
+ * A pid that is about to become free is waited for.
+ */
+int tern_birth(const struct tern_birth *b, int sock, int area, struct tern_why *why)
+{
+	struct cradle c = {
+		.path = b->host->shell, .pid = b->tids[0], .sock = sock, .area = area,
+	};
+	__s64 msec, mns, bsec, bns;
+	struct cry told = { 0 };
+	unsigned int waited_ms = 0;
+	int ret;
+
+	split_ns(b->monotonic_off, &msec, &mns);
+	split_ns(b->boottime_off, &bsec, &bns);
+	c.timens_len = snprintf(c.timens, sizeof(c.timens),
+				"monotonic %lld %lld\nboottime %lld %lld\n", msec, mns, bsec, bns);
+	while ((ret = fork_helper(&c, &told)) == 1 && told.stage == STAGE_PID &&
+	       told.err == -EEXIST && wait_for_pid(b, waited_ms))
+		waited_ms += PAUSE_MS;
+	return ret == 1 ? explain(b, &told, why) : ret;
+}
