@@ -258,14 +258,29 @@ static int fork_helper(struct cradle *c, struct cry *told)
 	return n == sizeof(*told);
 }
 
+/**
+ * struct patience - how long a pid has been waited for
+ * @waited_ms: altogether
+ * @ending_ms: until what had it was last seen to end
+ */
+struct patience {
+	unsigned int waited_ms;
+	unsigned int ending_ms;
+};
+
 /* Is it worth while to try once more? */
-static bool wait_for_pid(const struct tern_birth *b, unsigned int waited_ms)
+static bool wait_for_pid(const struct tern_birth *b, struct patience *p)
 {
-	struct pollfd p = { .fd = b->cancel, .events = POLLIN };
+	struct pollfd cancel = { .fd = b->cancel, .events = POLLIN };
 	struct holder h;
 
 	look_holder(b->tids[0], &h);
-	return waited_ms < (is_ending(&h) ? ENDING_MS : GRACE_MS) && !poll(&p, 1, PAUSE_MS);
+	if (is_ending(&h))
+		p->ending_ms = p->waited_ms;
+	if (p->waited_ms >= ENDING_MS || p->waited_ms - p->ending_ms >= GRACE_MS)
+		return false;
+	p->waited_ms += PAUSE_MS;
+	return !poll(&cancel, 1, PAUSE_MS);
 }
 
 /**
@@ -284,15 +299,16 @@ int tern_birth(const struct tern_birth *b, int sock, int area, struct tern_why *
 	};
 	__s64 msec, mns, bsec, bns;
 	struct cry told = { 0 };
-	unsigned int waited_ms = 0;
+	struct patience patience = { 0 };
 	int ret;
 
 	split_ns(b->monotonic_off, &msec, &mns);
 	split_ns(b->boottime_off, &bsec, &bns);
 	c.timens_len = snprintf(c.timens, sizeof(c.timens),
 				"monotonic %lld %lld\nboottime %lld %lld\n", msec, mns, bsec, bns);
-	while ((ret = fork_helper(&c, &told)) == 1 && told.stage == STAGE_PID &&
-	       told.err == -EEXIST && wait_for_pid(b, waited_ms))
-		waited_ms += PAUSE_MS;
+	do {
+		ret = fork_helper(&c, &told);
+	} while (ret == 1 && told.stage == STAGE_PID && told.err == -EEXIST &&
+		 wait_for_pid(b, &patience));
 	return ret == 1 ? explain(b, &told, why) : ret;
 }
