@@ -1,5 +1,7 @@
 -- SPDX-License-Identifier: GPL-2.0
--- A table that is filled, indexed, joined with itself and changed, all in memory.
+-- A table that is filled, indexed, joined with itself and changed, all in memory:
+-- its files for what does not fit have no name, and a process does not move with them.
+pragma temp_store = memory;
 create table t(a integer primary key, b integer, c text);
 insert into t
 	with recursive n(i) as (select 1 union all select i + 1 from n where i < 500000)
