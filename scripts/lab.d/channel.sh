@@ -14,7 +14,7 @@ open_channel()
 
 	channel_open "$host" && return 0
 	rm -f "${STATE:?}/$host.ssh"
-	in_netns ssh -F /dev/null -fNM -S "$STATE/$host.ssh" -i "$IMAGE/key" \
+	in_netns ssh -F /dev/null -fNM -S "$STATE/$host.ssh" -i "$(host_image "$host")/key" \
 		-o IdentitiesOnly=yes -o BatchMode=yes -o LogLevel=ERROR \
 		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
 		-o ConnectTimeout=10 -o ServerAliveInterval=30 -o ServerAliveCountMax=6 \

@@ -20,7 +20,8 @@ STATE=/run/tern-lab/$LAB
 DISKS=${TMPDIR:-/var/tmp}/tern-lab-$LAB
 
 GUEST_DIR=$LAB_DIR/guest
-MAX_HOSTS=6
+HOST_NAMES=(a b c d e f)
+MAX_HOSTS=${#HOST_NAMES[@]}
 
 # Exit codes of our own, clear of those that a command in a host may return.
 EX_USAGE=2

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # One host is one QEMU process. Its files in $STATE: NAME.pid, NAME.serial (the
-# kernel's log), NAME.qmp (QEMU's control socket), NAME.ssh (see channel.sh).
+# kernel's log), NAME.qmp (QEMU's control socket), NAME.ssh (see channel.sh),
+# NAME.image (the directory that it boots from), NAME.kernel (if told its own).
 
 process_gone()
 {
@@ -31,6 +32,11 @@ host_panicked()
 lab_hosts()
 {
 	cat "$STATE/hosts" 2>/dev/null || true
+}
+
+host_image()
+{
+	cat "$STATE/$1.image"
 }
 
 need_host()
@@ -65,25 +71,27 @@ accel_options()
 start_host()
 {
 	local host=$1 number mem=${TERN_LAB_MEM:-2560M} disk=$DISKS/$1.qcow2 how=${ACCEL:?} accel
+	local image
 
 	! host_panicked "$host" || stop_host "$host"
 	host_pid "$host" >/dev/null && return 0
 	rm -f "$STATE/$host."{pid,qmp}
 	stat -c %s "$STATE/$host.serial" 2>/dev/null >"$STATE/$host.boot" || echo 0 >"$STATE/$host.boot"
 	number=$(host_number "$host")
+	image=$(host_image "$host")
 	[[ -z ${TERN_LAB_ICOUNT:-} ]] || how=icount
 	# the file server serves: nobody measures time in it
 	[[ $host != fs ]] || mem=512M how=$ACCEL
 
 	# The power cut kills QEMU, not the machine: what the guest flushed is in
 	# the page cache then, so cache=unsafe keeps a real disk's promises.
-	[[ -e $disk ]] || qemu-img create -q -f qcow2 -F raw -b "$IMAGE/root.img" "$disk"
+	[[ -e $disk ]] || qemu-img create -q -f qcow2 -F raw -b "$image/root.img" "$disk"
 	make_taps "$host"
 	read -ra accel < <(accel_options "$how")
 	in_netns qemu-system-x86_64 -name "tern-$LAB-$host" \
 		"${accel[@]}" -machine pc,usb=off -m "$mem" \
 		-nodefaults -no-user-config -display none -no-reboot \
-		-kernel "${TERN_LAB_BZIMAGE:-$IMAGE/vmlinuz}" -initrd "$IMAGE/initrd" \
+		-kernel "${TERN_LAB_BZIMAGE:-$image/vmlinuz}" -initrd "$image/initrd" \
 		-append "console=ttyS0,115200 loglevel=5 mitigations=off tsc=reliable clocksource=tsc net.ifnames=0 rcupdate.rcu_cpu_stall_timeout=60 lab.host=$host lab.number=$number lab.nfs=$NFS_OPTIONS ${TERN_LAB_APPEND:-}" \
 		-chardev "file,id=serial,path=$STATE/$host.serial,append=on" -serial chardev:serial \
 		-qmp "unix:$STATE/$host.qmp,server=on,wait=off" \

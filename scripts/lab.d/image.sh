@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What the hosts boot from, cached and shared by all labs:
 #   base-KEY.tar	Debian packages
-#   image-KEY/		root file system, kernel, initramfs, keys of one kernel
+#   image-KEY/		root file system, kernel, initramfs, keys; one for each kernel
 # Each appears by rename when it is complete, so an interrupted build leaves
 # only a *.tmp, which the next one removes.
 
@@ -95,6 +95,7 @@ build_initramfs()
 	(cd "$dir" && find . | cpio --quiet -o -H newc -R 0:0) >"$out"
 }
 
+# build_image KERNEL
 build_image()
 {
 	local tmp=$IMAGE.tmp root=$IMAGE.tmp/root file
@@ -111,7 +112,7 @@ build_image()
 		guest_apt /dev/null download "linux-image-$KVER" >"$tmp/log" 2>&1
 	) 7>"$CACHE/apt.lock" || {
 		tail "$tmp/log" >&2
-		die "the archive has no kernel linux-image-$KVER to go with the headers here; try: apt-get update && apt-get install $(headers_package)"
+		die "the archive has no kernel linux-image-$KVER to go with the headers here; try: apt-get update && apt-get install $(headers_package "$1")"
 	}
 	dpkg-deb -x "$tmp"/linux-image-*.deb "$tmp/kernel"
 	cp -a "$tmp/kernel/lib/modules" "$root/usr/lib/"
@@ -167,13 +168,15 @@ prune_images()
 
 	find "$CACHE" -maxdepth 1 \( -name 'image-*' -o -name 'base-*' \) -mtime +7 |
 		while read -r old; do
-			grep -qxF "$old" /run/tern-lab/*/image 2>/dev/null || rm -rf "$old"
+			grep -qxF "$old" /run/tern-lab/*/*.image 2>/dev/null || rm -rf "$old"
 		done
 }
 
-# Make what is missing; labs and test runs beside us wait for the one that does.
+# ensure_image KERNEL: set $IMAGE, make what is missing; labs and test runs beside us
+# wait for the one that does.
 ensure_image()
 {
+	find_kernel "$1"
 	name_image
 	if [[ -e $IMAGE/root.img ]]; then
 		touch -c "$IMAGE" "$BASE"
@@ -184,7 +187,27 @@ ensure_image()
 		flock 9
 		trap 'rm -rf "$IMAGE.tmp" "$BASE.tmp"' EXIT
 		[[ -e $BASE ]] || build_base
-		[[ -e $IMAGE/root.img ]] || build_image
+		[[ -e $IMAGE/root.img ]] || build_image "$1"
 		prune_images
 	) 9>"$CACHE/image.lock" || exit "$EX_LAB"
+}
+
+# make_images HOST…: set $IMAGES[HOST], with what that needs on this machine.
+declare -A IMAGES=()
+make_images()
+{
+	local host kernel
+	local -A wanted=()
+
+	for host; do
+		kernel=$(wanted_kernel "$host")
+		wanted[$kernel]+=" $host"
+	done
+	install_machine_packages "${!wanted[@]}"
+	for kernel in "${!wanted[@]}"; do
+		ensure_image "$kernel"
+		for host in ${wanted[$kernel]}; do
+			IMAGES[$host]=$IMAGE
+		done
+	done
 }

@@ -19,31 +19,51 @@ MACHINE_NEEDS=(
 	/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
 )
 
-headers_package()
+# wanted_kernel [HOST]: 6.1 or 6.12. A host that has been told its own at "up"
+# keeps it.
+wanted_kernel()
 {
-	case ${TERN_KERNEL:-6.1} in
-	6.1)	echo linux-headers-cloud-amd64 ;;
-	6.12)	echo linux-headers-6.12-cloud-amd64 ;;
-	*)	die "TERN_KERNEL='$TERN_KERNEL': 6.1 and 6.12 are known" ;;
+	local own=TERN_KERNEL_${1:-} kernel
+
+	kernel=${!own:-}
+	[[ -n $kernel ]] || kernel=$(cat "$STATE/${1:-}.kernel" 2>/dev/null) ||
+		kernel=${TERN_KERNEL:-6.1}
+	case $kernel in
+	6.1 | 6.12) echo "$kernel" ;;
+	*)	die "kernel '$kernel': 6.1 and 6.12 are known" ;;
 	esac
 }
 
-# The version, from the headers that modules are built with: the guests must
-# run exactly that kernel, whatever the archive has by now.
+headers_package()
+{
+	case $1 in
+	6.1)	echo linux-headers-cloud-amd64 ;;
+	*)	echo "linux-headers-$1-cloud-amd64" ;;
+	esac
+}
+
+# The version of kernel $1, from the headers that modules are built with: the
+# guests must run exactly that kernel, whatever the archive has by now.
 find_kernel()
 {
 	local depends
 
-	depends=$(dpkg-query -W -f '${Depends}' "$(headers_package)" 2>/dev/null) || return 1
+	depends=$(dpkg-query -W -f '${Depends}' "$(headers_package "$1")" 2>/dev/null) || return 1
 	[[ $depends =~ linux-headers-([0-9][^ ,]*) ]] || return 1
-	KVER=${BASH_REMATCH[1]}
+	use_kernel "${BASH_REMATCH[1]}"
+}
+
+use_kernel()
+{
+	KVER=$1
 	KERNEL_HEADERS=/usr/src/linux-headers-$KVER
 	[[ -e $KERNEL_HEADERS/Makefile ]]
 }
 
+# install_machine_packages KERNEL…: and the headers of these kernels.
 install_machine_packages()
 {
-	local need what missing=()
+	local need what kernel missing=()
 
 	for need in "${MACHINE_NEEDS[@]}"; do
 		what=${need%:*}
@@ -53,7 +73,9 @@ install_machine_packages()
 			type -P "$what" >/dev/null || missing+=("${need##*:}")
 		fi
 	done
-	find_kernel || missing+=("$(headers_package)")
+	for kernel; do
+		find_kernel "$kernel" || missing+=("$(headers_package "$kernel")")
+	done
 	((${#missing[@]})) || return 0
 
 	say "installing on this machine: ${missing[*]}"
@@ -70,7 +92,10 @@ install_machine_packages()
 		tail -n 20 "$CACHE/machine-packages.log" >&2
 		die "could not install ${missing[*]} (all of it: $CACHE/machine-packages.log)"
 	}
-	find_kernel || die "no kernel headers for TERN_KERNEL=${TERN_KERNEL:-6.1}: apt-get install $(headers_package)"
+	for kernel; do
+		find_kernel "$kernel" ||
+			die "no headers of kernel $kernel: apt-get install $(headers_package "$kernel")"
+	done
 }
 
 guest_sources()
