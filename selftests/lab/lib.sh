@@ -109,12 +109,14 @@ wait_state()
 	done
 }
 
-# where PID: hosts on which there is such a process, for "exactly one" questions.
+# where PID: hosts on which there is such a process, for "exactly one" questions. A
+# test that has added a host adds it here, too.
+HOSTS=(a b)
 where()
 {
 	local host
 
-	for host in a b; do
+	for host in "${HOSTS[@]}"; do
 		! guest "$host" there "$1" 2>/dev/null || printf '%s' "$host"
 	done
 }
