@@ -34,6 +34,7 @@
 
 #define PARK_TIMEOUT_MS		1000
 #define PARK_TIMEOUT_MAX_MS	60000
+#define LATER_MAX		200	/* tries, while the others stand */
 
 static void thread_free(struct kref *ref)
 {
@@ -210,7 +211,11 @@ static void park_work(struct callback_head *work)
 
 	if (current->flags & PF_EXITING)
 		stand(thread, TERN_STAND_GONE);
-	else if (!decided(thread))
+	else if (decided(thread))
+		;	/* asked in vain, by an attempt that is over */
+	else if (thread->migration->outside_vdso && tern_arch_in_vdso())
+		stand(thread, TERN_STAND_LATER);
+	else
 		wait_here(thread);
 	trace_tern_thread(id, current->pid, "leaves");
 	tern_thread_put(thread);
@@ -334,13 +339,17 @@ static bool all_stand(struct tern_migration *m)
 	return true;
 }
 
-static int asked_gone(struct tern_migration *m, struct tern_why *why)
+/* Forget those that do not stand; @later: how many of them are to be asked once more. */
+static int asked_gone(struct tern_migration *m, unsigned int *later,
+		      struct tern_why *why)
 {
 	struct tern_thread *thread, *tmp;
 
+	*later = 0;
 	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
-		if (thread->stand != TERN_STAND_GONE)
+		if (thread->stand == TERN_STAND_HERE)
 			continue;
+		*later += thread->stand == TERN_STAND_LATER;
 		if (thread->err)
 			return tern_why(why, thread->err,
 					thread->err == -EOPNOTSUPP ?
@@ -352,9 +361,20 @@ static int asked_gone(struct tern_migration *m, struct tern_why *why)
 	return 0;
 }
 
+/* Let those run on that are in the vDSO: a call of it takes less than a microsecond. */
+static int let_leave(unsigned int round, struct tern_why *why)
+{
+	if (round == LATER_MAX)
+		return tern_why(why, -EAGAIN,
+				"a thread does not leave the vDSO, which is another one there; try again");
+	usleep_range(10, 50);
+	return 0;
+}
+
 static int stop_all(struct tern_migration *m, struct task_struct *leader,
 		    unsigned long timeout, struct tern_why *why)
 {
+	unsigned int later, rounds = 0;
 	int err;
 
 	atomic_set(&m->nr_asked, 0);
@@ -367,7 +387,9 @@ static int stop_all(struct tern_migration *m, struct task_struct *leader,
 		if (!timeout)
 			return tern_why(why, -ETIMEDOUT,
 					"a thread does not stop: it waits for a device or file server; try again");
-		err = asked_gone(m, why);
+		err = asked_gone(m, &later, why);
+		if (!err && later)
+			err = let_leave(++rounds, why);
 		if (err)
 			return err;
 	}
@@ -451,6 +473,7 @@ static int park_locked(struct tern_migration *m, struct tern_park *park,
 		goto undo;
 	/* were it reaped for want of memory, its pages would read as zeros */
 	set_bit(MMF_OOM_SKIP, &m->mm->flags);
+	m->outside_vdso = park->flags & TERN_PARK_OUTSIDE_VDSO;
 	start = ktime_get();
 	err = stop_all(m, leader, msecs_to_jiffies(ms), why);
 	if (!err && leader->mm != m->mm)
@@ -476,7 +499,7 @@ out:
 /**
  * tern_park() - stop every thread (TERN_IOC_PARK)
  * @m: in TERN_REQUESTED or TERN_PREPARED
- * @park: time limit in, figures out
+ * @park: time limit and flags in, figures out
  * @why: sentence
  *
  * On error every thread runs on.

@@ -35,11 +35,13 @@ enum tern_verdict {
  * enum tern_stand - how far a thread has come
  * @TERN_STAND_ASKED: its task work is queued
  * @TERN_STAND_HERE: it waits for its verdict, @obj and @xstate are complete
+ * @TERN_STAND_LATER: it runs on, for it was in the vDSO; ask it once more
  * @TERN_STAND_GONE: it exited, was killed, or could not be saved (see @err)
  */
 enum tern_stand {
 	TERN_STAND_ASKED,
 	TERN_STAND_HERE,
+	TERN_STAND_LATER,
 	TERN_STAND_GONE,
 };
 

@@ -234,6 +234,15 @@ TEST_F(source, park)
 	EXPECT_EQ(may ? 0 : -EBADFD, rc);
 }
 
+/* It sleeps, and not in the vDSO. */
+TEST_F(source, park_outside_vdso)
+{
+	bool may = runs_free(variant->state);
+
+	EXPECT_GT(0, park_flags(self->dev, 1U << 1));
+	EXPECT_EQ(may ? 0 : -EBADFD, park_flags(self->dev, TERN_PARK_OUTSIDE_VDSO));
+}
+
 TEST_F(source, thaw)
 {
 	bool may = variant->state == TERN_PARKED;

@@ -36,6 +36,8 @@ void tern_arch_resume_call(struct tern_obj_thread *obj, u64 slept_ns);
 /** tern_arch_set_timeout() - put what is left, @left_ns, where @obj's call finds it */
 void tern_arch_set_timeout(const struct tern_obj_thread *obj, u64 left_ns);
 
+/** tern_arch_in_vdso() - will current go on within the vDSO's code? */
+bool tern_arch_in_vdso(void);
 /** tern_arch_is_native() - current runs, and calls, as this file understands it */
 bool tern_arch_is_native(void);
 /** tern_arch_save() - registers and extended state of current */

@@ -17,6 +17,7 @@
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <asm/syscall.h>
+#include <asm/vdso.h>
 
 #include "../compat.h"
 #include "../park.h"
@@ -234,6 +235,14 @@ u32 tern_arch_pkeys(const struct mm_struct *mm)
 		return mm->context.pkey_allocation_map & ~1U;
 #endif
 	return 0;
+}
+
+bool tern_arch_in_vdso(void)
+{
+	const struct vdso_image *image = current->mm->context.vdso_image;
+	unsigned long at = (unsigned long)current->mm->context.vdso;
+
+	return image && at && current_pt_regs()->ip - at < image->size;
 }
 
 bool tern_arch_is_native(void)
