@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Will a thread come back to code that is not going to be there? One that stands
+ * outside may be in a signal handler, which has interrupted that code: the kernel has
+ * put a frame on its stack (struct rt_sigframe, arch/x86/include/asm/sigframe.h) that
+ * says where to go on. Frames are found by what the handler returns to, the restorer
+ * of its sigaction, and by what stands at fixed places behind it.
+ *
+ * Reads memory of the migrant, changes nothing, no locks.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <ucontext.h>
+
+#include "dev.h"
+#include "frames.h"
+
+#define WINDOW		(256UL << 10)	/* of a stack: a handler does not use more */
+#define DEPTH		64		/* handlers that interrupt handlers */
+#define UC_FLAGS	7UL		/* all that the kernel sets */
+#define USER_CS		0x33
+#define SIGNALS		64
+#define R_SP		19		/* in struct user_regs_struct */
+
+/**
+ * struct rt_frame - what the kernel puts on the stack
+ * @restorer: where the handler returns to
+ * @uc: what it has interrupted
+ */
+struct rt_frame {
+	__u64 restorer;
+	ucontext_t uc;
+};
+
+/* As far as it is looked at: behind that there is room for a mask of the C library's. */
+#define FRAME_SIZE	offsetof(struct rt_frame, uc.uc_mcontext.fpregs)
+
+/**
+ * struct stacks - what the search needs
+ * @image: the capture
+ * @pid: the migrant
+ * @restorer: of all signals, each once
+ * @nr_restorers: how many
+ * @window: room for a part of a stack
+ */
+struct stacks {
+	const struct tern_image *image;
+	int pid;
+	__u64 restorer[SIGNALS];
+	unsigned int nr_restorers;
+	char *window;
+};
+
+static bool is_restorer(const struct stacks *s, __u64 at)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr_restorers; i++)
+		if (s->restorer[i] == at)
+			return true;
+	return false;
+}
+
+static void find_restorers(struct stacks *s)
+{
+	const struct tern_obj_sigactions *all =
+		tern_obj_payload(tern_image_find(s->image, TERN_OBJ_SIGACTIONS, NULL));
+	unsigned int i;
+
+	for (i = 0; i < SIGNALS; i++)
+		if (all->action[i].restorer && !is_restorer(s, all->action[i].restorer))
+			s->restorer[s->nr_restorers++] = all->action[i].restorer;
+}
+
+static bool is_frame(const struct stacks *s, const struct rt_frame *f)
+{
+	return is_restorer(s, f->restorer) && !(f->uc.uc_flags & ~UC_FLAGS) && !f->uc.uc_link &&
+	       (f->uc.uc_mcontext.gregs[REG_CSGSFS] & 0xffff) == USER_CS;
+}
+
+/* End of the mapping that @at is in; 0: none. */
+static __u64 mapped_until(const struct stacks *s, __u64 at)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = tern_image_find(s->image, TERN_OBJ_VMA, obj))) {
+		const struct tern_obj_vma *v = tern_obj_payload(obj);
+
+		if (v->start <= at && at < v->end)
+			return v->end;
+	}
+	return 0;
+}
+
+/* The next frame from @sp upwards; false: there is none. */
+static bool find_frame(const struct stacks *s, __u64 sp, struct rt_frame *f)
+{
+	__u64 end = mapped_until(s, sp), at = (sp + 7) & ~7ULL;
+	struct iovec local = { s->window, 0 }, remote = { (void *)at, 0 };
+	ssize_t left, n;
+
+	if (end <= at)
+		return false;
+	local.iov_len = end - at < WINDOW ? end - at : WINDOW;
+	remote.iov_len = local.iov_len;
+	left = process_vm_readv(s->pid, &local, 1, &remote, 1, 0);
+	for (n = 0; n + (ssize_t)FRAME_SIZE <= left; n += 8) {
+		__u64 word;
+
+		memcpy(&word, s->window + n, sizeof(word));
+		if (!is_restorer(s, word))
+			continue;
+		memcpy(f, s->window + n, FRAME_SIZE);
+		if (is_frame(s, f))
+			return true;
+	}
+	return false;
+}
+
+/* From handler to what it has interrupted, which may have been on another stack. */
+static bool comes_back(const struct stacks *s, __u64 sp, __u64 start, __u64 end)
+{
+	struct rt_frame f;
+	unsigned int i;
+
+	for (i = 0; i < DEPTH && find_frame(s, sp, &f); i++) {
+		const greg_t *regs = f.uc.uc_mcontext.gregs;
+
+		if ((__u64)regs[REG_RIP] - start < end - start)
+			return true;
+		sp = regs[REG_RSP];
+	}
+	return false;
+}
+
+/**
+ * tern_frames_outside() - does no thread come back to some code out of a handler?
+ * @image: the capture of a migrant that stands
+ * @pid: the migrant
+ * @start: of the code
+ * @end: not included
+ * @why: sentence
+ *
+ * Return: 0, or -EAGAIN: some thread does, for now.
+ */
+int tern_frames_outside(const struct tern_image *image, int pid, __u64 start, __u64 end,
+			struct tern_why *why)
+{
+	struct stacks s = { .image = image, .pid = pid };
+	const struct tern_obj *obj = NULL;
+	int rc = 0;
+
+	find_restorers(&s);
+	if (!s.nr_restorers)
+		return 0;
+	s.window = malloc(WINDOW);
+	if (!s.window)
+		return -ENOMEM;
+	while (!rc && (obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {
+		const struct tern_obj_thread *t = tern_obj_payload(obj);
+
+		if (comes_back(&s, t->regs[R_SP], start, end))
+			rc = tern_why_set(why, -EAGAIN,
+					  "thread %d is in a signal handler that has interrupted the vDSO, which is another one there; try again",
+					  t->tid);
+	}
+	free(s.window);
+	return rc;
+}
