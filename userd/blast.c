@@ -200,7 +200,8 @@ static int park(struct tern_source *s)
 
 	if (tern_source_cancelled(s, NULL))
 		return -ECANCELED;
-	rc = tern_dev_park(s->dev, 0, &park, &s->why);
+	rc = tern_dev_park(s->dev, tern_source_crosses(s) ? TERN_PARK_OUTSIDE_VDSO : 0, &park,
+			   &s->why);
 	s->stood = tern_source_now() - park.stood_ns;
 	s->report.phase_ns[TERN_PHASE_PARK] = park.ns;
 	return rc;

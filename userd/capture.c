@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "origin.h"
 #include "source.h"
 
 #define ROUNDS		4	/* of drafts */
@@ -82,6 +83,12 @@ int tern_source_room(const struct tern_source *s, struct tern_image *image)
 				  p->nr_tids * PER_THREAD + p->nr_fds * PER_MAPPING);
 }
 
+/** tern_source_crosses() - does the migrant go to a kernel with another vDSO? */
+bool tern_source_crosses(const struct tern_source *s)
+{
+	return s->lanes.hello.vdso != s->job->host->hello.vdso;
+}
+
 /**
  * tern_source_capture() - the image as the destination wants it
  * @s: the migration
@@ -98,6 +105,9 @@ int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_i
 	if (!rc)
 		rc = tern_seen_add(image, s->job->pid, &s->prepared.clocks,
 				   flags & TERN_CAPTURE_DRAFT, &s->why);
+	if (!rc && tern_source_crosses(s))
+		rc = tern_origin_apply(image, s->job->pid, s->lanes.hello.vdso,
+				       flags & TERN_CAPTURE_DRAFT, &s->why);
 	if (rc)
 		return rc;
 	tern_prepared_apply(&s->prepared, image);

@@ -47,6 +47,14 @@ static bool same_special(const struct tern_image *a, const struct tern_image *b)
 	return true;
 }
 
+static bool same_vdso(const struct tern_image *a, const struct tern_image *b)
+{
+	const struct tern_obj *x = tern_image_find(a, TERN_OBJ_VDSO, NULL);
+	const struct tern_obj *y = tern_image_find(b, TERN_OBJ_VDSO, NULL);
+
+	return x && y ? x->len == y->len && !memcmp(x, y, x->len) : x == y;
+}
+
 static int follow_threads(const struct tern_image *a, const struct tern_image *b,
 			  struct tern_why *why)
 {
@@ -88,7 +96,7 @@ int tern_image_follows(const struct tern_image *a, const struct tern_image *b,
 		return changed(why, "program");
 	if (old->membarrier & ~new->membarrier)
 		return changed(why, "registrations for membarrier");
-	if (!same_special(a, b))
+	if (!same_special(a, b) || !same_vdso(a, b))
 		return changed(why, "vDSO");
 	if (old->nr_threads > 1) {
 		was = tern_image_find(a, TERN_OBJ_CREDS, NULL);

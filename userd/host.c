@@ -10,12 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "dev.h"
 #include "host.h"
+#include "vdso.h"
 
 /**
  * tern_log() - write a line for the journal
@@ -108,29 +107,6 @@ static int probe_cpu(struct tern_wire_hello *hello)
 	return rc;
 }
 
-static int probe_vdso(struct tern_wire_hello *hello)
-{
-	unsigned long vdso = getauxval(AT_SYSINFO_EHDR), start, end;
-	char *line = NULL;
-	size_t size = 0;
-	int rc = -ENODATA;
-	FILE *f;
-
-	f = fopen("/proc/self/maps", "re");
-	if (!f)
-		return -errno;
-	while (vdso && getline(&line, &size, f) > 0) {
-		if (sscanf(line, "%lx-%lx", &start, &end) != 2 || start != vdso)
-			continue;
-		hello->vdso = XXH64((const void *)vdso, end - vdso, 0);
-		rc = 0;
-		break;
-	}
-	free(line);
-	fclose(f);
-	return rc;
-}
-
 /**
  * tern_host_probe() - complete a host's HELLO with what this machine is
  * @host: configured
@@ -141,6 +117,7 @@ int tern_host_probe(struct tern_host *host, int dev, struct tern_why *why)
 {
 	struct tern_wire_hello *hello = &host->hello;
 	struct tern_info info = { .size = sizeof(info) };
+	struct tern_vdso vdso;
 	int rc;
 
 	hello->magic = TERN_WIRE_MAGIC;
@@ -163,9 +140,10 @@ int tern_host_probe(struct tern_host *host, int dev, struct tern_why *why)
 	rc = probe_cpu(hello);
 	if (rc)
 		return tern_why_set(why, rc, "/proc/cpuinfo: %s", strerror(-rc));
-	rc = probe_vdso(hello);
+	rc = tern_vdso_own(&vdso);
 	if (rc)
 		return tern_why_set(why, rc, "no vDSO found: is the kernel booted with vdso=0?");
+	hello->vdso = tern_vdso_hash(&vdso);
 	return 0;
 }
 
@@ -238,10 +216,6 @@ int tern_host_fits(const struct tern_wire_hello *from, const struct tern_wire_he
 				    "host %s keeps another extended processor state (features %#llx, %u bytes; here %#llx, %u bytes): move between alike processors",
 				    to->host, (unsigned long long)to->xfeatures, to->xstate_size,
 				    (unsigned long long)from->xfeatures, from->xstate_size);
-	if (from->vdso != to->vdso)
-		return tern_why_set(why, -EXDEV,
-				    "host %s runs a kernel with another vDSO: boot both hosts with the same kernel",
-				    to->host);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "image_check.h"
+#include "vdso.h"
 
 #define ADDR_MIN	0x1000ULL
 #define ADDR_MAX	0x7ffffffff000ULL
@@ -164,6 +165,9 @@ static int check_vma(struct image_check *c, const struct tern_obj *obj)
 			return check_bad(c, obj, "a flag that does not go with shared memory");
 		break;
 	case TERN_VMA_VDSO:
+		c->vdso_map = v;
+		c->nr_vdso_maps++;
+		/* fallthrough */
 	case TERN_VMA_VVAR:
 		if (v->pkey ||
 		    v->flags & (TERN_VMA_SHARED | TERN_VMA_GROWSDOWN | TERN_VMA_BACKED |
@@ -195,6 +199,20 @@ static int check_memory(struct image_check *c, const struct tern_obj *obj)
 	if (!m->id || m->id > c->room_memories || c->memories[m->id - 1])
 		return check_bad(c, obj, "the same id twice, or an impossible one");
 	c->memories[m->id - 1] = true;
+	return 0;
+}
+
+static int check_vdso(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_vdso *v = tern_obj_payload(obj);
+
+	tern_obj_tail(obj, &c->vdso_size);
+	if (!c->vdso_size || c->vdso_size % PAGE || c->vdso_size > TERN_VDSO_MAX)
+		return check_bad(c, obj, "impossible size");
+	if (v->data % PAGE || v->text % PAGE || v->data < ADDR_MIN || v->data > v->text ||
+	    v->text > ADDR_MAX)
+		return check_bad(c, obj, "impossible address");
+	c->vdso = v;
 	return 0;
 }
 
@@ -418,6 +436,7 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_EVENT: return check_event(c, obj);
 	case TERN_OBJ_TIMERFD: return check_timerfd(c, obj);
 	case TERN_OBJ_MEMORY: return check_memory(c, obj);
+	case TERN_OBJ_VDSO: return check_vdso(c, obj);
 	case TERN_OBJ_WATCH: return check_watch(c, obj);
 	case TERN_OBJ_SOCKET: return check_socket(c, obj);
 	case TERN_OBJ_LOCK: return check_lock(c, obj);
@@ -494,6 +513,17 @@ static int relate_pkeys(struct image_check *c)
 {
 	return c->pkeys_used & ~c->pkeys ?
 	       check_bad(c, NULL, "a mapping with a protection key that is not allocated") : 0;
+}
+
+/* Its code has one place. If mappings were skipped, they have not changed. */
+static int relate_vdso(struct image_check *c)
+{
+	if (!c->vdso || skipped(c, TERN_OBJ_VMA))
+		return 0;
+	if (c->nr_vdso_maps != 1 || c->vdso_map->start != c->vdso->text ||
+	    c->vdso_map->end - c->vdso_map->start != c->vdso_size)
+		return check_bad(c, NULL, "the vDSO is not where it is mapped");
+	return 0;
 }
 
 /* References, once every object is known. */
@@ -666,6 +696,8 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 		err = relate_pipes(&c);
 	if (!err)
 		err = relate_pkeys(&c);
+	if (!err)
+		err = relate_vdso(&c);
 	if (!err)
 		err = relate(&c, image);
 out:

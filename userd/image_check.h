@@ -49,6 +49,10 @@ static inline size_t pad8(size_t len)
  * @room: for how many; ids go no further
  * @memories: which ids of MEMORY objects there are, by id - 1
  * @room_memories: ids go no further
+ * @vdso: the VDSO object
+ * @vdso_size: bytes of its code
+ * @vdso_map: the last mapping of a vDSO
+ * @nr_vdso_maps: how many there are
  * @skip: bit per type: sound already
  * @fds: bit per descriptor number
  * @nr_fds: numbers from here on are not there
@@ -72,6 +76,10 @@ struct image_check {
 	unsigned int room;
 	bool *memories;
 	unsigned int room_memories;
+	const struct tern_obj_vdso *vdso;
+	size_t vdso_size;
+	const struct tern_obj_vma *vdso_map;
+	unsigned int nr_vdso_maps;
 	__u32 skip;
 	__u8 *fds;
 	__u32 nr_fds;

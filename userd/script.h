@@ -148,6 +148,7 @@ struct tern_known {
  * @seeds: out: ranges to be paged
  * @task: filled by tern_script_dress(), as are the following
  * @mm: of the image
+ * @vdso: VDSO object: the migrant was started with another one; or NULL
  * @creds: of the image
  * @thread: THREAD objects by thread id
  * @nr_threads: how many
@@ -177,6 +178,7 @@ struct tern_dress {
 	struct tern_seeds seeds;
 	const struct tern_obj_task *task;
 	const struct tern_obj *mm;
+	const struct tern_obj *vdso;
 	const struct tern_obj *creds;
 	const struct tern_obj_thread **thread;
 	unsigned int nr_threads;
@@ -217,6 +219,8 @@ int tern_script_alter(struct tern_script *s, const struct tern_dress *worn,
 		      struct tern_dress *dress, bool draft, struct shell_run *run,
 		      struct tern_why *why);
 void tern_dress_fini(struct tern_dress *dress);
+int tern_script_replace_own(struct tern_script *s, const struct tern_dress *dress,
+			    struct tern_why *why);
 int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
 void tern_script_memory_end(struct tern_script *s, const struct tern_dress *dress);
 void tern_script_register(struct tern_script *s, const struct tern_dress *dress);

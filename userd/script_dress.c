@@ -74,6 +74,7 @@ static int make_index(struct tern_dress *dress)
 	const struct tern_obj *obj = NULL;
 	int err;
 
+	dress->vdso = NULL;
 	dress->nr_threads = 0;
 	dress->nr_timers = 0;
 	dress->nr_signals = 0;
@@ -85,6 +86,9 @@ static int make_index(struct tern_dress *dress)
 			break;
 		case TERN_OBJ_MM:
 			dress->mm = obj;
+			break;
+		case TERN_OBJ_VDSO:
+			dress->vdso = obj;
 			break;
 		case TERN_OBJ_CREDS:
 			dress->creds = obj;
@@ -147,7 +151,7 @@ static void become(struct tern_script *s, const struct tern_dress *dress, bool l
 		return;
 	if (leader) {
 		arg.unmap_start = s->base;
-		arg.unmap_end = s->base + s->size + SHELL_SCRATCH;
+		arg.unmap_end = s->base + s->size + (dress->vdso ? 0 : SHELL_SCRATCH);
 	}
 	op = SCRIPT(s, "the shell could not become the process", SYS_ioctl, SHELL_SLOT_DEV,
 		    TERN_IOC_BECOME, tern_script_data(s, &arg, sizeof(arg)));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mappings: the shell's own go, the migrant's come. The kernel's special ones
- * are moved, through scratch room behind the area; private memory is mapped
+ * Mappings: the migrant's come, where the shell's own were. Private memory is mapped
  * empty, to be registered with userfaultfd before anything can touch it; files
  * that PREPARE found to be the same are mapped from this host. A shell that is
  * dressed is altered where the next image differs, and nowhere else.
@@ -20,84 +19,10 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
-#define TOP		0x7ffffffff000ULL
 #define PAGE		4096ULL
 #define ADVICE_FLAGS	(TERN_VMA_DONTFORK | TERN_VMA_WIPEONFORK | TERN_VMA_DONTDUMP | \
 			 TERN_VMA_HUGEPAGE | TERN_VMA_NOHUGEPAGE | TERN_VMA_MERGEABLE | \
 			 TERN_VMA_SEQUENTIAL | TERN_VMA_RANDOM)
-
-/* ---- special mappings ---------------------------------------------------- */
-
-static int no_match(const struct tern_dress *dress, struct tern_why *why)
-{
-	return tern_why_set(why, -EOPNOTSUPP,
-			    "the vDSO is laid out differently on %s: its kernel must be the same version as the source's",
-			    dress->host);
-}
-
-/* The source's special mappings, each as large as ours of the same rank. */
-static int match_special(const struct tern_dress *dress, struct tern_special *to,
-			 unsigned int *nr, struct tern_why *why)
-{
-	const struct tern_obj *obj = NULL;
-	unsigned int n = 0;
-
-	while ((obj = tern_image_find(dress->image, TERN_OBJ_VMA, obj))) {
-		const struct tern_obj_vma *v = tern_obj_payload(obj);
-
-		if (!tern_vma_is_special(v))
-			continue;
-		if (n == dress->nr_special || dress->special[n].kind != v->kind ||
-		    dress->special[n].end - dress->special[n].start != v->end - v->start)
-			return no_match(dress, why);
-		to[n++] = (struct tern_special){ v->start, v->end, v->kind };
-	}
-	if (n && n != dress->nr_special)
-		return no_match(dress, why);
-	*nr = n;
-	return 0;
-}
-
-static void move(struct tern_script *s, __u64 from, __u64 to, __u64 len)
-{
-	SCRIPT(s, "the vDSO could not be moved", SYS_mremap, from, len, len,
-	       MREMAP_MAYMOVE | MREMAP_FIXED, to);
-}
-
-static void clear_below(struct tern_script *s, __u64 start, __u64 end)
-{
-	if (start < end)
-		SCRIPT(s, "the shell's own memory could not be unmapped", SYS_munmap, start,
-		       end - start);
-}
-
-/* Take the special mappings aside, empty the rest, put them where they belong. */
-static int replace_own(struct tern_script *s, struct tern_dress *dress, struct tern_why *why)
-{
-	struct tern_special to[SCRIPT_SPECIAL_MAX];
-	__u64 aside = s->base + s->size;
-	unsigned int i, nr = 0;
-	int err;
-
-	err = match_special(dress, to, &nr, why);
-	if (err)
-		return err;
-	for (i = 0; i < nr; i++) {
-		__u64 len = to[i].end - to[i].start;
-
-		if (aside + len > s->base + s->size + SHELL_SCRATCH)
-			return no_match(dress, why);
-		move(s, dress->special[i].start, aside, len);
-		dress->special[i].start = aside;
-		dress->special[i].end = aside + len;
-		aside += len;
-	}
-	clear_below(s, 0, s->base);
-	clear_below(s, aside, TOP);
-	for (i = 0; i < nr; i++)
-		move(s, dress->special[i].start, to[i].start, to[i].end - to[i].start);
-	return 0;
-}
 
 /* ---- mappings -------------------------------------------------------------- */
 
@@ -384,7 +309,7 @@ int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct t
 	unsigned int i;
 	int err;
 
-	err = replace_own(s, dress, why);
+	err = tern_script_replace_own(s, dress, why);
 	if (!err)
 		err = tern_areas_find(s, dress, why);
 	if (!err)

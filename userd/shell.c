@@ -125,6 +125,9 @@ static long step(struct shell_area *area, const struct shell_op *op, __u64 *wher
 	case SHELL_OP_STORE:
 		*(__s32 *)args[0] = args[1];
 		return 0;
+	case SHELL_OP_COPY:
+		copy((void *)args[0], (const void *)args[1], args[2]);
+		return 0;
 	case SHELL_OP_SPAN:
 		work_out((struct shell_span *)args[0]);
 		return 0;

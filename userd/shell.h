@@ -13,7 +13,9 @@
  *   SHELL_THREADS  struct shell_thread, a page each with its stack, for every
  *                  thread but the leader
  *   …              scripts, and what they point to
- *   size           room to move special mappings through, not mapped at first
+ *   size           room to move special mappings through, not mapped at first; if
+ *                  the migrant has another vDSO, they stay there, with what
+ *                  script_vdso.c puts behind them
  */
 #ifndef TERN_SHELL_H
 #define TERN_SHELL_H
@@ -52,6 +54,7 @@
 
 #define SHELL_OP_STORE	0x10005	/* args: address, value: a __s32 is written there */
 #define SHELL_OP_SPAN	0x10006	/* args: struct shell_span; it is worked out */
+#define SHELL_OP_COPY	0x10007	/* args: to, from, bytes */
 
 /**
  * struct shell_span - a timer by a span of time, which is known only when it is set

@@ -101,6 +101,7 @@ int tern_source_pause(const struct tern_source *s, unsigned int ms);
 int tern_source_move(struct tern_source *s);
 
 /* capture.c */
+bool tern_source_crosses(const struct tern_source *s);
 int tern_source_room(const struct tern_source *s, struct tern_image *image);
 int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_image *image);
 int tern_source_draft(struct tern_source *s);

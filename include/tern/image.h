@@ -52,7 +52,8 @@
 	X(WATCH,	20, struct tern_obj_watch,	131072) \
 	X(SOCKET,	21, struct tern_obj_socket,	131072) \
 	X(LOCK,		22, struct tern_obj_lock,	131072) \
-	X(MEMORY,	23, struct tern_obj_memory,	65536)
+	X(MEMORY,	23, struct tern_obj_memory,	65536) \
+	X(VDSO,		24, struct tern_obj_vdso,	1)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -225,6 +226,17 @@ enum tern_vma_kind {
 #define TERN_VMA_LOCK_ONFAULT	(1U << 13)	/* with LOCKED: page by page, as they are touched */
 #define TERN_VMA_MAYWRITE	(1U << 14)	/* SHARED, and may be written to if @prot allows it */
 #define TERN_VMA_FLAGS_ALL	((1U << 15) - 1)
+
+/**
+ * struct tern_obj_vdso - the vDSO that the process was started with, where the
+ *	destination's kernel has another one; ternd adds it
+ * @data: where the kernel's data begins, which ends at @text
+ * @text: address of the code, which follows
+ */
+struct tern_obj_vdso {
+	__u64 data;
+	__u64 text;
+};
 
 /**
  * struct tern_obj_memory - memory that mappings share, and nothing else has
@@ -782,6 +794,7 @@ TERN_ASSERT_SIZE(struct tern_obj_task, 336);
 TERN_ASSERT_SIZE(struct tern_obj_mm, 120);
 TERN_ASSERT_SIZE(struct tern_obj_vma, 72);
 TERN_ASSERT_SIZE(struct tern_obj_memory, 24);
+TERN_ASSERT_SIZE(struct tern_obj_vdso, 16);
 TERN_ASSERT_SIZE(struct tern_obj_creds, 80);
 TERN_ASSERT_SIZE(struct tern_obj_sigactions, 2048);
 TERN_ASSERT_SIZE(struct tern_obj_signal, 136);

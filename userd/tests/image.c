@@ -46,6 +46,9 @@ static void build(void)
 	struct tern_obj_vma anon = { .start = 0x3000, .end = 0x5000, .kind = TERN_VMA_ANON };
 	struct tern_obj_vma shared = { .start = 0x5000, .end = 0x6000, .kind = TERN_VMA_MEMORY,
 				       .flags = TERN_VMA_SHARED, .memory = 1 };
+	struct tern_obj_vma vvar = { .start = 0x6000, .end = 0x7000, .kind = TERN_VMA_VVAR };
+	struct tern_obj_vma code = { .start = 0x7000, .end = 0x8000, .kind = TERN_VMA_VDSO };
+	struct tern_obj_vdso vdso = { .data = 0x6000, .text = 0x7000 };
 	struct tern_obj_memory memory = { .id = 1, .kind = TERN_MEMORY_MEMFD, .size = 4096,
 					  .name = 2 };
 	struct tern_obj_creds creds = { .nr_groups = 2 };
@@ -91,7 +94,7 @@ static void build(void)
 	struct tern_obj_end end = { .objects = 1 };
 
 	__u32 groups[2] = { 1, 2 };
-	__u64 zeros[2] = { 0, 0 };
+	__u64 zeros[512] = { 0 };
 
 	/* what is added goes before it, and is counted */
 	PUT(TERN_OBJ_END, end, NULL, 0);
@@ -101,6 +104,9 @@ static void build(void)
 	PUT(TERN_OBJ_VMA, anon, NULL, 0);
 	PUT(TERN_OBJ_MEMORY, memory, "m", 2);
 	PUT(TERN_OBJ_VMA, shared, NULL, 0);
+	PUT(TERN_OBJ_VMA, vvar, NULL, 0);
+	PUT(TERN_OBJ_VMA, code, NULL, 0);
+	PUT(TERN_OBJ_VDSO, vdso, zeros, sizeof(zeros));
 	PUT(TERN_OBJ_CREDS, creds, groups, 8);
 	PUT(TERN_OBJ_SIGACTIONS, actions, NULL, 0);
 	PUT(TERN_OBJ_SIGNAL, sig, NULL, 0);
@@ -253,6 +259,25 @@ static void spoil_times(void)
 	SPOILED(cpu->clock, CPU_CLOCK(101, 4 | 3));
 	SPOILED(cpu->tid, 101);
 	SPOILED(cpu->state, TERN_TIMER_PENDING);
+}
+
+static void spoil_vdso(void)
+{
+	struct tern_obj_vdso *vdso = find(TERN_OBJ_VDSO, 0);
+	struct tern_obj_vma *vvar = find(TERN_OBJ_VMA, 3), *code = find(TERN_OBJ_VMA, 4);
+	struct tern_obj *obj = (struct tern_obj *)vdso - 1;
+
+	SPOILED(vdso->text, 0x6000);
+	SPOILED(vdso->text, 0x7001);
+	SPOILED(vdso->text, 0x8000000000000000);
+	SPOILED(vdso->data, 0x6001);
+	SPOILED(vdso->data, 0x8000);
+	SPOILED(vdso->data, 0);
+	SPOILED(obj->len, obj->len - 8);
+	SPOILED(obj->len, obj->len - 4096);
+	SPOILED(code->kind, TERN_VMA_VVAR);
+	SPOILED(vvar->kind, TERN_VMA_VDSO);
+	SPOILED(code->end, 0x9000);
 }
 
 static void spoil_memory(void)
@@ -559,6 +584,7 @@ int main(int argc, char **argv)
 	spoil_process();
 	spoil_times();
 	spoil_memory();
+	spoil_vdso();
 	spoil_files();
 	spoil_pieces();
 	spoil_events();

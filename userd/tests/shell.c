@@ -30,6 +30,7 @@
 #include "shell_start.h"
 #include "test.h"
 #include "uffd.h"
+#include "vdso.h"
 
 #define PAGE	4096ULL
 #define HEAP	0x555555600000ULL
@@ -753,6 +754,93 @@ static void altered(void)
 	draft = 0;
 }
 
+/* ---- a vDSO that is another one ------------------------------------------------------- */
+
+static bool peek(__u64 at, void *buf, size_t len)
+{
+	struct iovec local = { buf, len }, remote = { (void *)at, len };
+
+	return process_vm_readv(tids[0], &local, 1, &remote, 1, 0) == (ssize_t)len;
+}
+
+/* Jumps in @text, all of which lead to [start, end). */
+static unsigned int jumps(const char *text, size_t size, __u64 start, __u64 end)
+{
+	const unsigned char jump[] = { 0xff, 0x25, 0, 0, 0, 0 };
+	const char *at = text;
+	unsigned int n = 0;
+	__u64 to;
+
+	while ((at = memmem(at, text + size - at - sizeof(to), jump, sizeof(jump)))) {
+		at += sizeof(jump);
+		memcpy(&to, at, sizeof(to));
+		if (to < start || to >= end)
+			return 0;
+		n++;
+	}
+	return n;
+}
+
+static void look_foreign(const struct tern_obj_vdso *obj, const struct tern_vdso *own)
+{
+	const struct tern_special *last = &dress.special[dress.nr_special - 1];
+	__u64 end = shell.script.base + shell.script.size + last->end - dress.special[0].start;
+	struct tern_vdso_note note;
+	char *text = malloc(own->size), *data = calloc(1, own->size);
+
+	CHECK(last->kind == TERN_VMA_VDSO);
+	CHECK(peek(end - own->size, text, own->size) && !memcmp(text, own->text, own->size));
+	CHECK(peek(obj->text, text, own->size) && memcmp(text, own->text, own->size));
+	CHECK(jumps(text, own->size, end - own->size, end) >= 4);
+	CHECK(peek(obj->data, text, own->size) && !memcmp(text, data, own->size));
+	CHECK(peek(end, &note, sizeof(note)) && note.magic == TERN_VDSO_NOTE);
+	CHECK(note.data == obj->data && note.text == obj->text && note.size == own->size);
+	CHECK(peek(end + PAGE, text, own->size) && !memcmp(text, own->text, own->size));
+	CHECK(vm_flag(obj->data, " dd") && vm_flag(end, " dd") && !vm_flag(obj->text, " dd"));
+	CHECK(!vm_flag(obj->text, " wr") && !vm_flag(end, " wr") && !vm_flag(obj->data, " wr"));
+	free(text);
+	free(data);
+}
+
+/* Ours, as if it were that of another kernel. */
+static void foreign(void)
+{
+	struct tern_obj_vdso obj = { 0 };
+	const struct tern_obj *o = NULL;
+	struct tern_why why = { "" };
+	struct tern_vdso own;
+	struct shell_run cmd;
+	int err;
+
+	if (!new_shell(31534))
+		return;
+	draft = 0;
+	make_image();
+	while ((o = tern_image_find(&image, TERN_OBJ_VMA, o))) {
+		const struct tern_obj_vma *v = tern_obj_payload(o);
+
+		if (tern_vma_is_special(v) && !obj.data)
+			obj.data = v->start;
+		if (v->kind == TERN_VMA_VDSO)
+			obj.text = v->start;
+	}
+	CHECK(!tern_vdso_own(&own));
+	tern_image_add(&image, TERN_OBJ_VDSO, &obj, sizeof(obj), own.text, own.size);
+	count_objects();
+	CHECK(!tern_image_check(&image, &why));
+	err = tern_script_dress(&shell.script, &dress, false, &cmd, &why);
+	if (!err)
+		err = run(&cmd, &why);
+	CHECK(!err);
+	if (err)
+		printf("# %d %s\n", err, why.text);
+	else
+		look_foreign(&obj, &own);
+	CHECK(gone());
+	tern_image_free(&image);
+	tern_dress_fini(&dress);
+}
+
 int main(void)
 {
 	char cwd[200] = "";
@@ -772,6 +860,7 @@ int main(void)
 	taken_for_a_while();
 	dressed();
 	altered();
+	foreign();
 	unlink(file);
 	rmdir(dir);
 	return done();
