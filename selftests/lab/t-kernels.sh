@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash source=lib.sh
+# Between hosts with different kernels, and so with different vDSOs: a and b run one
+# kernel, c another. Processes that were started on either, on a way that leads over
+# the other and back, also between two hosts that are foreign to them.
+
+OTHER=6.12
+[[ ${TERN_KERNEL:-6.1} != "$OTHER" ]] || OTHER=6.1
+export TERN_KERNEL_c=$OTHER
+
+lab up 3 >&2 || fail "no host with kernel $OTHER"
+"$TOP/selftests/deploy_lab" a b c >&2 || fail "cannot deploy"
+HOSTS+=(c)
+[[ $(on c 'uname -r') == "$OTHER".* ]] || fail "c runs $(on c 'uname -r')"
+
+# vdso PID HOST FILE: its special mappings as maps has them, and the one right behind
+# the vDSO: abroad that is the note of what stood there.
+vdso()
+{
+	on "$2" "awk '
+		{ split(\$1, at, \"-\") }
+		\$6 ~ /^.(vdso|vvar)/ || at[1] == end { print \$1, \$2, \$6 }
+		{ end = \$6 == \"[vdso]\" ? at[2] : \"none\" }' /proc/$1/maps" >"$3"
+	grep -qF '[vdso]' "$3" || fail "pid $1 on $2 has no vDSO"
+}
+
+# way NAME HOST…: from the first to each of the others
+way()
+{
+	local name=$1 from=$2 to
+	shift 2
+
+	for to; do
+		migrate "${PIDS[$name]}" "$from" "$to"
+		lives_on "${PIDS[$name]}" "$to"
+		from=$to
+	done
+}
+
+start a clock clock
+start a python python.py
+start a hop hop 8
+start c clock-c clock
+start c python-c python.py
+
+declare -A WAYS=([clock]="c b c a b" [python]="c b" [hop]="c a b")
+for name in clock python hop; do
+	vdso "${PIDS[$name]}" a before
+	read -ra hosts <<<"${WAYS[$name]}"
+	way "$name" a "${hosts[@]}"
+	vdso "${PIDS[$name]}" b after
+	cmp before after || fail "$name: back with its own kernel, its vDSO is not where it was"
+	finish "$name" b
+	hops "${#hosts[@]}"
+done
+for name in clock-c python-c; do
+	vdso "${PIDS[$name]}" c before
+	way "$name" c a b
+	vdso "${PIDS[$name]}" b abroad
+	! cmp -s before abroad || fail "$name: nothing stands in for its vDSO"
+	way "$name" b c
+	vdso "${PIDS[$name]}" c after
+	cmp before after || fail "$name: back with its own kernel, its vDSO is not where it was"
+	finish "$name" c
+	hops 3
+done
+
+# what it starts over there has a vDSO like everything over there
+start a exec exec
+migrate "$PID" a c
+verdict exec c
+hops 1
