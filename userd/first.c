@@ -17,7 +17,6 @@
 #include <sys/uio.h>
 
 #include "first.h"
-#include "grow.h"
 #include "host.h"
 #include "source.h"
 
@@ -115,25 +114,8 @@ void tern_first_destroy(struct tern_first *first)
 	drop_room(first);
 	tern_decoded_destroy(first->decoded);
 	tern_texts_close(&first->texts);
-	free(first->vmas);
+	tern_vmas_fini(&first->vmas);
 	free(first);
-}
-
-static const struct tern_obj_vma *find_vma(const struct tern_first *first, __u64 addr)
-{
-	unsigned int lo = 0, hi = first->nr_vmas;
-
-	while (lo < hi) {
-		unsigned int mid = (lo + hi) / 2;
-
-		if (addr < first->vmas[mid]->start)
-			hi = mid;
-		else if (addr >= first->vmas[mid]->end)
-			lo = mid + 1;
-		else
-			return first->vmas[mid];
-	}
-	return NULL;
 }
 
 static unsigned short *bucket(struct tern_first *first, __u64 addr)
@@ -166,7 +148,7 @@ static struct tern_first_page *get(struct tern_first *first, __u64 addr)
 	b = bucket(first, addr);
 	if (*b)
 		return &first->page[*b - 1];
-	if (first->nr == first->slots || !find_vma(first, addr))
+	if (first->nr == first->slots || !tern_vmas_find(&first->vmas, addr))
 		return NULL;
 	page = &first->page[first->nr];
 	*page = (struct tern_first_page) { .addr = addr };
@@ -202,7 +184,7 @@ static bool fetch_text(struct tern_first *first, __u64 addr, void *to, unsigned 
 	int n;
 
 	if (addr < first->line_addr || addr + len > first->line_addr + first->line_len) {
-		vma = find_vma(first, addr);
+		vma = tern_vmas_find(&first->vmas, addr);
 		if (!vma || vma->kind != TERN_VMA_FILE)
 			return false;
 		n = tern_texts_read(&first->texts, vma, addr, first->line, TERN_FIRST_LINE);
@@ -250,7 +232,7 @@ unsigned int tern_first_fetch(struct tern_first *first, __u64 addr, void *to, un
 
 static void touch(struct tern_first *first, __u64 addr, unsigned int live)
 {
-	const struct tern_obj_vma *vma = find_vma(first, addr);
+	const struct tern_obj_vma *vma = tern_vmas_find(&first->vmas, addr);
 	struct tern_first_page *page;
 
 	/* what the destination maps by itself need not travel, and a rehearsal nothing */
@@ -289,7 +271,7 @@ void tern_first_touch(struct tern_first *first, __u64 addr)
  */
 static void touch_stack(struct tern_first *first, __u64 sp)
 {
-	const struct tern_obj_vma *vma = find_vma(first, sp);
+	const struct tern_obj_vma *vma = tern_vmas_find(&first->vmas, sp);
 	__u64 live = sp - RED_ZONE;
 
 	if (!vma || sp < RED_ZONE)
@@ -332,23 +314,6 @@ static void collect_thread(struct tern_first *first, const struct tern_obj_threa
 		touch(first, t->clear_child_tid, 0);
 	touch_call(first, t);
 	tern_decode_ahead(first, t);
-}
-
-static int list_vmas(struct tern_first *first, const struct tern_image *image)
-{
-	const struct tern_obj *obj = NULL;
-	void *vmas;
-
-	first->nr_vmas = 0;
-	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj))) {
-		vmas = tern_grow(first->vmas, first->nr_vmas, &first->vmas_room,
-				 sizeof(first->vmas[0]));
-		if (!vmas)
-			return -ENOMEM;
-		first->vmas = vmas;
-		first->vmas[first->nr_vmas++] = tern_obj_payload(obj);
-	}
-	return 0;
 }
 
 static int by_addr(const void *a, const void *b)
@@ -458,7 +423,7 @@ void tern_first_prepare(struct tern_first *first, const struct tern_image *image
 		return;
 	tern_texts_open(&first->texts, image);
 	reset(first);
-	if (list_vmas(first, image))
+	if (tern_vmas_list(&first->vmas, image))
 		return;
 	first->pid = pid;
 	for (i = 0; i < nr && i < REHEARSED; i++) {
@@ -490,7 +455,7 @@ int tern_first_send(struct tern_first *first, int dev, const struct tern_image *
 	reset(first);
 	if (first->ahead == TERN_FIRST_NONE)
 		return 0;
-	rc = list_vmas(first, image);
+	rc = tern_vmas_list(&first->vmas, image);
 	while (!rc && first->nr_send < first->most &&
 	       (obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {
 		collect_thread(first, tern_obj_payload(obj));

@@ -8,6 +8,7 @@
 
 #include "pages.h"
 #include "texts.h"
+#include "vmas.h"
 
 #define TERN_FIRST_MAX		8192	/* pages sent, however many threads there are */
 #define TERN_FIRST_THREAD	16	/* pages sent per thread */
@@ -49,9 +50,7 @@ struct tern_first_page {
  * @line_addr: where the text in @line is from
  * @line_len: bytes of it
  * @line: text
- * @vmas: the migrant's mappings, ascending
- * @nr_vmas: how many
- * @vmas_room: how many fit
+ * @vmas: the migrant's mappings
  * @send: pages that belong to the blast; first those that have left
  * @most: how many there may be
  * @nr_send: how many there are
@@ -74,9 +73,7 @@ struct tern_first {
 	__u64 line_addr;
 	unsigned int line_len;
 	char line[TERN_FIRST_LINE];
-	const struct tern_obj_vma **vmas;
-	unsigned int nr_vmas;
-	size_t vmas_room;
+	struct tern_vmas vmas;
 	struct tern_first_page **send;
 	unsigned int most;
 	unsigned int nr_send;

@@ -10,20 +10,23 @@
  */
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <ucontext.h>
 
 #include "dev.h"
 #include "frames.h"
+#include "vmas.h"
 
 #define WINDOW		(256UL << 10)	/* of a stack: a handler does not use more */
 #define DEPTH		64		/* handlers that interrupt handlers */
 #define UC_FLAGS	7UL		/* all that the kernel sets */
 #define USER_CS		0x33
 #define SIGNALS		64
-#define R_SP		19		/* in struct user_regs_struct */
+#define R_SP		(offsetof(struct user_regs_struct, rsp) / 8)
 
 /**
  * struct rt_frame - what the kernel puts on the stack
@@ -40,15 +43,15 @@ struct rt_frame {
 
 /**
  * struct stacks - what the search needs
- * @image: the capture
  * @pid: the migrant
+ * @vmas: its mappings
  * @restorer: of all signals, each once
  * @nr_restorers: how many
  * @window: room for a part of a stack
  */
 struct stacks {
-	const struct tern_image *image;
 	int pid;
+	struct tern_vmas vmas;
 	__u64 restorer[SIGNALS];
 	unsigned int nr_restorers;
 	char *window;
@@ -64,10 +67,10 @@ static bool is_restorer(const struct stacks *s, __u64 at)
 	return false;
 }
 
-static void find_restorers(struct stacks *s)
+static void find_restorers(struct stacks *s, const struct tern_image *image)
 {
 	const struct tern_obj_sigactions *all =
-		tern_obj_payload(tern_image_find(s->image, TERN_OBJ_SIGACTIONS, NULL));
+		tern_obj_payload(tern_image_find(image, TERN_OBJ_SIGACTIONS, NULL));
 	unsigned int i;
 
 	for (i = 0; i < SIGNALS; i++)
@@ -81,30 +84,17 @@ static bool is_frame(const struct stacks *s, const struct rt_frame *f)
 	       (f->uc.uc_mcontext.gregs[REG_CSGSFS] & 0xffff) == USER_CS;
 }
 
-/* End of the mapping that @at is in; 0: none. */
-static __u64 mapped_until(const struct stacks *s, __u64 at)
-{
-	const struct tern_obj *obj = NULL;
-
-	while ((obj = tern_image_find(s->image, TERN_OBJ_VMA, obj))) {
-		const struct tern_obj_vma *v = tern_obj_payload(obj);
-
-		if (v->start <= at && at < v->end)
-			return v->end;
-	}
-	return 0;
-}
-
 /* The next frame from @sp upwards; false: there is none. */
 static bool find_frame(const struct stacks *s, __u64 sp, struct rt_frame *f)
 {
-	__u64 end = mapped_until(s, sp), at = (sp + 7) & ~7ULL;
+	const struct tern_obj_vma *stack = tern_vmas_find(&s->vmas, sp);
+	__u64 at = (sp + 7) & ~7ULL;
 	struct iovec local = { s->window, 0 }, remote = { (void *)at, 0 };
 	ssize_t left, n;
 
-	if (end <= at)
+	if (!stack || stack->end == at)
 		return false;
-	local.iov_len = end - at < WINDOW ? end - at : WINDOW;
+	local.iov_len = stack->end - at < WINDOW ? stack->end - at : WINDOW;
 	remote.iov_len = local.iov_len;
 	left = process_vm_readv(s->pid, &local, 1, &remote, 1, 0);
 	for (n = 0; n + (ssize_t)FRAME_SIZE <= left; n += 8) {
@@ -149,16 +139,17 @@ static bool comes_back(const struct stacks *s, __u64 sp, __u64 start, __u64 end)
 int tern_frames_outside(const struct tern_image *image, int pid, __u64 start, __u64 end,
 			struct tern_why *why)
 {
-	struct stacks s = { .image = image, .pid = pid };
+	struct stacks s = { .pid = pid };
 	const struct tern_obj *obj = NULL;
-	int rc = 0;
+	int rc;
 
-	find_restorers(&s);
+	find_restorers(&s, image);
 	if (!s.nr_restorers)
 		return 0;
+	rc = tern_vmas_list(&s.vmas, image);
 	s.window = malloc(WINDOW);
 	if (!s.window)
-		return -ENOMEM;
+		rc = -ENOMEM;
 	while (!rc && (obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {
 		const struct tern_obj_thread *t = tern_obj_payload(obj);
 
@@ -168,5 +159,6 @@ int tern_frames_outside(const struct tern_image *image, int pid, __u64 start, __
 					  t->tid);
 	}
 	free(s.window);
+	tern_vmas_fini(&s.vmas);
 	return rc;
 }
