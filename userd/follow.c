@@ -25,9 +25,7 @@ static const struct tern_obj *next_special(const struct tern_image *image,
 					   const struct tern_obj *obj)
 {
 	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj))) {
-		const struct tern_obj_vma *v = tern_obj_payload(obj);
-
-		if (v->kind == TERN_VMA_VDSO || v->kind == TERN_VMA_VVAR)
+		if (tern_vma_is_special(tern_obj_payload(obj)))
 			break;
 	}
 	return obj;

@@ -53,6 +53,12 @@ static inline const void *tern_obj_payload(const struct tern_obj *obj)
 /** tern_obj_tail() - what stands behind the fixed payload of the object's type */
 const void *tern_obj_tail(const struct tern_obj *obj, size_t *len);
 
+/** tern_vma_is_special() - one of the kernel's own mappings? */
+static inline bool tern_vma_is_special(const struct tern_obj_vma *v)
+{
+	return v->kind == TERN_VMA_VDSO || v->kind == TERN_VMA_VVAR;
+}
+
 /** tern_vma_is_paged() - do its pages come from the source? */
 static inline bool tern_vma_is_paged(const struct tern_obj_vma *v)
 {

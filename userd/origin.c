@@ -38,11 +38,6 @@ struct origin {
 	void *copy;
 };
 
-static bool is_special(const struct tern_obj_vma *v)
-{
-	return v->kind == TERN_VMA_VDSO || v->kind == TERN_VMA_VVAR;
-}
-
 static struct tern_obj_vma *next_vma(const struct tern_image *image, const struct tern_obj **obj)
 {
 	*obj = tern_image_find(image, TERN_OBJ_VMA, *obj);
@@ -72,7 +67,7 @@ static int find_own(const struct tern_image *image, struct own *own)
 
 	memset(own, 0, sizeof(*own));
 	while ((v = next_vma(image, &obj))) {
-		if (!is_special(v)) {
+		if (!tern_vma_is_special(v)) {
 			if (own->vdso && v->start == own->vdso->end)
 				own->behind = obj;
 			continue;

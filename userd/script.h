@@ -254,7 +254,6 @@ int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *wor
 int tern_areas_find(const struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
 int tern_seeds_find(const struct tern_script *s, struct tern_dress *dress);
 bool tern_area_same(const struct tern_area *a, const struct tern_area *b);
-bool tern_vma_is_special(const struct tern_obj_vma *v);
 const struct tern_known *tern_known_find(const struct tern_dress *dress, const char *path);
 
 #endif

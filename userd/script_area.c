@@ -31,12 +31,6 @@ const struct tern_known *tern_known_find(const struct tern_dress *dress, const c
 	return bsearch(path, dress->known, dress->nr_known, sizeof(*dress->known), compare_known);
 }
 
-/** tern_vma_is_special() - one of the kernel's own mappings? */
-bool tern_vma_is_special(const struct tern_obj_vma *v)
-{
-	return v->kind == TERN_VMA_VDSO || v->kind == TERN_VMA_VVAR;
-}
-
 static int file_changed(const char *path, struct tern_why *why)
 {
 	return tern_why_set(why, -EAGAIN,
