@@ -106,8 +106,8 @@ int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_i
 		rc = tern_seen_add(image, s->job->pid, &s->prepared.clocks,
 				   flags & TERN_CAPTURE_DRAFT, &s->why);
 	if (!rc && tern_source_crosses(s))
-		rc = tern_origin_apply(image, s->job->pid, s->lanes.hello.vdso,
-				       flags & TERN_CAPTURE_DRAFT, &s->why);
+		rc = tern_origin_apply(image, s->job->pid, &s->job->host->vdso,
+				       s->lanes.hello.vdso, flags & TERN_CAPTURE_DRAFT, &s->why);
 	if (rc)
 		return rc;
 	tern_prepared_apply(&s->prepared, image);

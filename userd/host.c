@@ -14,7 +14,6 @@
 
 #include "dev.h"
 #include "host.h"
-#include "vdso.h"
 
 /**
  * tern_log() - write a line for the journal
@@ -117,7 +116,6 @@ int tern_host_probe(struct tern_host *host, int dev, struct tern_why *why)
 {
 	struct tern_wire_hello *hello = &host->hello;
 	struct tern_info info = { .size = sizeof(info) };
-	struct tern_vdso vdso;
 	int rc;
 
 	hello->magic = TERN_WIRE_MAGIC;
@@ -140,10 +138,10 @@ int tern_host_probe(struct tern_host *host, int dev, struct tern_why *why)
 	rc = probe_cpu(hello);
 	if (rc)
 		return tern_why_set(why, rc, "/proc/cpuinfo: %s", strerror(-rc));
-	rc = tern_vdso_own(&vdso);
+	rc = tern_vdso_own(&host->vdso);
 	if (rc)
 		return tern_why_set(why, rc, "no vDSO found: is the kernel booted with vdso=0?");
-	hello->vdso = tern_vdso_hash(&vdso);
+	hello->vdso = tern_vdso_hash(&host->vdso);
 	return 0;
 }
 

@@ -10,6 +10,8 @@
 #include <syslog.h>
 #include <tern/wire.h>
 
+#include "vdso.h"
+
 /**
  * struct tern_peer - a host that the configuration names
  * @name: as operators call it
@@ -50,6 +52,7 @@ enum tern_pack {
  * @first: of migrants that leave: how many instructions of each thread are decoded to
  *	find its first pages; TERN_FIRST_NONE: none are sent
  * @recent: pages that they have used lately are sent before others
+ * @vdso: our kernel's
  * @hello: our own HELLO, complete but for id and lane
  */
 struct tern_host {
@@ -62,6 +65,7 @@ struct tern_host {
 	enum tern_pack pack;
 	int first;
 	bool recent;
+	struct tern_vdso vdso;
 	struct tern_wire_hello hello;
 };
 

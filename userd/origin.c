@@ -18,7 +18,6 @@
 #include "dev.h"
 #include "frames.h"
 #include "origin.h"
-#include "vdso.h"
 
 #define PAGE	4096ULL
 
@@ -27,14 +26,16 @@
  * @data: where its data begins
  * @text: where its code is
  * @code: the code
- * @foreign: another kernel's; at @text is what stands in for it
+ * @stands_in: mapping at @text, if the code is another kernel's; NULL: it is ours
+ * @zeros: likewise, at @data; NULL: there were no data
  * @copy: from malloc: @code, read from the migrant
  */
 struct origin {
 	__u64 data;
 	__u64 text;
 	struct tern_vdso code;
-	bool foreign;
+	struct tern_obj_vma *stands_in;
+	struct tern_obj_vma *zeros;
 	void *copy;
 };
 
@@ -132,31 +133,31 @@ static int read_note(const struct tern_image *image, const struct own *own, int 
 	if (rc || note.magic != TERN_VDSO_NOTE)
 		return rc;
 	if (!note.size || note.size % PAGE || note.size > TERN_VDSO_MAX ||
-	    v->end - v->start != PAGE + note.size ||
-	    !find_vma(image, note.text, note.text + note.size) ||
-	    (note.data != note.text && !find_vma(image, note.data, note.text)))
+	    v->end - v->start != PAGE + note.size)
+		return 0;
+	o->zeros = find_vma(image, note.data, note.text);
+	if (!o->zeros && note.data != note.text)
+		return 0;
+	o->stands_in = find_vma(image, note.text, note.text + note.size);
+	if (!o->stands_in)
 		return 0;
 	o->data = note.data;
 	o->text = note.text;
-	o->foreign = true;
 	return read_code(pid, v->start + PAGE, note.size, o);
 }
 
 /* This kernel's; -EBADMSG: the process has changed it. */
-static int take_own(const struct own *own, int pid, struct origin *o)
+static int take_own(const struct own *own, int pid, const struct tern_vdso *ours,
+		    struct origin *o)
 {
-	struct tern_vdso vdso;
 	int rc;
 
-	rc = tern_vdso_own(&vdso);
-	if (rc)
-		return rc;
-	if (own->vdso->end - own->vdso->start != vdso.size)
+	if (own->vdso->end - own->vdso->start != ours->size)
 		return -EBADMSG;
 	o->text = own->vdso->start;
 	o->data = own->start;
-	rc = read_code(pid, o->text, vdso.size, o);
-	return rc ? rc : memcmp(o->copy, vdso.text, vdso.size) ? -EBADMSG : 0;
+	rc = read_code(pid, o->text, ours->size, o);
+	return rc ? rc : memcmp(o->copy, ours->text, ours->size) ? -EBADMSG : 0;
 }
 
 /* ---- as if there had been no other ------------------------------------------------- */
@@ -188,28 +189,26 @@ static void cut(struct tern_image *image, const struct tern_obj *from, const str
 static void normalize(struct tern_image *image, const struct own *own, const struct origin *o)
 {
 	const struct tern_obj *mm = tern_image_find(image, TERN_OBJ_MM, NULL);
-	struct tern_obj_vma *data = find_vma(image, o->data, o->text);
 
-	make_special(find_vma(image, o->text, o->text + o->code.size), TERN_VMA_VDSO,
-		     PROT_READ | PROT_EXEC);
-	if (data)
-		make_special(data, TERN_VMA_VVAR, PROT_READ);
+	make_special(o->stands_in, TERN_VMA_VDSO, PROT_READ | PROT_EXEC);
+	if (o->zeros)
+		make_special(o->zeros, TERN_VMA_VVAR, PROT_READ);
 	((struct tern_obj_mm *)tern_obj_payload(mm))->vdso = o->text;
 	cut(image, own->first, tern_image_next(image, own->behind));
 }
 
-static int apply(struct tern_image *image, int pid, __u64 peer, const struct own *own,
-		 struct origin *o)
+static int apply(struct tern_image *image, int pid, const struct tern_vdso *ours, __u64 peer,
+		 const struct own *own, struct origin *o)
 {
 	struct tern_obj_vdso obj;
 	int rc;
 
 	rc = read_note(image, own, pid, o);
-	if (!rc && !o->foreign)
-		rc = take_own(own, pid, o);
+	if (!rc && !o->stands_in)
+		rc = take_own(own, pid, ours, o);
 	if (rc)
 		return rc;
-	if (o->foreign)
+	if (o->stands_in)
 		normalize(image, own, o);
 	if (tern_vdso_hash(&o->code) == peer)
 		return 0;
@@ -221,12 +220,13 @@ static int apply(struct tern_image *image, int pid, __u64 peer, const struct own
  * tern_origin_apply() - let an image speak of the original vDSO alone
  * @image: the capture, our own kernel's
  * @pid: the migrant
+ * @ours: this kernel's
  * @peer: tern_vdso_hash() of the destination's, which is not ours
  * @draft: it runs; otherwise it must not stand, and nobody come back to, within ours
  * @why: sentence
  */
-int tern_origin_apply(struct tern_image *image, int pid, __u64 peer, bool draft,
-		      struct tern_why *why)
+int tern_origin_apply(struct tern_image *image, int pid, const struct tern_vdso *ours,
+		      __u64 peer, bool draft, struct tern_why *why)
 {
 	struct origin o = { 0 };
 	struct own own;
@@ -236,7 +236,7 @@ int tern_origin_apply(struct tern_image *image, int pid, __u64 peer, bool draft,
 	if (!rc && own.vdso && !draft)
 		rc = tern_frames_outside(image, pid, own.vdso->start, own.vdso->end, why);
 	if (!rc && own.vdso)
-		rc = apply(image, pid, peer, &own, &o);
+		rc = apply(image, pid, ours, peer, &own, &o);
 	free(o.copy);
 	if (rc == -EBADMSG)
 		return tern_why_set(why, -EOPNOTSUPP,

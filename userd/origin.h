@@ -4,8 +4,9 @@
 #define TERN_ORIGIN_H
 
 #include "image.h"
+#include "vdso.h"
 
-int tern_origin_apply(struct tern_image *image, int pid, __u64 peer, bool draft,
-		      struct tern_why *why);
+int tern_origin_apply(struct tern_image *image, int pid, const struct tern_vdso *ours,
+		      __u64 peer, bool draft, struct tern_why *why);
 
 #endif

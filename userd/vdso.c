@@ -13,13 +13,14 @@
 #include <elf.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "dev.h"
+#include "prepare.h"
 #include "vdso.h"
 
 #define PREFIX		"__vdso_"
@@ -219,6 +220,16 @@ int tern_vdso_divert(void *text, size_t size, const struct tern_vdso *to, __u64 
 	return err;
 }
 
+/* The mapping that begins where @arg does. */
+static int find_text(void *arg, const struct tern_proc_map *map)
+{
+	struct tern_vdso *vdso = arg;
+
+	if (map->start == (unsigned long)vdso->text)
+		vdso->size = map->end - map->start;
+	return 0;
+}
+
 /**
  * tern_vdso_own() - this kernel's
  * @vdso: filled
@@ -227,25 +238,11 @@ int tern_vdso_divert(void *text, size_t size, const struct tern_vdso *to, __u64 
  */
 int tern_vdso_own(struct tern_vdso *vdso)
 {
-	unsigned long at = getauxval(AT_SYSINFO_EHDR), start, end;
-	size_t room = 0;
-	char *line = NULL;
-	int rc = -ENODATA;
-	FILE *f;
+	int rc;
 
-	f = fopen("/proc/self/maps", "re");
-	if (!f)
-		return -errno;
-	while (at && getline(&line, &room, f) > 0) {
-		if (sscanf(line, "%lx-%lx", &start, &end) != 2 || start != at)
-			continue;
-		*vdso = (struct tern_vdso){ (const void *)at, end - at };
-		rc = 0;
-		break;
-	}
-	free(line);
-	fclose(f);
-	return rc;
+	*vdso = (struct tern_vdso){ .text = (const void *)getauxval(AT_SYSINFO_EHDR) };
+	rc = tern_proc_maps(getpid(), find_text, vdso);
+	return rc || vdso->size ? rc : -ENODATA;
 }
 
 /** tern_vdso_hash() - what tells one vDSO from another */
