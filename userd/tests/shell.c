@@ -685,27 +685,38 @@ static void look(void)
 	look_pages();
 }
 
-static void dressed(void)
+/* Dress the shell by the image. */
+static bool wear(void)
 {
 	struct tern_why why = { "" };
 	struct shell_run cmd;
 	int err;
 
-	if (!new_shell(31234))
-		return;
-	draft = 0;
-	make_image();
 	err = tern_script_dress(&shell.script, &dress, false, &cmd, &why);
 	if (!err)
 		err = run(&cmd, &why);
 	CHECK(!err);
 	if (err)
-		printf("# %s\n", why.text);
-	else
-		look();
+		printf("# %d %s\n", err, why.text);
+	return !err;
+}
+
+static void put_away(void)
+{
 	CHECK(gone());
 	tern_image_free(&image);
 	tern_dress_fini(&dress);
+}
+
+static void dressed(void)
+{
+	if (!new_shell(31234))
+		return;
+	draft = 0;
+	make_image();
+	if (wear())
+		look();
+	put_away();
 }
 
 /* By way of two drafts, to the same end. */
@@ -809,8 +820,6 @@ static void foreign(void)
 	const struct tern_obj *o = NULL;
 	struct tern_why why = { "" };
 	struct tern_vdso own;
-	struct shell_run cmd;
-	int err;
 
 	if (!new_shell(31534))
 		return;
@@ -828,17 +837,9 @@ static void foreign(void)
 	tern_image_add(&image, TERN_OBJ_VDSO, &obj, sizeof(obj), own.text, own.size);
 	count_objects();
 	CHECK(!tern_image_check(&image, &why));
-	err = tern_script_dress(&shell.script, &dress, false, &cmd, &why);
-	if (!err)
-		err = run(&cmd, &why);
-	CHECK(!err);
-	if (err)
-		printf("# %d %s\n", err, why.text);
-	else
+	if (wear())
 		look_foreign(&obj, &own);
-	CHECK(gone());
-	tern_image_free(&image);
-	tern_dress_fini(&dress);
+	put_away();
 }
 
 int main(void)
