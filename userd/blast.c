@@ -56,6 +56,15 @@ static int make_room(struct tern_source *s)
 	return rc;
 }
 
+/*
+ * What only a capture finds is to be found before anybody stands. A draft has done
+ * that already.
+ */
+static int rehearse(struct tern_source *s)
+{
+	return tern_source_capture(s, TERN_CAPTURE_DRAFT, &s->image);
+}
+
 /* Send pages ahead; that takes a while, after which the draft may be @stale. */
 static int send_ahead(struct tern_source *s, unsigned int attempt, bool stale)
 {
@@ -99,6 +108,8 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 		tern_first_prepare(s->first, &s->draft.image, s->job->pid, p->tids, p->nr_tids);
 	if (!rc)
 		rc = make_room(s);
+	if (!rc && cold && tern_source_crosses(s))
+		rc = rehearse(s);
 	if (!rc && !cold)
 		rc = tern_recent_note(s);
 	if (!rc && !cold)

@@ -61,6 +61,16 @@ cmp before after || fail "back with its own kernel, its vDSO is not where it was
 finish clock-c c
 hops 3
 
+# one that has changed its vDSO does not go there, and is not parked to learn that
+start a changed refused vdso
+for how in "" --no-prepare; do
+	on a "tern migrate $PID c $how --json" >refusal 2>why && fail "moved with a vDSO of its own"
+	grep -q 'has changed its vDSO' why || fail "refused, but why? $(cat why)"
+	grep -q '"park":0,' refusal || fail "it was parked: $(cat refusal)"
+done
+finish changed a
+hops 0
+
 # what it starts over there has a vDSO like everything over there
 start a exec exec
 migrate "$PID" a c

@@ -7,6 +7,7 @@
  */
 #include <asm/ldt.h>
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/file.h>
@@ -403,6 +405,15 @@ static void make_ldt(void)
 	made(syscall(SYS_modify_ldt, 1, &desc, sizeof(desc)));
 }
 
+/* A byte of the ELF header that nobody looks at. */
+static void make_vdso(void)
+{
+	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+
+	made(pwrite(fd, "x", 1, getauxval(AT_SYSINFO_EHDR) + EI_NIDENT - 1));
+	close(fd);
+}
+
 /* ---- process and threads ------------------------------------------------------------- */
 
 static void *stay(void *make)
@@ -614,6 +625,7 @@ static const struct {
 	{ "view", make_view },
 	{ "uffd", make_uffd },
 	{ "ldt", make_ldt },
+	{ "vdso", make_vdso },
 	{ "thread_creds", make_thread_creds },
 	{ "thread_files", make_thread_files },
 	{ "cwd", make_cwd },
