@@ -10,6 +10,7 @@ MACHINE_NEEDS=(
 	mke2fs:e2fsprogs
 	ip:iproute2
 	tc:iproute2
+	sysctl:procps
 	ssh:openssh-client
 	cpio:cpio
 	depmod:kmod
