@@ -8,7 +8,7 @@ import hashlib
 import sys
 import time
 
-from migrant import Hops, must_stop, ready, tell
+from migrant import Hops, ready, tell
 
 BLOCKS = int(sys.argv[2])
 SIZE = 1 << 20
@@ -34,11 +34,10 @@ def main():
     hops = Hops()
     beats = 0
     ready()
-    while not must_stop():
+    while hops.step(beats):
         beats += 1
         # something that is different at every moment
         memory[beats * 4099 % len(memory)] ^= 255
-        hops.tell(beats)
         time.sleep(0.1)
     for beat in range(1, beats + 1):
         memory[beat * 4099 % len(memory)] ^= 255

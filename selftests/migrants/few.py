@@ -8,7 +8,7 @@ import random
 import sys
 import time
 
-from migrant import Hops, must_stop, ready, tell
+from migrant import Hops, ready, tell
 
 PAGE = 4096
 MIB = int(sys.argv[2])
@@ -26,11 +26,10 @@ def main():
     hops = Hops()
     beats = 0
     ready()
-    while not must_stop():
+    while hops.step(beats):
         beats += 1
         for page in few:
             memory[page * PAGE] = beats % 256
-        hops.tell(beats)
         time.sleep(0.01)
     for page in range(nr):
         want = fill(page)

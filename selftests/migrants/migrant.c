@@ -121,17 +121,20 @@ static bool told_to_stop(void)
 bool migrant_step(void)
 {
 	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	bool due = now - migrant.told >= BEAT_NS, stop;
 	char text[256];
 
 	migrant.beats++;
+	/* Before the host is looked at: who is told to end has counted all its hops. */
+	stop = due && told_to_stop();
 	migrant_hopped();
-	if (now - migrant.told < BEAT_NS)
+	if (!due)
 		return true;
 	migrant.told = now;
 	snprintf(text, sizeof(text), "beats=%llu host=%s hops=%u",
 		 (unsigned long long)migrant.beats, migrant.host, migrant.hops);
 	migrant_tell("progress", text);
-	return !told_to_stop();
+	return !stop;
 }
 
 void migrant_rest(void)

@@ -19,18 +19,17 @@ class Hops:
         self.host = os.uname().nodename
         self.count = 0
 
-    def tell(self, beats):
-        """The heartbeat: something has been done."""
+    def step(self, beats):
+        """The heartbeat: something has been done. False when it is time to end."""
+        # Before the host is looked at: who is told to end has counted all its hops.
+        stop = os.path.exists(f"{DIR}/stop")
         host = os.uname().nodename
         self.count += host != self.host
         self.host = host
         tell("progress", f"beats={beats} host={host} hops={self.count}")
+        return not stop
 
 
 def ready():
     tell("pid", str(os.getpid()))
     tell("ready", "yes")
-
-
-def must_stop():
-    return os.path.exists(f"{DIR}/stop")

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from migrant import Hops, must_stop, ready, tell
+from migrant import Hops, ready, tell
 
 THREADS = 4
 
@@ -52,8 +52,7 @@ def main():
     for thread in threads:
         thread.start()
     ready()
-    while not must_stop():
-        hops.tell(sum(chain.steps for chain in chains))
+    while hops.step(sum(chain.steps for chain in chains)):
         time.sleep(0.2)
     stop.set()
     for thread in threads:
