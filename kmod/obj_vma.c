@@ -114,34 +114,22 @@ out:
 
 static u32 flags_of(const struct vm_area_struct *vma)
 {
-	static const struct {
-		vm_flags_t vm;
-		u32 tern;
-	} map[] = {
-		{ VM_GROWSDOWN,		TERN_VMA_GROWSDOWN },
-		{ VM_NORESERVE,		TERN_VMA_NORESERVE },
-		{ VM_MAYSHARE,		TERN_VMA_SHARED },
-		{ VM_DONTCOPY,		TERN_VMA_DONTFORK },
-		{ VM_WIPEONFORK,	TERN_VMA_WIPEONFORK },
-		{ VM_DONTDUMP,		TERN_VMA_DONTDUMP },
-		{ VM_HUGEPAGE,		TERN_VMA_HUGEPAGE },
-		{ VM_NOHUGEPAGE,	TERN_VMA_NOHUGEPAGE },
-		{ VM_MERGEABLE,		TERN_VMA_MERGEABLE },
-		{ VM_SEQ_READ,		TERN_VMA_SEQUENTIAL },
-		{ VM_RAND_READ,		TERN_VMA_RANDOM },
-		{ VM_LOCKED,		TERN_VMA_LOCKED },
-		{ VM_LOCKONFAULT,	TERN_VMA_LOCK_ONFAULT },
-	};
-	u32 flags = 0;
-	int i;
+	const vm_flags_t vm = vma->vm_flags;
 
-	if (vma->vm_flags & VM_MAYSHARE && vma->vm_flags & VM_MAYWRITE)
-		flags |= TERN_VMA_MAYWRITE;
-
-	for (i = 0; i < ARRAY_SIZE(map); i++)
-		if (vma->vm_flags & map[i].vm)
-			flags |= map[i].tern;
-	return flags;
+	return (vm & VM_GROWSDOWN ? TERN_VMA_GROWSDOWN : 0) |
+	       (vm & VM_NORESERVE ? TERN_VMA_NORESERVE : 0) |
+	       (vm & VM_MAYSHARE ? TERN_VMA_SHARED : 0) |
+	       (vm & VM_MAYSHARE && vm & VM_MAYWRITE ? TERN_VMA_MAYWRITE : 0) |
+	       (vm & VM_DONTCOPY ? TERN_VMA_DONTFORK : 0) |
+	       (vm & VM_WIPEONFORK ? TERN_VMA_WIPEONFORK : 0) |
+	       (vm & VM_DONTDUMP ? TERN_VMA_DONTDUMP : 0) |
+	       (vm & VM_HUGEPAGE ? TERN_VMA_HUGEPAGE : 0) |
+	       (vm & VM_NOHUGEPAGE ? TERN_VMA_NOHUGEPAGE : 0) |
+	       (vm & VM_MERGEABLE ? TERN_VMA_MERGEABLE : 0) |
+	       (vm & VM_SEQ_READ ? TERN_VMA_SEQUENTIAL : 0) |
+	       (vm & VM_RAND_READ ? TERN_VMA_RANDOM : 0) |
+	       (vm & VM_LOCKED ? TERN_VMA_LOCKED : 0) |
+	       (vm & VM_LOCKONFAULT ? TERN_VMA_LOCK_ONFAULT : 0);
 }
 
 static void save_file(struct vm_area_struct *vma, struct tern_obj_vma *obj)
@@ -200,6 +188,12 @@ put:
 	return 0;
 }
 
+/* Of a file that may be written to by it, for others to see? */
+static bool is_written(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE && has_path(vma);
+}
+
 /* The next file from *@addr on that may have been written to by its mapping, referenced. */
 static struct file *next_written(struct mm_struct *mm, unsigned long *addr)
 {
@@ -210,7 +204,7 @@ static struct file *next_written(struct mm_struct *mm, unsigned long *addr)
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
 		*addr = vma->vm_end;
-		if (vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE && has_path(vma)) {
+		if (is_written(vma)) {
 			file = get_file(vma->vm_file);
 			break;
 		}
@@ -244,28 +238,31 @@ int tern_obj_vma_save(struct mm_struct *mm, unsigned int threads, struct tern_im
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
-	struct tern_shared shared;
+	struct tern_shared shared = {};
+	bool any_shared = false, any_written = false;
 	struct tern_name name;
 	int err;
 
-	err = threads ? 0 : write_back(mm);
-	if (!err)
-		err = tern_name_init(&name);
+	err = tern_name_init(&name);
 	if (err)
 		return err;
 	mmap_read_lock(mm);
-	err = tern_shared_find(mm, threads, &shared);
-	if (err)
-		goto out;
 	for_each_vma(vmi, vma) {
+		/* most processes have none, and are spared the look */
+		if (vma->vm_flags & VM_MAYSHARE && !any_shared) {
+			any_shared = true;
+			err = tern_shared_find(mm, threads, &shared);
+			if (err)
+				break;
+		}
+		any_written |= is_written(vma);
 		err = objection(vma, &shared) ? -EOPNOTSUPP :
 		      save_one(vma, tern_shared_at(&shared, vma->vm_start), image, &name);
 		if (err)
 			break;
 	}
 	tern_shared_fini(&shared);
-out:
 	mmap_read_unlock(mm);
 	tern_name_fini(&name);
-	return err;
+	return err || threads || !any_written ? err : write_back(mm);
 }
