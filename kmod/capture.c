@@ -20,6 +20,7 @@
 #include "obj.h"
 #include "park.h"
 #include "restart.h"
+#include "table.h"
 
 /* room for most images; only a large one is worth a second round */
 #define USUAL	(64UL << 10)
@@ -39,6 +40,7 @@ static void check_threads(struct task_struct *leader,
 static int check_all(struct task_struct *leader, u32 flags,
 		     struct tern_reasons *reasons)
 {
+	struct tern_table table;
 	struct mm_struct *mm;
 	int err;
 
@@ -55,9 +57,14 @@ static int check_all(struct task_struct *leader, u32 flags,
 	}
 	tern_obj_task_check(leader, reasons);
 	check_threads(leader, reasons);
-	err = tern_obj_vma_check(mm, get_nr_threads(leader), reasons);
+	err = tern_table_init(&table, leader, true);
+	if (err)
+		goto out;
+	err = tern_obj_vma_check(mm, &table, reasons);
 	if (!err)
-		err = tern_obj_desc_check(leader, flags, reasons);
+		tern_obj_desc_check(&table, flags, reasons);
+	tern_table_fini(&table);
+out:
 	mmput(mm);
 	return err;
 }
@@ -198,6 +205,23 @@ static int save_threads(struct tern_migration *m, struct tern_image *image,
 	return 0;
 }
 
+/* What it maps, and what it has open: one depends on the other. */
+static int save_memory_and_files(struct tern_migration *m, struct task_struct *leader,
+				 struct mm_struct *mm, bool draft, struct tern_image *image,
+				 struct tern_why *why)
+{
+	struct tern_table table;
+	int err = tern_table_init(&table, leader, draft);
+
+	if (err)
+		return err;
+	err = tern_obj_vma_save(mm, &table, image);
+	if (!err)
+		err = tern_obj_desc_save(&table, m->flags, image, why);
+	tern_table_fini(&table);
+	return err;
+}
+
 /* Of a migrant that is parked, its m->mm is held; of one that runs it is a draft. */
 static int save_all(struct tern_migration *m, struct task_struct *leader,
 		    struct mm_struct *mm, struct tern_image *image,
@@ -212,9 +236,7 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 
 	err = tern_obj_task_save(leader, mm, nr_threads, image);
 	if (!err)
-		err = tern_obj_vma_save(mm, draft ? nr_threads : 0, image);
-	if (!err)
-		err = tern_obj_desc_save(leader, m->flags, draft, image, why);
+		err = save_memory_and_files(m, leader, mm, draft, image, why);
 	if (!err && draft && tern_obj_thread_draft(leader, image) != nr_threads)
 		err = tern_why(why, -EAGAIN, "the process has started or ended a thread");
 	if (!err && !draft)

@@ -14,16 +14,14 @@
  * struct tern_saver - where saving stands
  * @table: the table
  * @flags: TERN_STDIO_NULL
- * @draft: the process runs, and what it writes to files is of no interest yet
  * @image: where to
  * @name: path of the last description
  * @descs: how many there are
  * @pipes: how many there are
  */
 struct tern_saver {
-	const struct tern_table *table;
+	struct tern_table *table;
 	u32 flags;
-	bool draft;
 	struct tern_image *image;
 	struct tern_name name;
 	u32 descs;
@@ -56,7 +54,15 @@ const char *tern_lock_refused(const struct tern_table *table, const struct tern_
 			      bool network);
 void tern_lock_save(struct tern_saver *saver, const struct tern_entry *entry, u32 desc);
 
+/* obj_nameless.c */
+u32 tern_nameless_kind(const struct tern_table *table, const struct tern_entry *entry,
+		       const char **what);
+void tern_nameless_check(const struct tern_table *table, struct tern_reasons *reasons);
+int tern_nameless_save(struct tern_table *table, struct tern_entry *first,
+		       struct tern_name *name, struct tern_image *image);
+
 /* obj_file.c */
+bool tern_inode_is_kernels(const struct inode *inode);
 int tern_desc_save_path(struct tern_saver *saver, struct tern_entry *entry,
 			struct tern_obj_desc *obj);
 

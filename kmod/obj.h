@@ -17,6 +17,8 @@ struct path;
 struct super_block;
 struct task_struct;
 struct tern_clocks;
+struct tern_entry;
+struct tern_table;
 struct vm_area_struct;
 struct tern_migration;
 struct tern_thread;
@@ -31,9 +33,9 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 			   bool late);
 
 /* obj_vma.c: VMA */
-int tern_obj_vma_check(struct mm_struct *mm, unsigned int threads,
+int tern_obj_vma_check(struct mm_struct *mm, const struct tern_table *table,
 		       struct tern_reasons *reasons);
-int tern_obj_vma_save(struct mm_struct *mm, unsigned int threads, struct tern_image *image);
+int tern_obj_vma_save(struct mm_struct *mm, struct tern_table *table, struct tern_image *image);
 
 /* obj_shared.c: MEMORY */
 
@@ -47,7 +49,8 @@ int tern_obj_vma_save(struct mm_struct *mm, unsigned int threads, struct tern_im
  * @writable: may be made so
  * @private: nobody can write to the memory any more
  * @first: the first mapping that has this @id
- * @id: of the MEMORY object, from 1; 0: @private
+ * @id: of the MEMORY object, from 1; 0: @private, or @open
+ * @open: the first descriptor of it, NULL: none
  * @objection: why it cannot move, or NULL
  */
 struct tern_shared_map {
@@ -60,6 +63,7 @@ struct tern_shared_map {
 	bool private;
 	bool first;
 	u32 id;
+	struct tern_entry *open;
 	const char *objection;
 };
 
@@ -76,11 +80,15 @@ struct tern_shared {
 };
 
 bool tern_vma_is_shared_memory(const struct vm_area_struct *vma);
-int tern_shared_find(struct mm_struct *mm, unsigned int threads, struct tern_shared *shared);
+int tern_shared_find(struct mm_struct *mm, const struct tern_table *table,
+		     struct tern_shared *shared);
 void tern_shared_fini(struct tern_shared *shared);
 const struct tern_shared_map *tern_shared_at(const struct tern_shared *shared,
 					     unsigned long start);
 void tern_shared_save(const struct tern_shared_map *map, struct tern_image *image);
+
+/* obj_nameless.c: NAMELESS (desc.h) */
+unsigned int tern_inode_references(struct inode *inode);
 
 /* obj_file.c */
 bool tern_path_has_name(const struct path *path);
@@ -88,10 +96,10 @@ bool tern_is_network(const struct super_block *sb);
 int tern_file_write_back(struct file *file);
 
 /* obj_desc.c: DESC, FD, and what belongs to descriptions (desc.h) */
-int tern_obj_desc_check(struct task_struct *leader, u32 flags,
-			struct tern_reasons *reasons);
-int tern_obj_desc_save(struct task_struct *leader, u32 flags, bool draft,
-		       struct tern_image *image, struct tern_why *why);
+void tern_obj_desc_check(const struct tern_table *table, u32 flags,
+			 struct tern_reasons *reasons);
+int tern_obj_desc_save(struct tern_table *table, u32 flags, struct tern_image *image,
+		       struct tern_why *why);
 
 /* obj_thread.c: THREAD */
 void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,

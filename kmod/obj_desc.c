@@ -116,31 +116,24 @@ static void object(struct tern_reasons *reasons, const struct tern_table *table,
 
 /**
  * tern_obj_desc_check() - name every descriptor that cannot move
- * @leader: the process
+ * @table: of the process, after tern_obj_vma_check()
  * @flags: TERN_STDIO_NULL
  * @reasons: where to
  */
-int tern_obj_desc_check(struct task_struct *leader, u32 flags,
-			struct tern_reasons *reasons)
+void tern_obj_desc_check(const struct tern_table *table, u32 flags, struct tern_reasons *reasons)
 {
-	struct tern_table table;
 	const char *what;
 	unsigned int i;
-	int err;
 
-	err = tern_table_init(&table, leader, true);
-	if (err)
-		return err;
-	for (i = 0; i < table.nr; i++) {
-		struct tern_entry *entry = &table.entries[i];
+	for (i = 0; i < table->nr; i++) {
+		const struct tern_entry *entry = &table->entries[i];
 
-		if (kind_of(&table, entry, flags, &what))
+		if (kind_of(table, entry, flags, &what))
 			continue;
-		object(reasons, &table, entry, what);
+		object(reasons, table, entry, what);
 		cond_resched();
 	}
-	tern_table_fini(&table);
-	return 0;
+	tern_nameless_check(table, reasons);
 }
 
 /* ---- save -------------------------------------------------------------------- */
@@ -198,32 +191,21 @@ static int save_entry(struct tern_saver *saver, struct tern_entry *entry, struct
 
 /**
  * tern_obj_desc_save() - DESC and FD objects, and what belongs to descriptions
- * @leader: the process
+ * @table: of the process, after tern_obj_vma_save()
  * @flags: TERN_STDIO_NULL
- * @draft: it runs, and what it writes to files is of no interest yet
  * @image: where to
  * @why: sentence
  */
-int tern_obj_desc_save(struct task_struct *leader, u32 flags, bool draft,
-		       struct tern_image *image, struct tern_why *why)
+int tern_obj_desc_save(struct tern_table *table, u32 flags, struct tern_image *image,
+		       struct tern_why *why)
 {
-	struct tern_table table;
-	struct tern_saver saver = {
-		.table = &table, .flags = flags, .draft = draft, .image = image,
-	};
+	struct tern_saver saver = { .table = table, .flags = flags, .image = image };
 	unsigned int i;
 	int err;
 
 	err = tern_name_init(&saver.name);
-	if (err)
-		return err;
-	err = tern_table_init(&table, leader, draft);
-	if (err)
-		goto out;
-	for (i = 0; !err && i < table.nr; i++)
-		err = save_entry(&saver, &table.entries[i], why);
-	tern_table_fini(&table);
-out:
+	for (i = 0; !err && i < table->nr; i++)
+		err = save_entry(&saver, &table->entries[i], why);
 	tern_name_fini(&saver.name);
 	return err;
 }

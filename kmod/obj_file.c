@@ -26,8 +26,11 @@ bool tern_path_has_name(const struct path *path)
 	       !(path->dentry->d_flags & DCACHE_NFSFS_RENAMED);
 }
 
-/* Not to be found on another host, although it has a path. */
-static bool is_kernels(struct inode *inode)
+/**
+ * tern_inode_is_kernels() - not to be found on another host, although it has a path?
+ * @inode: of whatever kind
+ */
+bool tern_inode_is_kernels(const struct inode *inode)
 {
 	switch (inode->i_sb->s_magic) {
 	case PROC_SUPER_MAGIC:
@@ -69,8 +72,8 @@ static u32 file_kind(const struct tern_table *table, const struct tern_entry *en
 	struct inode *inode = file_inode(file);
 
 	if (!tern_path_has_name(&file->f_path))
-		*what = "a file without a name (deleted, O_TMPFILE or memfd)";
-	else if (is_kernels(inode))
+		return tern_nameless_kind(table, entry, what);
+	if (tern_inode_is_kernels(inode))
 		*what = "a file of the kernel";
 	else if (S_ISDIR(inode->i_mode) && file->f_pos && !tern_is_network(inode->i_sb))
 		*what = "a directory of a local file system that is being read";
@@ -121,11 +124,18 @@ int tern_desc_save_path(struct tern_saver *saver, struct tern_entry *entry,
 static int file_save(struct tern_saver *saver, struct tern_entry *entry,
 		     struct tern_obj_desc *obj)
 {
-	int err = saver->draft ? 0 : tern_file_write_back(entry->file);
+	int err;
 
 	obj->pos = entry->file->f_pos;
 	obj->size = i_size_read(file_inode(entry->file));
 	tern_lock_save(saver, entry, obj->id);
+	if (obj->kind == TERN_DESC_NAMELESS) {
+		err = tern_nameless_save(saver->table, entry->same_inode, &saver->name,
+					 saver->image);
+		obj->pipe = entry->same_inode->pipe;
+		return err;
+	}
+	err = saver->table->draft ? 0 : tern_file_write_back(entry->file);
 	return err ?: tern_desc_save_path(saver, entry, obj);
 }
 
@@ -174,7 +184,7 @@ static u32 path_kind(const struct tern_table *table, const struct tern_entry *en
 {
 	if (!tern_path_has_name(&entry->file->f_path))
 		*what = "a path to a file without a name (deleted, O_TMPFILE or memfd)";
-	else if (is_kernels(file_inode(entry->file)))
+	else if (tern_inode_is_kernels(file_inode(entry->file)))
 		*what = "a path to a file of the kernel";
 	else
 		return TERN_DESC_PATH;

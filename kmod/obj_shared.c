@@ -4,7 +4,8 @@
  * it by: MAP_SHARED | MAP_ANONYMOUS, memfd_create(2), deleted files of tmpfs. It
  * moves when nobody but the process has it, and lazily, like private memory:
  * then a missing page is noticed wherever it is missed. By a descriptor it could
- * be read without anybody noticing.
+ * be read without anybody noticing, so with one it is a file without a name
+ * (obj_nameless.c), of whatever file system.
  *
  * Runs under mmap_lock; a table of what was found holds references to nothing and
  * is of no use without it.
@@ -17,6 +18,7 @@
 #include <linux/sort.h>
 
 #include "obj.h"
+#include "table.h"
 
 #define ANON_NAME	"dev/zero"	/* mm/shmem.c, shmem_zero_setup() */
 #define SYSV_PREFIX	"SYSV"		/* ipc/shm.c, newseg() */
@@ -30,6 +32,19 @@ static const char *name_of(const struct tern_shared_map *map)
 static bool is_internal(const struct inode *inode)
 {
 	return inode->i_sb->s_flags & SB_KERNMOUNT;
+}
+
+/* What @vma maps and the process has open, too: the first entry; NULL: nothing. */
+static struct tern_entry *find_open(const struct vm_area_struct *vma,
+				    const struct tern_table *table)
+{
+	struct tern_entry **entries;
+
+	if (!table->any_nameless || !vma->vm_file ||
+	    tern_path_has_name(&vma->vm_file->f_path))
+		return NULL;
+	return tern_table_inode(table, file_inode(vma->vm_file), &entries) ?
+	       entries[0]->same_inode : NULL;
 }
 
 bool tern_vma_is_shared_memory(const struct vm_area_struct *vma)
@@ -74,40 +89,75 @@ static void object_all(struct tern_shared_map *map, unsigned int nr, const char 
 		map[i].objection = objection;
 }
 
+/* How many of @nr mappings are of @file? */
+static unsigned int count_file(const struct tern_shared_map *map, unsigned int nr,
+			       const struct file *file)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < nr; i++)
+		count += map[i].file == file;
+	return count;
+}
+
 /*
- * Somebody has it who is not in the table: another process, a descriptor. Each
- * mapping holds one reference to its open file, each open file one to the name. While
- * the process runs, each of its threads may hold one more for a call (msync(2)).
+ * Somebody has it who is neither among @nr mappings of it nor in the table. Each mapping
+ * and each descriptor holds a reference to its open file, and the table one more; each
+ * open file holds one to the name. While the process runs, each of its threads may hold
+ * one more for a call (msync(2)).
  */
 static bool is_elsewhere(const struct tern_shared_map *map, unsigned int nr,
-			 unsigned int slack)
+			 const struct tern_table *table)
 {
-	unsigned int i, j, files = 0;
+	unsigned int threads = table->draft ? get_nr_threads(table->leader) : 0;
+	/* one alone would have to be in such a call right now: rather try again */
+	unsigned int slack = threads > 1 ? threads : 0, i, j, files = 0, nr_entries;
+	struct tern_entry **entries;
 
+	nr_entries = tern_table_inode(table, map->inode, &entries);
+	if (nr_entries)
+		slack = max(slack, tern_table_slack(table));
+	for (i = 0; i < nr_entries; i = j) {
+		const struct file *file = entries[i]->file;
+
+		for (j = i; j < nr_entries && entries[j]->file == file; j++)
+			;
+		if (file_count(file) > 2 * (j - i) + count_file(map, nr, file) + slack)
+			return true;
+		files++;
+	}
 	for (i = 0; i < nr; i = j) {
 		for (j = i; j < nr && map[j].file == map[i].file; j++)
 			;
+		if (tern_table_find(table, map->inode, map[i].file))
+			continue;
 		if (file_count(map[i].file) > j - i + slack)
 			return true;
 		files++;
 	}
-	return d_count(map->file->f_path.dentry) != files;
+	return tern_inode_references(map->inode) != files;
 }
 
 /* @nr mappings of one memory, by open file. */
-static void judge_owners(struct tern_shared_map *map, unsigned int nr, unsigned int slack)
+static void judge_owners(struct tern_shared_map *map, unsigned int nr,
+			 const struct tern_table *table)
 {
 	if (is_internal(map->inode) && !strncmp(name_of(map), SYSV_PREFIX, strlen(SYSV_PREFIX)))
 		object_all(map, nr, "System V shared memory");
-	else if (is_elsewhere(map, nr, slack))
-		object_all(map, nr, "shared memory that another process or a descriptor has, too");
+	else if (is_elsewhere(map, nr, table))
+		object_all(map, nr, "shared memory that another process has, too");
+	else if (map->open)
+		map->open->is_mapped = true;
 }
 
-/* @nr mappings of one memory, by place in it. */
-static void judge_views(struct tern_shared_map *map, unsigned int nr, unsigned int slack)
+/* @nr mappings of one memory, by place in it. With a descriptor all of it is there. */
+static void judge_views(struct tern_shared_map *map, unsigned int nr,
+			const struct tern_table *table)
 {
 	unsigned int i, writable = 0;
 
+	if (map->open)
+		return;
 	for (i = 0; i < nr; i++)
 		writable += map[i].writable;
 	for (i = 0; i < nr; i++) {
@@ -120,15 +170,16 @@ static void judge_views(struct tern_shared_map *map, unsigned int nr, unsigned i
 	}
 }
 
-static void judge(struct tern_shared *shared, unsigned int slack,
-		  void (*one)(struct tern_shared_map *map, unsigned int nr, unsigned int slack))
+static void judge(struct tern_shared *shared, const struct tern_table *table,
+		  void (*one)(struct tern_shared_map *map, unsigned int nr,
+			      const struct tern_table *table))
 {
 	unsigned int i, j;
 
 	for (i = 0; i < shared->nr; i = j) {
 		for (j = i; j < shared->nr && shared->map[j].inode == shared->map[i].inode; j++)
 			;
-		one(shared->map + i, j - i, slack);
+		one(shared->map + i, j - i, table);
 	}
 }
 
@@ -141,7 +192,7 @@ static void number(struct tern_shared *shared)
 	for (i = 0; i < shared->nr; i++) {
 		struct tern_shared_map *map = &shared->map[i];
 
-		if (map->private)
+		if (map->private || map->open)
 			continue;
 		map->first = map->inode != last;
 		shared->nr_memories += map->first;
@@ -150,24 +201,27 @@ static void number(struct tern_shared *shared)
 	}
 }
 
-static unsigned int count(struct mm_struct *mm)
+static unsigned int count(struct mm_struct *mm, const struct tern_table *table)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
 	unsigned int nr = 0;
 
 	for_each_vma(vmi, vma)
-		nr += tern_vma_is_shared_memory(vma);
+		nr += tern_vma_is_shared_memory(vma) || find_open(vma, table);
 	return nr;
 }
 
-static void fill(struct mm_struct *mm, struct tern_shared *shared)
+static void fill(struct mm_struct *mm, const struct tern_table *table,
+		 struct tern_shared *shared)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
 
-	for_each_vma(vmi, vma)
-		if (tern_vma_is_shared_memory(vma))
+	for_each_vma(vmi, vma) {
+		struct tern_entry *open = find_open(vma, table);
+
+		if (open || tern_vma_is_shared_memory(vma))
 			shared->map[shared->nr++] = (struct tern_shared_map) {
 				.start = vma->vm_start,
 				.pgoff = vma->vm_pgoff,
@@ -175,22 +229,25 @@ static void fill(struct mm_struct *mm, struct tern_shared *shared)
 				.inode = file_inode(vma->vm_file),
 				.file = vma->vm_file,
 				.writable = vma->vm_flags & VM_MAYWRITE,
+				.open = open,
 			};
+	}
 }
 
 /**
  * tern_shared_find() - all shared memory without a name
  * @mm: its mmap_lock is held until tern_shared_fini()
- * @threads: that run; 0: it is parked
+ * @table: descriptors of the process; the first one of what is mapped, too, learns so
  * @shared: filled, mappings in ascending order
+ *
+ * Private mappings of what is open, too, are among them: they have it, as well.
  *
  * Return: 0 or -ENOMEM.
  */
-int tern_shared_find(struct mm_struct *mm, unsigned int threads, struct tern_shared *shared)
+int tern_shared_find(struct mm_struct *mm, const struct tern_table *table,
+		     struct tern_shared *shared)
 {
-	/* one alone would have to be in such a call right now: rather try again */
-	unsigned int slack = threads > 1 ? threads : 0;
-	unsigned int nr = count(mm);
+	unsigned int nr = count(mm, table);
 
 	*shared = (struct tern_shared) {};
 	if (!nr)
@@ -198,12 +255,12 @@ int tern_shared_find(struct mm_struct *mm, unsigned int threads, struct tern_sha
 	shared->map = kvcalloc(nr, sizeof(*shared->map), GFP_KERNEL);
 	if (!shared->map)
 		return -ENOMEM;
-	fill(mm, shared);
+	fill(mm, table, shared);
 	sort(shared->map, nr, sizeof(*shared->map), by_place, NULL);
-	judge(shared, slack, judge_views);
+	judge(shared, table, judge_views);
 	number(shared);
 	sort(shared->map, nr, sizeof(*shared->map), by_file, NULL);
-	judge(shared, slack, judge_owners);
+	judge(shared, table, judge_owners);
 	sort(shared->map, nr, sizeof(*shared->map), by_address, NULL);
 	return 0;
 }

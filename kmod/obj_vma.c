@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
+#include "desc.h"
 #include "name.h"
 #include "obj.h"
 
@@ -80,10 +81,10 @@ static const char *objection(struct vm_area_struct *vma, const struct tern_share
 /**
  * tern_obj_vma_check() - name every mapping that cannot move
  * @mm: the address space
- * @threads: that run in it
+ * @table: of the process, learns what is mapped
  * @reasons: where to
  */
-int tern_obj_vma_check(struct mm_struct *mm, unsigned int threads,
+int tern_obj_vma_check(struct mm_struct *mm, const struct tern_table *table,
 		       struct tern_reasons *reasons)
 {
 	VMA_ITERATOR(vmi, mm, 0);
@@ -92,7 +93,7 @@ int tern_obj_vma_check(struct mm_struct *mm, unsigned int threads,
 	int err;
 
 	mmap_read_lock(mm);
-	err = tern_shared_find(mm, threads, &shared);
+	err = tern_shared_find(mm, table, &shared);
 	if (err)
 		goto out;
 	for_each_vma(vmi, vma) {
@@ -143,7 +144,7 @@ static void save_file(struct vm_area_struct *vma, struct tern_obj_vma *obj)
 }
 
 static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *map,
-		    struct tern_image *image, struct tern_name *name)
+		    struct tern_table *table, struct tern_image *image, struct tern_name *name)
 {
 	struct tern_obj_vma obj = {
 		.start = vma->vm_start,
@@ -155,6 +156,7 @@ static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *ma
 		.pkey = vma_pkey(vma),
 	};
 	char *path = NULL;
+	int err;
 
 	obj.kind = special_kind(vma);
 	if (obj.kind) {
@@ -163,7 +165,15 @@ static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *ma
 		obj.kind = TERN_VMA_ANON;
 	} else {
 		save_file(vma, &obj);
-		if (map && !map->private) {
+		if (map && map->open && vma->vm_flags & VM_MAYSHARE) {
+			err = tern_nameless_save(table, map->open, name, image);
+			if (err)
+				return err;
+			obj.kind = TERN_VMA_NAMELESS;
+			obj.memory = map->open->pipe;
+			goto put;
+		}
+		if (map && map->id) {
 			obj.kind = TERN_VMA_MEMORY;
 			obj.memory = map->id;
 			if (map->first)
@@ -230,16 +240,16 @@ static int write_back(struct mm_struct *mm)
 /**
  * tern_obj_vma_save() - every mapping, in order
  * @mm: the address space
- * @threads: that run in it, so that what they write to files is of no interest yet; 0: it
- *	is parked
+ * @table: of the process, learns what is mapped; of one that runs: what it writes to
+ *	files is of no interest yet
  * @image: where to
  */
-int tern_obj_vma_save(struct mm_struct *mm, unsigned int threads, struct tern_image *image)
+int tern_obj_vma_save(struct mm_struct *mm, struct tern_table *table, struct tern_image *image)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
 	struct tern_shared shared = {};
-	bool any_shared = false, any_written = false;
+	bool any_written = false, looked = false;
 	struct tern_name name;
 	int err;
 
@@ -249,20 +259,21 @@ int tern_obj_vma_save(struct mm_struct *mm, unsigned int threads, struct tern_im
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
 		/* most processes have none, and are spared the look */
-		if (vma->vm_flags & VM_MAYSHARE && !any_shared) {
-			any_shared = true;
-			err = tern_shared_find(mm, threads, &shared);
+		if (!looked && (table->any_nameless || vma->vm_flags & VM_MAYSHARE)) {
+			looked = true;
+			err = tern_shared_find(mm, table, &shared);
 			if (err)
 				break;
 		}
 		any_written |= is_written(vma);
 		err = objection(vma, &shared) ? -EOPNOTSUPP :
-		      save_one(vma, tern_shared_at(&shared, vma->vm_start), image, &name);
+		      save_one(vma, tern_shared_at(&shared, vma->vm_start), table, image,
+			       &name);
 		if (err)
 			break;
 	}
 	tern_shared_fini(&shared);
 	mmap_read_unlock(mm);
 	tern_name_fini(&name);
-	return err || threads || !any_written ? err : write_back(mm);
+	return err || table->draft || !any_written ? err : write_back(mm);
 }

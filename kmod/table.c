@@ -155,12 +155,19 @@ static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int s
 	}
 }
 
-/* Of these it matters who has the other descriptions of the inode. */
-static bool has_ends(const struct file *file)
+static bool is_nameless(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	return S_ISREG(inode->i_mode) && !inode->i_nlink;
+}
+
+/* Does it matter who has the other descriptions of the inode? */
+static bool needs_whole(const struct file *file)
 {
 	umode_t mode = file_inode(file)->i_mode;
 
-	return S_ISFIFO(mode) || S_ISSOCK(mode);
+	return S_ISFIFO(mode) || S_ISSOCK(mode) || is_nameless(file);
 }
 
 /* Wait in a call that has a reference to each file that it waits for (fs/select.c)? */
@@ -177,11 +184,14 @@ static bool polls(struct task_struct *task)
 	}
 }
 
-/*
+/**
+ * tern_table_slack() - how much more often a file may be referenced than the table says
+ * @table: the table
+ *
  * While the process runs, each of its threads may hold another reference for a call. One
  * that is alone needs none, but for what it polls; twice, perhaps, for either direction.
  */
-static unsigned int slack(const struct tern_table *table)
+unsigned int tern_table_slack(const struct tern_table *table)
 {
 	unsigned int threads = get_nr_threads(table->leader);
 
@@ -196,7 +206,7 @@ static unsigned int slack(const struct tern_table *table)
  */
 static int find_ours(struct tern_table *table)
 {
-	unsigned int i, nr = 0, before = slack(table), after;
+	unsigned int i, nr = 0, before = tern_table_slack(table), after;
 	struct tern_entry **order;
 
 	order = kvmalloc_array(table->nr + 1, sizeof(*order), GFP_KERNEL);
@@ -209,13 +219,14 @@ static int find_ours(struct tern_table *table)
 		entry->same = entry;
 		entry->same_inode = entry;
 		entry->is_ours = true;
-		if (file_count(entry->file) > 2 || has_ends(entry->file))
+		table->any_nameless |= is_nameless(entry->file);
+		if (file_count(entry->file) > 2 || needs_whole(entry->file))
 			order[nr++] = entry;
 	}
 	sort(order, nr, sizeof(*order), by_inode_and_file, NULL);
 	mark_ours(order, nr, before);
 	/* it may have begun to poll since */
-	after = slack(table);
+	after = tern_table_slack(table);
 	if (after > before)
 		mark_ours(order, nr, after);
 	table->nr_order = nr;
@@ -242,6 +253,33 @@ int tern_table_init(struct tern_table *table, struct task_struct *leader, bool d
 	if (err)
 		tern_table_fini(table);
 	return err;
+}
+
+/**
+ * tern_table_inode() - all entries of an inode of which it matters who has it
+ * @table: the table
+ * @inode: the inode
+ * @entries: out: the first of them, those of one description together
+ *
+ * Return: how many.
+ */
+unsigned int tern_table_inode(const struct tern_table *table, const struct inode *inode,
+			      struct tern_entry ***entries)
+{
+	unsigned int lo = 0, hi = table->nr_order, nr = 0;
+
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+
+		if (file_inode(table->order[mid]->file) < inode)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*entries = table->order + lo;
+	while (lo + nr < table->nr_order && file_inode((*entries)[nr]->file) == inode)
+		nr++;
+	return nr;
 }
 
 /**

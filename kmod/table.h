@@ -15,9 +15,11 @@ struct task_struct;
  * @fd: its number
  * @cloexec: closed on exec
  * @desc: id of the description, once known
- * @pipe: for a pipe its number, once known
+ * @pipe: for a pipe, or a file without a name, its number, once known
  * @is_ours: a description that nobody outside the table has
  * @is_whole: of one inode: nobody outside has any of these descriptions
+ * @is_mapped: of one inode: the process maps it, and nobody outside has it at all; set
+ *	on the first entry, when mappings are looked at
  * @files: of one inode: how many descriptions the table has, but for O_PATH
  * @same: the first entry of the same description; itself, if it is the first
  * @same_inode: the first entry of the same inode
@@ -28,6 +30,7 @@ struct tern_entry {
 	bool cloexec;
 	bool is_ours;
 	bool is_whole;
+	bool is_mapped;
 	u32 desc;
 	u32 pipe;
 	unsigned int files;
@@ -44,6 +47,8 @@ struct tern_entry {
  * @nr_order: how many
  * @leader: whose it is; the caller holds it
  * @files: its descriptor table, for comparison only
+ * @any_nameless: it has a regular file without a link
+ * @nr_nameless: files without a name that have a number
  * @draft: the process runs
  */
 struct tern_table {
@@ -54,11 +59,16 @@ struct tern_table {
 	unsigned int nr_order;
 	struct task_struct *leader;
 	const void *files;
+	bool any_nameless;
+	u32 nr_nameless;
 	bool draft;
 };
 
 int tern_table_init(struct tern_table *table, struct task_struct *leader, bool draft);
 void tern_table_fini(struct tern_table *table);
+unsigned int tern_table_slack(const struct tern_table *table);
+unsigned int tern_table_inode(const struct tern_table *table, const struct inode *inode,
+			      struct tern_entry ***entries);
 struct tern_entry *tern_table_find(const struct tern_table *table, const struct inode *inode,
 				   const struct file *file);
 

@@ -72,7 +72,8 @@ static int capture(struct tern_source *s, unsigned int flags, struct tern_image 
  * @s: prepared
  * @image: to be made as large
  *
- * Memory that is not there yet would be made page by page while everybody waits.
+ * Memory that is not there yet would be made page by page while everybody waits. The
+ * draft tells of files without a name, which are in the image, too.
  */
 int tern_source_room(const struct tern_source *s, struct tern_image *image)
 {
@@ -80,7 +81,8 @@ int tern_source_room(const struct tern_source *s, struct tern_image *image)
 
 	image->len = 0;
 	return tern_image_reserve(image, IMAGE_FIRST + p->nr_maps * PER_MAPPING +
-				  p->nr_tids * PER_THREAD + p->nr_fds * PER_MAPPING);
+				  p->nr_tids * PER_THREAD + p->nr_fds * PER_MAPPING +
+				  (p->nameless ? s->draft.image.len : 0));
 }
 
 /** tern_source_crosses() - does the migrant go to a kernel with another vDSO? */

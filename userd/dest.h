@@ -41,6 +41,7 @@ struct tern_dest_pages {
  * @shell: the shell, once there is one
  * @base: what is known of it
  * @draft: the last draft
+ * @stash: files without a name, as the last image has them
  * @worn: how the shell looks by it, if @dressed
  * @dressed: a draft has been put on
  * @image: the image
@@ -68,6 +69,7 @@ struct tern_dest {
 	struct tern_shell_proc shell;
 	struct tern_dress base;
 	struct tern_draft draft;
+	struct tern_stash stash;
 	struct tern_dress worn;
 	bool dressed;
 	struct tern_image image;

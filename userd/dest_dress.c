@@ -84,6 +84,7 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	*dress = d->base;
 	dress->image = image;
 	dress->types = types;
+	dress->stash = &d->stash;
 	dress->known = d->known;
 	dress->nr_known = d->prepare->nr_files;
 	dress->become = true;
@@ -116,6 +117,9 @@ static int put_on(struct tern_dest *d, struct tern_image *image)
 	struct shell_run cmd;
 	int err, moved;
 
+	err = tern_stash_fill(&d->stash, &d->draft.image, image, d->job->host->name, &d->why);
+	if (err)
+		return err;
 	/* all of it, for the next one is compared with what is found now */
 	moved = write_script(d, &dress, image, ~0U, true, &cmd);
 	err = moved < 0 ? moved : 0;
@@ -180,6 +184,9 @@ int tern_dest_image(struct tern_dest *d, size_t len)
 	if (err)
 		return err;
 	d->dress_ns = tern_dest_now(CLOCK_MONOTONIC);
+	err = tern_stash_fill(&d->stash, &d->draft.image, &d->image, d->job->host->name, &d->why);
+	if (err)
+		return err;
 	moved = write_script(d, &d->dress, &d->image, types, false, &cmd);
 	if (moved < 0)
 		return moved;
@@ -198,6 +205,7 @@ void tern_dest_dress_fini(struct tern_dest *d)
 	tern_dress_fini(&d->dress);
 	tern_dress_fini(&d->worn);
 	tern_draft_fini(&d->draft);
+	tern_stash_fini(&d->stash);
 	tern_image_free(&d->image);
 	d->dressed = false;
 	d->dressing = false;

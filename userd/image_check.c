@@ -143,7 +143,8 @@ static int check_vma(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "private and shared at once");
 	if (v->flags & TERN_VMA_SHARED && v->prot & PROT_WRITE && !(v->flags & TERN_VMA_MAYWRITE))
 		return check_bad(c, obj, "written to, but only for reading");
-	if (v->pkey >= TERN_PKEYS || !!v->memory != (v->kind == TERN_VMA_MEMORY))
+	if (v->pkey >= TERN_PKEYS ||
+	    !!v->memory != (v->kind == TERN_VMA_MEMORY || v->kind == TERN_VMA_NAMELESS))
 		return check_bad(c, obj, "a field is out of range");
 	c->pkeys_used |= 1U << v->pkey;
 	if (v->pgoff > LOW_BITS(51) - (v->end - v->start) / PAGE)
@@ -160,6 +161,7 @@ static int check_vma(struct image_check *c, const struct tern_obj *obj)
 			return check_bad(c, obj, "anonymous and shared");
 		break;
 	case TERN_VMA_MEMORY:
+	case TERN_VMA_NAMELESS:
 		if (!(v->flags & TERN_VMA_SHARED) ||
 		    v->flags & (TERN_VMA_GROWSDOWN | TERN_VMA_WIPEONFORK | TERN_VMA_BACKED))
 			return check_bad(c, obj, "a flag that does not go with shared memory");
@@ -440,6 +442,8 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_WATCH: return check_watch(c, obj);
 	case TERN_OBJ_SOCKET: return check_socket(c, obj);
 	case TERN_OBJ_LOCK: return check_lock(c, obj);
+	case TERN_OBJ_NAMELESS: return check_nameless(c, obj);
+	case TERN_OBJ_DATA: return check_data(c, obj);
 	default: return check_bad(c, obj, "unknown type");
 	}
 }
@@ -548,13 +552,16 @@ static int relate(struct image_check *c, const struct tern_image *image)
 			return check_bad(c, obj, "a descriptor of nothing");
 		if (obj->type == TERN_OBJ_LOCK &&
 		    (!l->desc || l->desc > c->nr_descs ||
-		     c->descs[l->desc - 1]->kind != TERN_DESC_FILE))
+		     (c->descs[l->desc - 1]->kind != TERN_DESC_FILE &&
+		      c->descs[l->desc - 1]->kind != TERN_DESC_NAMELESS)))
 			return check_bad(c, obj, "a lock of something that is no file");
 		if (obj->type == TERN_OBJ_WATCH &&
 		    (!w->desc || w->desc > c->nr_descs ||
 		     c->descs[w->desc - 1]->kind != TERN_DESC_INOTIFY))
 			return check_bad(c, obj, "a watch of something that is no inotify instance");
-		if (obj->type == TERN_OBJ_VMA && v->memory > c->room_memories)
+		if (obj->type == TERN_OBJ_VMA &&
+		    v->memory > (v->kind == TERN_VMA_NAMELESS ? c->count[TERN_OBJ_NAMELESS] :
+				 c->room_memories))
 			return check_bad(c, obj, "a mapping of nothing");
 		if (obj->type == TERN_OBJ_SIGNAL && s->tid && !check_is_thread(c, s->tid))
 			return check_bad(c, obj, "a signal for an unknown thread");
@@ -663,8 +670,10 @@ static int make_room(struct image_check *c, const struct tern_image *image)
 	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
 	c->extra = calloc(c->room + 1, 1);
 	c->sockets = calloc(nr[TERN_OBJ_SOCKET] + 1, sizeof(*c->sockets));
-	return c->memories && c->sockets && c->extra && c->descs && c->fds && c->tids &&
-	       c->timers && c->pipes ? 0 : -ENOMEM;
+	c->nameless = calloc(nr[TERN_OBJ_NAMELESS] + 1, sizeof(*c->nameless));
+	c->is_open = calloc(nr[TERN_OBJ_NAMELESS] + 1, sizeof(*c->is_open));
+	return c->nameless && c->is_open && c->memories && c->sockets && c->extra && c->descs &&
+	       c->fds && c->tids && c->timers && c->pipes ? 0 : -ENOMEM;
 }
 
 static int check_image(const struct tern_image *image, __u32 skip, struct tern_why *why)
@@ -695,12 +704,16 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 	if (!err)
 		err = relate_pipes(&c);
 	if (!err)
+		err = relate_nameless(&c);
+	if (!err)
 		err = relate_pkeys(&c);
 	if (!err)
 		err = relate_vdso(&c);
 	if (!err)
 		err = relate(&c, image);
 out:
+	free(c.is_open);
+	free(c.nameless);
 	free(c.sockets);
 	free(c.extra);
 	free(c.memories);
@@ -741,6 +754,9 @@ int tern_image_check_changes(const struct tern_image *image, __u32 types,
 	const __u32 memory = 1U << TERN_OBJ_VMA | 1U << TERN_OBJ_MEMORY;
 	__u32 skip = 0;
 
+	/* files without a name may be mapped, too */
+	if (tern_image_find(image, TERN_OBJ_NAMELESS, NULL) || types & 1U << TERN_OBJ_NAMELESS)
+		return check_image(image, 0, why);
 	if (!(types & memory))
 		skip |= memory;
 	if (!(types & TERN_FILES_TYPES))

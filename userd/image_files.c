@@ -61,14 +61,14 @@ int check_desc(struct image_check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return check_bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_SOCKET)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_NAMELESS)
 		return check_bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return check_bad(c, obj, "a field is out of range");
 	if (d->pos > LOW_BITS(63) || d->size > LOW_BITS(63))
 		return check_bad(c, obj, "impossible position or size");
-	if (!!d->pipe != (d->kind == TERN_DESC_PIPE))
-		return check_bad(c, obj, "a pipe's number where none belongs, or none where one does");
+	if (!!d->pipe != (d->kind == TERN_DESC_PIPE || d->kind == TERN_DESC_NAMELESS))
+		return check_bad(c, obj, "a number of a pipe or file where none belongs, or none where one does");
 	c->descs[d->id - 1] = d;
 	c->nr_descs++;
 	return check_desc_path(c, obj, d);
@@ -312,7 +312,7 @@ int relate_pipes(struct image_check *c)
 		if (c->pipes[i] == c->pipes[i - 1])
 			return check_bad(c, NULL, "the same pipe twice");
 	for (i = 0; i < c->nr_descs; i++)
-		if (c->descs[i]->pipe &&
+		if (c->descs[i]->kind == TERN_DESC_PIPE &&
 		    !bsearch(&c->descs[i]->pipe, c->pipes, n, sizeof(*c->pipes), check_compare_u32))
 			return check_bad(c, NULL, "an end of a pipe that is not in the image");
 	return 0;

@@ -13,6 +13,7 @@
 #include "dev.h"
 #include "image.h"
 #include "shell.h"
+#include "stash.h"
 
 #define SCRIPT_SPECIAL_MAX	8
 #define SCRIPT_GROUPS_MAX	64	/* of the daemon; with more nothing is compared */
@@ -131,6 +132,8 @@ struct tern_known {
  * @image: checked
  * @known: files of PREPARE, sorted by path
  * @nr_known: how many
+ * @stash: the files without a name; NULL: none
+ * @stash_path: of each of them, by its id - 1: how the shell opens it
  * @special: the shell's own special mappings, ascending
  * @nr_special: how many
  * @own: credentials of the shell
@@ -161,6 +164,8 @@ struct tern_dress {
 	const struct tern_image *image;
 	const struct tern_known *known;
 	unsigned int nr_known;
+	const struct tern_stash *stash;
+	char (*stash_path)[STASH_PATH_MAX];
 	struct tern_special special[SCRIPT_SPECIAL_MAX];
 	unsigned int nr_special;
 	struct tern_obj_creds own;

@@ -38,7 +38,7 @@ static int file_changed(const char *path, struct tern_why *why)
 			    path);
 }
 
-/* Private memory (NULL in @path), or this host's file? */
+/* Memory (NULL in @path), or this host's file, or one that has been made here? */
 static int choose(const struct tern_dress *dress, const struct tern_obj *obj,
 		  const char **path, struct tern_why *why)
 {
@@ -47,7 +47,7 @@ static int choose(const struct tern_dress *dress, const struct tern_obj *obj,
 	const char *name;
 	size_t len;
 
-	*path = NULL;
+	*path = v->kind == TERN_VMA_NAMELESS ? dress->stash_path[v->memory - 1] : NULL;
 	if (v->kind != TERN_VMA_FILE)
 		return 0;
 	name = tern_obj_tail(obj, &len);
@@ -163,7 +163,8 @@ static int find(const struct tern_script *s, struct tern_dress *dress,
 			return -ENOMEM;
 		*area = (struct tern_area){
 			.start = v->start, .end = v->end, .v = v, .path = path,
-			.memory = v->memory ? memory[v->memory - 1] : NULL, .barrier = barrier,
+			.memory = v->kind == TERN_VMA_MEMORY ? memory[v->memory - 1] : NULL,
+			.barrier = barrier,
 		};
 		barrier = false;
 	}

@@ -69,6 +69,18 @@ static int count(struct tern_dress *dress)
 	return dress->thread && dress->timer && dress->signal ? 0 : -ENOMEM;
 }
 
+static int find_stash(struct tern_dress *dress)
+{
+	unsigned int i, nr = dress->stash ? dress->stash->nr : 0;
+
+	dress->stash_path = calloc(nr + 1, sizeof(*dress->stash_path));
+	if (!dress->stash_path)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++)
+		tern_stash_path(dress->stash, i, dress->stash_path[i]);
+	return 0;
+}
+
 static int make_index(struct tern_dress *dress)
 {
 	const struct tern_obj *obj = NULL;
@@ -79,6 +91,8 @@ static int make_index(struct tern_dress *dress)
 	dress->nr_timers = 0;
 	dress->nr_signals = 0;
 	err = count(dress);
+	if (!err)
+		err = find_stash(dress);
 	while (!err && (obj = tern_image_next(dress->image, obj))) {
 		switch (obj->type) {
 		case TERN_OBJ_TASK:
@@ -123,6 +137,8 @@ void tern_dress_fini(struct tern_dress *dress)
 	free(dress->signal);
 	free(dress->areas.area);
 	free(dress->seeds.seed);
+	free(dress->stash_path);
+	dress->stash_path = NULL;
 	dress->thread = NULL;
 	dress->timer = NULL;
 	dress->signal = NULL;

@@ -25,6 +25,7 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_PATH] = &script_named,
 	[TERN_DESC_INOTIFY] = &script_inotify,
 	[TERN_DESC_SOCKET] = &script_socket,
+	[TERN_DESC_NAMELESS] = &script_nameless,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -389,9 +390,20 @@ static bool same_desc(const struct tern_obj *x, const struct tern_obj *y)
 	return len == other && !memcmp(path, name, len) && !memcmp(&a, &b, sizeof(a));
 }
 
-/* Can every descriptor stay where it is? */
-static bool same_shape(const struct tern_image *a, const struct tern_image *b)
+/* Of files without a name it is the stash that says whether one is still the same. */
+static bool same_stash(const struct tern_dress *a, const struct tern_dress *b,
+		       const struct tern_obj *desc)
 {
+	const struct tern_obj_desc *d = tern_obj_payload(desc);
+
+	return d->kind != TERN_DESC_NAMELESS ||
+	       !strcmp(a->stash_path[d->pipe - 1], b->stash_path[d->pipe - 1]);
+}
+
+/* Can every descriptor stay where it is? */
+static bool same_shape(const struct tern_dress *worn, const struct tern_dress *dress)
+{
+	const struct tern_image *a = worn->image, *b = dress->image;
 	const struct tern_obj *x = NULL, *y = NULL;
 
 	do {
@@ -401,7 +413,8 @@ static bool same_shape(const struct tern_image *a, const struct tern_image *b)
 			return false;
 	} while (x);
 	do {
-		if (!next_pair(a, b, TERN_OBJ_DESC, &x, &y) || (x && !same_desc(x, y)))
+		if (!next_pair(a, b, TERN_OBJ_DESC, &x, &y) ||
+		    (x && (!same_desc(x, y) || !same_stash(worn, dress, y))))
 			return false;
 	} while (x);
 	do {
@@ -493,7 +506,7 @@ int tern_script_alter_files(struct tern_script *s, const struct tern_dress *worn
 	err = collect_extra(&was, worn);
 	if (!err)
 		err = collect(&fds, dress);
-	if (!err && same_shape(worn->image, dress->image))
+	if (!err && same_shape(worn, dress))
 		done = alter(s, &was, &fds);
 	if (!err && !done)
 		err = rebuild(s, worn, dress, &fds, why);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Descriptions of what has a path: files, directories, devices. */
+/* Descriptions of what has a path: files, directories, devices; or has had one. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -92,7 +92,7 @@ static void open_path(struct tern_script *s, const struct script_fds *fds,
 {
 	script_open(s, path, d->flags, SLOT_LOW);
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
-	if (d->pos && d->kind == TERN_DESC_FILE)
+	if (d->pos && (d->kind == TERN_DESC_FILE || d->kind == TERN_DESC_NAMELESS))
 		SCRIPT(s, "the position in a file could not be set", SYS_lseek, SLOT_HIGH, d->pos,
 		       SEEK_SET)->slots = 1 << 0;
 	script_spread(s, fds, d->id, SLOT_HIGH);
@@ -169,6 +169,21 @@ static int null_open(struct tern_script *s, const struct script_fds *fds,
 	return 0;
 }
 
+/* Made already, and open here: each description opens it anew. */
+static int nameless_open(struct tern_script *s, const struct script_fds *fds,
+			 const struct tern_obj *obj, struct tern_why *why)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+	struct tern_obj_desc plain = *d;
+
+	(void)why;
+	/* a part of O_TMPFILE, which fcntl(2) shows; and that path is a link */
+	plain.flags &= ~(O_DIRECTORY | O_NOFOLLOW);
+	open_path(s, fds, &plain, fds->dress->stash_path[d->pipe - 1]);
+	return 0;
+}
+
+const struct script_kind script_nameless = { .open = nameless_open, .alter = file_alter };
 const struct script_kind script_named = { .open = named_open };
 const struct script_kind script_file = { .open = file_open, .alter = file_alter };
 const struct script_kind script_device = { .open = device_open };

@@ -21,9 +21,14 @@ static int (*const kinds[])(struct tern_seen *seen, const struct tern_seen_fd *f
 	[TERN_DESC_INOTIFY] = tern_seen_inotify,
 };
 
-static bool is_seen(__u32 kind)
+static bool is_each(__u32 kind)
 {
 	return kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[kind];
+}
+
+static bool is_seen(__u32 kind)
+{
+	return kind == TERN_DESC_NAMELESS || is_each(kind);
 }
 
 /**
@@ -80,6 +85,7 @@ static int copy(struct tern_seen *seen, unsigned int descs)
 {
 	struct {
 		__u32 kind;
+		__u32 pipe;
 		bool met;
 	} *desc_of = calloc(descs + 1, sizeof(*desc_of));
 	const struct tern_obj *obj = NULL;
@@ -96,12 +102,14 @@ static int copy(struct tern_seen *seen, unsigned int descs)
 		const struct tern_obj_desc *desc = tern_obj_payload(obj);
 
 		desc_of[desc->id].kind = desc->kind;
+		desc_of[desc->id].pipe = desc->pipe;
 	}
 	while ((obj = tern_image_find(seen->image, TERN_OBJ_FD, obj))) {
 		const struct tern_obj_fd *fd = tern_obj_payload(obj);
 
 		seen->fds[seen->nr++] = (struct tern_seen_fd){
 			.fd = fd->fd, .desc = fd->desc, .kind = desc_of[fd->desc].kind,
+			.pipe = desc_of[fd->desc].pipe,
 			.first = !desc_of[fd->desc].met,
 		};
 		desc_of[fd->desc].met = true;
@@ -131,8 +139,10 @@ int tern_seen_add(struct tern_image *image, int pid, const struct tern_clocks *c
 		return 0;
 	rc = copy(&seen, descs);
 	for (i = 0; i < seen.nr && !rc; i++)
-		if (seen.fds[i].first && is_seen(seen.fds[i].kind))
+		if (seen.fds[i].first && is_each(seen.fds[i].kind))
 			rc = kinds[seen.fds[i].kind](&seen, &seen.fds[i]);
+	if (!rc)
+		rc = tern_seen_nameless(&seen);
 	free(seen.fds);
 	return rc;
 }

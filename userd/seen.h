@@ -14,12 +14,14 @@
  * @fd: its number
  * @desc: its description
  * @kind: enum tern_desc_kind
+ * @pipe: number of the file without a name
  * @first: the first one of the description
  */
 struct tern_seen_fd {
 	int fd;
 	__u32 desc;
 	__u32 kind;
+	__u32 pipe;
 	bool first;
 };
 
@@ -31,6 +33,7 @@ struct tern_seen_fd {
  * @draft: it runs
  * @fds: copied from the image, in its order: ascending by number
  * @nr: how many
+ * @nameless_bytes: that have been read of all files without a name
  * @why: what cannot move
  */
 struct tern_seen {
@@ -40,6 +43,7 @@ struct tern_seen {
 	bool draft;
 	struct tern_seen_fd *fds;
 	unsigned int nr;
+	size_t nameless_bytes;
 	struct tern_why *why;
 };
 
@@ -48,6 +52,8 @@ int tern_seen_add(struct tern_image *image, int pid, const struct tern_clocks *c
 FILE *tern_seen_fdinfo(const struct tern_seen *seen, int fd);
 int tern_seen_dup(const struct tern_seen *seen, int fd);
 
+/* all of them, in the order of their numbers */
+int tern_seen_nameless(struct tern_seen *seen);
 /* one for each kind: @fd is the first descriptor of its description */
 int tern_seen_epoll(struct tern_seen *seen, const struct tern_seen_fd *fd);
 int tern_seen_inotify(struct tern_seen *seen, const struct tern_seen_fd *fd);

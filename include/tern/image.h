@@ -28,6 +28,8 @@
 #define TERN_MEMORY_NAME_MAX	250	/* a name as memfd_create(2) takes it, with its NUL */
 #define TERN_CPUS_WORDS		16	/* of 64 processors each */
 #define TERN_TIMERS_MAX		1024	/* POSIX timers of a process */
+#define TERN_NAMELESS_MAX	(16UL << 20)	/* bytes in files without a name, all together */
+#define TERN_DATA_BLOCK		65536	/* of a file, in one DATA object */
 
 /* The registry: X(NAME, id, fixed payload, most of them in one image). */
 #define TERN_OBJECTS(X) \
@@ -53,7 +55,9 @@
 	X(SOCKET,	21, struct tern_obj_socket,	131072) \
 	X(LOCK,		22, struct tern_obj_lock,	131072) \
 	X(MEMORY,	23, struct tern_obj_memory,	65536) \
-	X(VDSO,		24, struct tern_obj_vdso,	1)
+	X(VDSO,		24, struct tern_obj_vdso,	1) \
+	X(NAMELESS,	25, struct tern_obj_nameless,	131072) \
+	X(DATA,		26, struct tern_obj_data,	131072)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -171,7 +175,8 @@ struct tern_obj_mm {
  * @ino: its inode number
  * @size: its size in bytes
  * @pkey: protection key (pkeys(7))
- * @memory: TERN_VMA_MEMORY: of which MEMORY object; else 0
+ * @memory: TERN_VMA_MEMORY: of which MEMORY object; TERN_VMA_NAMELESS: of which NAMELESS
+ *	object; else 0
  */
 struct tern_obj_vma {
 	__u64 start;
@@ -200,6 +205,7 @@ struct tern_obj_vma {
  * @TERN_VMA_VVAR: the kernel's data for the vDSO
  * @TERN_VMA_MEMORY: shared memory, @pgoff in a MEMORY object; pages come from the
  *	source
+ * @TERN_VMA_NAMELESS: shared, of a file without a name
  */
 enum tern_vma_kind {
 	TERN_VMA_ANON = 1,
@@ -207,6 +213,7 @@ enum tern_vma_kind {
 	TERN_VMA_VDSO,
 	TERN_VMA_VVAR,
 	TERN_VMA_MEMORY,
+	TERN_VMA_NAMELESS,
 };
 
 #define TERN_VMA_GROWSDOWN	(1U << 0)
@@ -325,7 +332,8 @@ struct tern_obj_fs {
  * @dev: st_dev; character devices: st_rdev
  * @ino: inode number
  * @magic: statfs(2) f_type of the file system
- * @pipe: TERN_DESC_PIPE: all ends of one pipe carry the same number
+ * @pipe: TERN_DESC_PIPE: all ends of one pipe carry the same number;
+ *	TERN_DESC_NAMELESS: id of the NAMELESS object
  * @path: length of the path that follows (with NUL)
  * @owner: TERN_OWNER(): fcntl(2), F_SETOWN_EX and F_SETSIG
  */
@@ -365,6 +373,7 @@ struct tern_obj_desc {
  * @TERN_DESC_INOTIFY: inotify(7)
  * @TERN_DESC_SOCKET: unix(7), with a SOCKET object
  * @TERN_DESC_PATH: what open(2) with O_PATH gives, by path
+ * @TERN_DESC_NAMELESS: a regular file that nobody else can open, with a NAMELESS object
  */
 enum tern_desc_kind {
 	TERN_DESC_FILE = 1,
@@ -378,6 +387,65 @@ enum tern_desc_kind {
 	TERN_DESC_PATH,
 	TERN_DESC_INOTIFY,
 	TERN_DESC_SOCKET,
+	TERN_DESC_NAMELESS,
+};
+
+/**
+ * struct tern_obj_nameless - a regular file without a name, which nobody else has
+ * @id: from 1, one by one
+ * @kind: enum tern_nameless_kind
+ * @dev: of the file system at the source, to tell one file from another
+ * @ino: inode number there
+ * @size: bytes
+ * @mtime: of the last change, ns; ternd adds it
+ * @mode: st_mode
+ * @uid: owner
+ * @gid: its group
+ * @seals: F_SEAL_* (fcntl(2)) of a memfd
+ * @name: length of what follows (with NUL): a memfd's name as memfd_create(2) takes it,
+ *	else the path of the directory that it is in
+ * @reserved: 0
+ */
+struct tern_obj_nameless {
+	__u32 id;
+	__u32 kind;
+	__u64 dev;
+	__u64 ino;
+	__u64 size;
+	__u64 mtime;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 seals;
+	__u32 name;
+	__u32 reserved;
+};
+
+/**
+ * enum tern_nameless_kind - what made it
+ * @TERN_NAMELESS_MEMFD: memfd_create(2)
+ * @TERN_NAMELESS_DELETED: unlink(2), or O_TMPFILE with O_EXCL
+ * @TERN_NAMELESS_TMPFILE: O_TMPFILE: linkat(2) may give it a name yet
+ */
+enum tern_nameless_kind {
+	TERN_NAMELESS_MEMFD = 1,
+	TERN_NAMELESS_DELETED,
+	TERN_NAMELESS_TMPFILE,
+};
+
+/**
+ * struct tern_obj_data - a block of a file without a name; ternd adds it
+ * @nameless: id of the file
+ * @reserved: 0
+ * @offset: in it, a multiple of TERN_DATA_BLOCK
+ *
+ * As many bytes follow as the file has there, TERN_DATA_BLOCK at most. Ascending; what
+ * is in no block is zeros.
+ */
+struct tern_obj_data {
+	__u32 nameless;
+	__u32 reserved;
+	__u64 offset;
 };
 
 /**
@@ -800,6 +868,8 @@ TERN_ASSERT_SIZE(struct tern_obj_sigactions, 2048);
 TERN_ASSERT_SIZE(struct tern_obj_signal, 136);
 TERN_ASSERT_SIZE(struct tern_obj_fs, 8);
 TERN_ASSERT_SIZE(struct tern_obj_desc, 72);
+TERN_ASSERT_SIZE(struct tern_obj_nameless, 64);
+TERN_ASSERT_SIZE(struct tern_obj_data, 16);
 TERN_ASSERT_SIZE(struct tern_obj_fd, 16);
 TERN_ASSERT_SIZE(struct tern_obj_pipe, 16);
 TERN_ASSERT_SIZE(struct tern_obj_epoll, 24);

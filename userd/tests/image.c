@@ -51,6 +51,9 @@ static void build(void)
 	struct tern_obj_vdso vdso = { .data = 0x6000, .text = 0x7000 };
 	struct tern_obj_memory memory = { .id = 1, .kind = TERN_MEMORY_MEMFD, .size = 4096,
 					  .name = 2 };
+	/* of a file without a name */
+	struct tern_obj_vma view = { .start = 0x9000, .end = 0xa000, .kind = TERN_VMA_NAMELESS,
+				     .flags = TERN_VMA_SHARED, .memory = 2 };
 	struct tern_obj_creds creds = { .nr_groups = 2 };
 	struct tern_obj_sigactions actions = { 0 };
 	struct tern_obj_signal sig = { .signo = SIGUSR1, .tid = 101 };
@@ -76,6 +79,16 @@ static void build(void)
 	struct tern_obj_desc s3 = { .id = 9, .kind = TERN_DESC_SOCKET };
 	struct tern_obj_socket server = { .desc = 9, .type = SOCK_STREAM, .peek_off = -1,
 					  .flags = TERN_SOCKET_LISTENS, .backlog = 5, .name = 2 };
+	struct tern_obj_desc deleted = { .id = 10, .kind = TERN_DESC_NAMELESS, .mode = S_IFREG,
+					 .pipe = 1 };
+	struct tern_obj_desc memfd = { .id = 11, .kind = TERN_DESC_NAMELESS, .mode = S_IFREG,
+				       .pipe = 2 };
+	struct tern_obj_nameless gone = { .id = 1, .kind = TERN_NAMELESS_DELETED, .size = 70000,
+					  .mode = S_IFREG | 0600, .name = sizeof(PATH) };
+	struct tern_obj_nameless mem = { .id = 2, .kind = TERN_NAMELESS_MEMFD, .size = 5,
+					 .mode = S_IFREG, .seals = 0x1f, .name = 1 };
+	struct tern_obj_data block = { .nameless = 1, .offset = TERN_DATA_BLOCK };
+	struct tern_obj_data five = { .nameless = 2 };
 	struct tern_obj_lock lock = { .desc = 1, .kind = TERN_LOCK_OFD, .start = 5, .len = 9 };
 	struct tern_obj_desc inotify = { .id = 6, .kind = TERN_DESC_INOTIFY };
 	struct tern_obj_watch w1 = { .desc = 6, .wd = 3, .mask = 2, .path = sizeof(PATH) };
@@ -95,6 +108,7 @@ static void build(void)
 
 	__u32 groups[2] = { 1, 2 };
 	__u64 zeros[512] = { 0 };
+	static const char blocks[TERN_DATA_BLOCK];
 
 	/* what is added goes before it, and is counted */
 	PUT(TERN_OBJ_END, end, NULL, 0);
@@ -106,6 +120,7 @@ static void build(void)
 	PUT(TERN_OBJ_VMA, shared, NULL, 0);
 	PUT(TERN_OBJ_VMA, vvar, NULL, 0);
 	PUT(TERN_OBJ_VMA, code, NULL, 0);
+	PUT(TERN_OBJ_VMA, view, NULL, 0);
 	PUT(TERN_OBJ_VDSO, vdso, zeros, sizeof(zeros));
 	PUT(TERN_OBJ_CREDS, creds, groups, 8);
 	PUT(TERN_OBJ_SIGACTIONS, actions, NULL, 0);
@@ -120,6 +135,10 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, s1, NULL, 0);
 	PUT(TERN_OBJ_DESC, s2, NULL, 0);
 	PUT(TERN_OBJ_DESC, s3, NULL, 0);
+	PUT(TERN_OBJ_NAMELESS, gone, PATH, sizeof(PATH));
+	PUT(TERN_OBJ_DESC, deleted, NULL, 0);
+	PUT(TERN_OBJ_NAMELESS, mem, "", 1);
+	PUT(TERN_OBJ_DESC, memfd, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
 	PUT(TERN_OBJ_SOCKET, server, "\0n", 2);
@@ -138,6 +157,8 @@ static void build(void)
 	PUT(TERN_OBJ_TIMES, times, NULL, 0);
 	PUT(TERN_OBJ_TIMER, timer, NULL, 0);
 	PUT(TERN_OBJ_TIMER, cpu, NULL, 0);
+	PUT(TERN_OBJ_DATA, block, blocks, 70000 - TERN_DATA_BLOCK);
+	PUT(TERN_OBJ_DATA, five, blocks, 5);
 	PUT(TERN_OBJ_EPOLL, reg, NULL, 0);
 }
 
@@ -280,6 +301,59 @@ static void spoil_vdso(void)
 	SPOILED(code->end, 0x9000);
 }
 
+static void spoil_nameless(void)
+{
+	struct tern_obj_nameless *gone = find(TERN_OBJ_NAMELESS, 0);
+	struct tern_obj_nameless *mem = find(TERN_OBJ_NAMELESS, 1);
+	struct tern_obj_data *block = find(TERN_OBJ_DATA, 0), *five = find(TERN_OBJ_DATA, 1);
+	struct tern_obj *data = (struct tern_obj *)five - 1;
+	struct tern_obj_desc *desc = find(TERN_OBJ_DESC, 9);
+	struct tern_obj_vma *view = find(TERN_OBJ_VMA, 5);
+	char *name = (char *)(mem + 1);
+
+	SPOILED(gone->id, 0);
+	SPOILED(gone->id, 2);
+	SPOILED(mem->id, 3);
+	SPOILED(gone->kind, 0);
+	SPOILED(gone->kind, 4);
+	SPOILED(mem->kind, TERN_NAMELESS_TMPFILE);
+	SPOILED(gone->size, 1ULL << 63);
+	SPOILED(gone->size, 69999);
+	SPOILED(gone->size, 70001);
+	SPOILED(gone->size, TERN_DATA_BLOCK);
+	SPOILED(gone->mode, S_IFDIR);
+	SPOILED(gone->mode, S_IFREG | 0200000);
+	SPOILED(gone->uid, ~0U);
+	SPOILED(gone->gid, ~0U);
+	SPOILED(gone->mtime, ~0ULL);
+	SPOILED(gone->seals, 1);
+	SPOILED(mem->seals, 0x40);
+	SPOILED(mem->name, 2);
+	SPOILED(mem->reserved, 1);
+	SPOILED(name[0], 'x');
+	SPOILED(block->nameless, 0);
+	SPOILED(block->nameless, 2);
+	SPOILED(block->nameless, 3);
+	SPOILED(block->reserved, 1);
+	SPOILED(block->offset, 1);
+	SPOILED(block->offset, 0);
+	SPOILED(block->offset, 2 * TERN_DATA_BLOCK);
+	SPOILED(block->offset, ~0ULL - TERN_DATA_BLOCK + 1);
+	SPOILED(five->nameless, 1);
+	SPOILED(five->offset, TERN_DATA_BLOCK);
+	SPOILED(data->len, data->len - 1);
+	SPOILED(data->len, data->len + 1);
+	SPOILED(desc->pipe, 0);
+	SPOILED(desc->pipe, 2);
+	SPOILED(desc->pipe, 3);
+	SPOILED(view->memory, 0);
+	SPOILED(view->memory, 3);
+	SPOILED(view->kind, TERN_VMA_MEMORY);
+	SPOILED(view->flags, 0);
+	SPOILED(view->flags, TERN_VMA_SHARED | TERN_VMA_BACKED);
+	SPOILED(desc->mode, S_IFDIR);
+}
+
 static void spoil_memory(void)
 {
 	struct tern_obj_vma *file = find(TERN_OBJ_VMA, 0), *anon = find(TERN_OBJ_VMA, 1);
@@ -296,7 +370,7 @@ static void spoil_memory(void)
 	SPOILED(anon->start, 0x2000);
 	SPOILED(anon->prot, 8);
 	SPOILED(anon->flags, 0x80000000);
-	SPOILED(anon->kind, 6);
+	SPOILED(anon->kind, 7);
 	SPOILED(anon->kind, TERN_VMA_FILE);
 	SPOILED(anon->flags, TERN_VMA_SHARED);
 	SPOILED(anon->flags, TERN_VMA_LOCK_ONFAULT);
@@ -356,7 +430,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 10);
+	SPOILED(fd->desc, 12);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -365,7 +439,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 10);
+	SPOILED(reg->target, 12);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -584,6 +658,7 @@ int main(int argc, char **argv)
 	spoil_process();
 	spoil_times();
 	spoil_memory();
+	spoil_nameless();
 	spoil_vdso();
 	spoil_files();
 	spoil_pieces();

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Regular files that have no name any more, or never had one: deleted ones, O_TMPFILE,
+ * memfd_create(2). If nobody but the process has such a file it moves with it, and is
+ * made anew on the other host: NAMELESS says what it is, ternd adds what is in it.
+ */
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/shmem_fs.h>
+#include <linux/stat.h>
+
+#include "desc.h"
+
+#define MEMFD_PREFIX	"memfd:"	/* mm/memfd.c */
+
+static const char *name_of(const struct file *file)
+{
+	return file->f_path.dentry->d_name.name;
+}
+
+/* In the mount that the kernel has for itself; there by no other call than this one. */
+static bool is_memfd(const struct file *file)
+{
+	const struct super_block *sb = file_inode(file)->i_sb;
+
+	return sb->s_magic == TMPFS_MAGIC && sb->s_flags & SB_KERNMOUNT &&
+	       !strncmp(name_of(file), MEMFD_PREFIX, strlen(MEMFD_PREFIX));
+}
+
+/**
+ * tern_inode_references() - how often names of an inode are referenced
+ * @inode: without a link: nobody can find its names any more
+ */
+unsigned int tern_inode_references(struct inode *inode)
+{
+	unsigned int references = 0;
+	struct dentry *dentry;
+
+	spin_lock(&inode->i_lock);
+	hlist_for_each_entry(dentry, &inode->i_dentry, d_u.d_alias)
+		references += d_count(dentry);
+	spin_unlock(&inode->i_lock);
+	return references;
+}
+
+/* Bytes that it has, as far as can be told before it is read: ternd counts, too. */
+static u64 bytes_of(const struct file *file)
+{
+	struct kstat stat;
+
+	if (vfs_getattr_nosec(&file->f_path, &stat, STATX_BLOCKS, AT_STATX_SYNC_AS_STAT))
+		return 0;
+	return stat.blocks << SECTOR_SHIFT;
+}
+
+/**
+ * tern_nameless_check() - are there more contents than may travel?
+ * @table: the table
+ * @reasons: where to
+ */
+void tern_nameless_check(const struct tern_table *table, struct tern_reasons *reasons)
+{
+	unsigned int i;
+	u64 sum = 0;
+
+	if (!table->any_nameless)
+		return;
+	for (i = 0; i < table->nr; i++) {
+		const struct tern_entry *entry = &table->entries[i];
+		const struct inode *inode = file_inode(entry->file);
+
+		if (entry->same_inode == entry && S_ISREG(inode->i_mode) && !inode->i_nlink)
+			sum += bytes_of(entry->file);
+	}
+	if (sum > TERN_NAMELESS_MAX)
+		tern_reasons_add(reasons,
+				 "it has more than %lu MiB in files without a name (deleted, O_TMPFILE or memfd)",
+				 TERN_NAMELESS_MAX >> 20);
+}
+
+/* Does the directory have a name in which it has been opened, or made? */
+static bool has_place(const struct file *file)
+{
+	struct path place = {
+		.mnt = file->f_path.mnt, .dentry = dget_parent(file->f_path.dentry),
+	};
+	bool has = tern_path_has_name(&place);
+
+	dput(place.dentry);
+	return has;
+}
+
+/*
+ * Somebody has it who is not in the table. Each open file holds one reference to the
+ * name by which it was opened, and of these names nothing else is left. What is mapped
+ * has been judged with its mappings (obj_shared.c).
+ */
+static bool is_elsewhere(const struct tern_entry *entry)
+{
+	struct inode *inode = file_inode(entry->file);
+
+	if (mapping_mapped(inode->i_mapping))
+		return !entry->same_inode->is_mapped;
+	return !entry->is_whole || tern_inode_references(inode) != entry->files;
+}
+
+/**
+ * tern_nameless_kind() - can it move?
+ * @table: the table, after mappings have been looked at
+ * @entry: of a file or directory that has no name
+ * @what: out: what it is, if it cannot
+ *
+ * Return: TERN_DESC_NAMELESS, or 0.
+ */
+u32 tern_nameless_kind(const struct tern_table *table, const struct tern_entry *entry,
+		       const char **what)
+{
+	struct inode *inode = file_inode(entry->file);
+
+	if (!S_ISREG(inode->i_mode))
+		*what = "a directory that has been deleted";
+	else if (tern_is_network(inode->i_sb))
+		*what = "a deleted file of a network file system";
+	else if (inode->i_nlink)
+		*what = "a file whose name is not the one it was opened by";
+	else if (tern_inode_is_kernels(inode) && !is_memfd(entry->file))
+		*what = "a file of the kernel";
+	else if (is_elsewhere(entry))
+		*what = "a nameless file (deleted, O_TMPFILE or memfd) that others have, too";
+	else if (!is_memfd(entry->file) && !has_place(entry->file))
+		*what = "a deleted file of a directory that has been deleted, too";
+	else
+		*what = tern_lock_refused(table, entry, false);
+	return *what ? 0 : TERN_DESC_NAMELESS;
+}
+
+static u32 kind_of(const struct file *file)
+{
+	if (is_memfd(file))
+		return TERN_NAMELESS_MEMFD;
+	return file_inode(file)->i_state & I_LINKABLE ? TERN_NAMELESS_TMPFILE :
+	       TERN_NAMELESS_DELETED;
+}
+
+static const char *place_of(struct tern_name *name, const struct file *file)
+{
+	struct path place = { .mnt = file->f_path.mnt };
+	const char *text;
+
+	if (is_memfd(file))
+		return name_of(file) + strlen(MEMFD_PREFIX);
+	place.dentry = dget_parent(file->f_path.dentry);
+	text = tern_name_of(name, &place);
+	/* nothing holds it from now on: whoever asks next must not compare with it */
+	name->text = NULL;
+	dput(place.dentry);
+	return text;
+}
+
+static int put(const struct tern_entry *entry, struct tern_name *name, struct tern_image *image)
+{
+	const struct inode *inode = file_inode(entry->file);
+	struct tern_obj_nameless obj = {
+		.id = entry->pipe,
+		.kind = kind_of(entry->file),
+		.dev = new_encode_dev(inode->i_sb->s_dev),
+		.ino = inode->i_ino,
+		.size = i_size_read(inode),
+		.mode = inode->i_mode,
+		.uid = from_kuid_munged(&init_user_ns, inode->i_uid),
+		.gid = from_kgid_munged(&init_user_ns, inode->i_gid),
+	};
+	const char *place = place_of(name, entry->file);
+
+	if (IS_ERR(place))
+		return PTR_ERR(place);
+	if (obj.kind == TERN_NAMELESS_MEMFD)
+		obj.seals = READ_ONCE(SHMEM_I(file_inode(entry->file))->seals);
+	obj.name = strlen(place) + 1;
+	tern_image_put(image, TERN_OBJ_NAMELESS, &obj, sizeof(obj), place, obj.name);
+	return 0;
+}
+
+/**
+ * tern_nameless_save() - NAMELESS, before whatever refers to it first
+ * @table: counts them
+ * @first: the first entry of a file that can move; learns its number
+ * @name: for a path
+ * @image: where to
+ */
+int tern_nameless_save(struct tern_table *table, struct tern_entry *first,
+		       struct tern_name *name, struct tern_image *image)
+{
+	if (first->pipe)
+		return 0;
+	first->pipe = ++table->nr_nameless;
+	return put(first, name, image);
+}

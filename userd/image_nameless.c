@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The check of images: files without a name, and what is in them.
+ */
+#include <sys/stat.h>
+#include <string.h>
+
+#include "image_check.h"
+
+#define SEALS_ALL	0x3fU	/* linux/fcntl.h: F_SEAL_SEAL to F_SEAL_EXEC */
+
+static bool is_name(const char *name, size_t len)
+{
+	return len && len <= TERN_MEMORY_NAME_MAX && strnlen(name, len) == len - 1;
+}
+
+int check_nameless(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_nameless *n = tern_obj_payload(obj);
+	bool memfd = n->kind == TERN_NAMELESS_MEMFD;
+	size_t len;
+	const char *name = tern_obj_tail(obj, &len);
+
+	if (n->reserved || n->kind < TERN_NAMELESS_MEMFD || n->kind > TERN_NAMELESS_TMPFILE)
+		return check_bad(c, obj, "a field is out of range");
+	if (n->id != c->count[TERN_OBJ_NAMELESS])
+		return check_bad(c, obj, "files are out of order");
+	if (!S_ISREG(n->mode) || n->mode & ~(S_IFMT | 07777) || n->size > LOW_BITS(63) ||
+	    n->uid == ~0U || n->gid == ~0U || n->mtime > TIME_MAX)
+		return check_bad(c, obj, "an impossible file");
+	if (n->seals & ~SEALS_ALL || (n->seals && !memfd))
+		return check_bad(c, obj, "an impossible seal");
+	if (len != n->name || !(memfd ? is_name(name, len) : check_is_path(name, len)))
+		return check_bad(c, obj, "check_bad name");
+	c->nameless[n->id - 1] = n;
+	return 0;
+}
+
+/* It stands behind all files. */
+int check_data(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_data *d = tern_obj_payload(obj), *last = c->data;
+	__u64 size, left;
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (d->reserved || !d->nameless || d->nameless > c->count[TERN_OBJ_NAMELESS])
+		return check_bad(c, obj, "contents of no file");
+	size = c->nameless[d->nameless - 1]->size;
+	if (d->offset % TERN_DATA_BLOCK || d->offset >= size)
+		return check_bad(c, obj, "contents where there can be none");
+	left = size - d->offset;
+	if (len != (left < TERN_DATA_BLOCK ? left : TERN_DATA_BLOCK))
+		return check_bad(c, obj, "contents of impossible length");
+	if (last && (d->nameless < last->nameless ||
+		     (d->nameless == last->nameless && d->offset <= last->offset)))
+		return check_bad(c, obj, "contents are out of order");
+	c->data = d;
+	c->data_bytes += len;
+	if (c->data_bytes > TERN_NAMELESS_MAX)
+		return check_bad(c, obj, "more contents than there may be");
+	return 0;
+}
+
+int relate_nameless(struct image_check *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nr_descs; i++) {
+		const struct tern_obj_desc *d = c->descs[i];
+
+		if (d->kind != TERN_DESC_NAMELESS)
+			continue;
+		if (d->pipe > c->count[TERN_OBJ_NAMELESS] || !S_ISREG(d->mode))
+			return check_bad(c, NULL, "a description of no file");
+		c->is_open[d->pipe - 1] = true;
+	}
+	for (i = 0; i < c->count[TERN_OBJ_NAMELESS]; i++)
+		if (!c->is_open[i])
+			return check_bad(c, NULL, "a file without a name and without a description");
+	return 0;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/* stash.c: files without a name, from image to image. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stash.h"
+#include "test.h"
+
+#define BLOCK	TERN_DATA_BLOCK
+#define MIB	(1 << 20)
+
+static char dir[] = "/tmp/tern-stash-XXXXXX";
+static struct tern_stash stash;
+static struct tern_image images[2];	/* the last one, the next one */
+static struct tern_why why;
+
+static struct tern_obj_nameless plain(__u64 ino, __u64 size)
+{
+	return (struct tern_obj_nameless){ .kind = TERN_NAMELESS_DELETED, .ino = ino,
+					   .size = size, .mode = S_IFREG | 0640 };
+}
+
+/* The next image is what has been added since the last fill(). */
+static void add_file(struct tern_obj_nameless n, const char *name)
+{
+	static __u32 id;
+	const struct tern_obj *obj = NULL;
+
+	for (id = 1; (obj = tern_image_find(&images[1], TERN_OBJ_NAMELESS, obj)); id++)
+		;
+	n.id = id;
+	n.name = strlen(name) + 1;
+	CHECK(!tern_image_add(&images[1], TERN_OBJ_NAMELESS, &n, sizeof(n), name, n.name));
+}
+
+static void add_data(__u32 id, __u64 offset, char byte, size_t len)
+{
+	struct tern_obj_data data = { .nameless = id, .offset = offset };
+	static char bytes[BLOCK];
+
+	memset(bytes, byte, sizeof(bytes));
+	CHECK(!tern_image_add(&images[1], TERN_OBJ_DATA, &data, sizeof(data), bytes, len));
+}
+
+static int fill(void)
+{
+	int err;
+
+	why.text[0] = '\0';
+	err = tern_stash_fill(&stash, &images[0], &images[1], "here", &why);
+	tern_image_free(&images[0]);
+	images[0] = images[1];
+	memset(&images[1], 0, sizeof(images[1]));
+	return err;
+}
+
+static off_t size_of(unsigned int i)
+{
+	struct stat st;
+
+	return fstat(stash.fd[i], &st) ? -1 : st.st_size;
+}
+
+/* Is it @byte in all of that place? */
+static bool holds(unsigned int i, off_t offset, char byte, size_t len)
+{
+	char c;
+
+	for (; len; len--, offset++)
+		if (pread(stash.fd[i], &c, 1, offset) != 1 || c != byte)
+			return false;
+	return true;
+}
+
+static void test_change(void)
+{
+	struct stat st;
+	int fd;
+
+	add_file(plain(1, 200000), dir);
+	add_data(1, 0, 'a', BLOCK);
+	add_data(1, 2 * BLOCK, 'b', BLOCK);
+	CHECK(!fill() && stash.nr == 1 && size_of(0) == 200000);
+	CHECK(holds(0, 0, 'a', BLOCK) && holds(0, BLOCK, 0, BLOCK) &&
+	      holds(0, 2 * BLOCK, 'b', BLOCK) && holds(0, 3 * BLOCK, 0, 200000 - 3 * BLOCK));
+	fd = stash.fd[0];
+	/* a block is another, one is new, one has gone; it is longer */
+	add_file(plain(1, MIB), dir);
+	add_data(1, 0, 'A', BLOCK);
+	add_data(1, BLOCK, 'c', BLOCK);
+	CHECK(!fill() && stash.fd[0] == fd && size_of(0) == MIB);
+	CHECK(holds(0, 0, 'A', BLOCK) && holds(0, BLOCK, 'c', BLOCK) &&
+	      holds(0, 2 * BLOCK, 0, MIB - 2 * BLOCK));
+	/* shorter, and longer again: what was behind the end is gone */
+	add_file(plain(1, 100), dir);
+	add_data(1, 0, 'A', 100);
+	CHECK(!fill() && size_of(0) == 100);
+	add_file(plain(1, 2 * BLOCK), dir);
+	add_data(1, 0, 'A', BLOCK);
+	CHECK(!fill() && size_of(0) == 2 * BLOCK);
+	CHECK(holds(0, 0, 'A', BLOCK) && holds(0, BLOCK, 0, BLOCK));
+	/* the owner comes at the end, as it is then */
+	add_file((struct tern_obj_nameless){ .kind = TERN_NAMELESS_DELETED, .ino = 1, .size = 7,
+					     .mode = S_IFREG | 0604, .uid = 5, .gid = 6 }, dir);
+	add_data(1, 0, 'A', 7);
+	CHECK(!fill() && stash.fd[0] == fd && !tern_stash_finish(&stash, &images[0], &why));
+	CHECK(!fstat(fd, &st) && st.st_uid == 5 && st.st_gid == 6 && st.st_mode == (S_IFREG | 0604));
+	/* of the same inode number, but of another kind */
+	add_file((struct tern_obj_nameless){ .kind = TERN_NAMELESS_TMPFILE, .ino = 1, .size = 7,
+					     .mode = S_IFREG | 0604 }, dir);
+	add_data(1, 0, 'A', 7);
+	CHECK(!fill() && stash.fd[0] != fd && holds(0, 0, 'A', 7));
+	/* cut within a block that has gone */
+	add_file(plain(1, 10), dir);
+	CHECK(!fill() && size_of(0) == 10 && holds(0, 0, 0, 10));
+}
+
+static void test_files(void)
+{
+	struct stat st;
+
+	/* another one in the place of the first, and one more */
+	add_file(plain(7, 5), dir);
+	add_file((struct tern_obj_nameless){ .kind = TERN_NAMELESS_MEMFD, .ino = 8, .size = 6,
+					     .mode = S_IFREG | 0777, .seals = F_SEAL_WRITE,
+					     .mtime = 5000000001 }, "a/name");
+	add_data(1, 0, 'x', 5);
+	add_data(2, 0, 'y', 6);
+	CHECK(!fill() && stash.nr == 2);
+	CHECK(holds(0, 0, 'x', 5) && holds(1, 0, 'y', 6));
+	CHECK(!fstat(stash.fd[0], &st) && st.st_mode == (S_IFREG | 0640) && !st.st_nlink);
+	CHECK(!tern_stash_finish(&stash, &images[0], &why));
+	CHECK(fcntl(stash.fd[1], F_GET_SEALS) == F_SEAL_WRITE);
+	CHECK(!fstat(stash.fd[1], &st) && st.st_mtim.tv_sec == 5 && st.st_mtim.tv_nsec == 1);
+	/* the first one has gone: the second is the first now, and is made anew */
+	add_file((struct tern_obj_nameless){ .kind = TERN_NAMELESS_TMPFILE, .ino = 9, .size = 3,
+					     .mode = S_IFREG }, dir);
+	add_data(1, 0, 'z', 3);
+	CHECK(!fill() && stash.nr == 1 && holds(0, 0, 'z', 3) && size_of(0) == 3);
+	CHECK(!fill() && !stash.nr);
+}
+
+static void test_errors(void)
+{
+	add_file(plain(1, 5), "/nowhere/at/all");
+	CHECK(fill() == -ENOENT);
+	CHECK(strstr(why.text, "/nowhere/at/all") && strstr(why.text, "on here"));
+	CHECK(!fill() && !stash.nr);
+	add_file(plain(1, 5), "/dev/null");
+	CHECK(fill() == -ENOTDIR);
+	CHECK(!fill());
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK(!setrlimit(RLIMIT_FSIZE, &(struct rlimit){ MIB, RLIM_INFINITY }));
+	add_file(plain(1, 2 * MIB), dir);
+	CHECK(fill() == -EFBIG);
+	CHECK(!setrlimit(RLIMIT_FSIZE, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY }));
+	tern_stash_fini(&stash);
+	tern_image_free(&images[0]);
+	CHECK(!fill() && !stash.nr);
+}
+
+int main(void)
+{
+	CHECK(mkdtemp(dir));
+	test_change();
+	test_files();
+	test_errors();
+	tern_stash_fini(&stash);
+	CHECK(!rmdir(dir));
+	return done();
+}
