@@ -150,9 +150,11 @@ static void make_fanotify(void)
 	made(fanotify_init(FAN_CLASS_NOTIF, O_RDONLY));
 }
 
-static void make_memfd(void)
+/* Whoever has the eventfd has this, too. */
+static void make_deleted_out(void)
 {
 	made(memfd_create("refused", 0));
+	make_eventfd_out();
 }
 
 static void make_unix(void)
@@ -347,6 +349,61 @@ static void make_local(void)
 	open_local();
 }
 
+/* Opened once more by the other, who has closed what it has inherited. */
+static void make_deleted_again(void)
+{
+	int fd = memfd_create("refused", 0);
+	char path[64];
+
+	made(fd);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
+	made(other = eventfd(0, 0));
+	made(child = fork());
+	if (!child) {
+		int again = open(path, O_PATH);
+
+		close(fd);
+		if (again < 0 || fork())
+			_exit(again < 0);
+		eventfd_read(other, &(eventfd_t){ 0 });
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	child = 0;
+}
+
+static void make_deleted_place(void)
+{
+	char dir[64], path[96];
+
+	snprintf(dir, sizeof(dir), "/tmp/refused.%d", getpid());
+	snprintf(path, sizeof(path), "%s/file", dir);
+	made(mkdir(dir, 0700));
+	made(open(path, O_RDWR | O_CREAT, 0600));
+	made(unlink(path));
+	made(rmdir(dir));
+}
+
+static void make_deleted_large(void)
+{
+	int fd = memfd_create("refused", 0);
+
+	made(fd);
+	made(fallocate(fd, 0, 0, 20 << 20));
+}
+
+/* The name by which it was opened has gone, another is there. */
+static void make_linked(void)
+{
+	char other_name[sizeof(local) + 8];
+
+	open_local();
+	snprintf(other_name, sizeof(other_name), "%s.link", local);
+	made(link(local, other_name));
+	made(unlink(local));
+	strcpy(local, other_name);
+}
+
 static int make_memory(void)
 {
 	int fd = memfd_create("refused", 0);
@@ -357,9 +414,13 @@ static int make_memory(void)
 	return fd;
 }
 
-static void make_memfd_map(void)
+/* Whoever has the eventfd has it open, too. */
+static void make_memory_out(void)
 {
-	make_memory();
+	int fd = make_memory();
+
+	make_eventfd_out();
+	close(fd);
 }
 
 /* Two views of one memory: a missing page would be noticed in one of them only. */
@@ -616,12 +677,16 @@ static const struct {
 	{ "traced", make_traced },
 	{ "eventfd_out", make_eventfd_out },
 	{ "fanotify", make_fanotify },
-	{ "memfd", make_memfd },
+	{ "deleted_out", make_deleted_out },
+	{ "deleted_again", make_deleted_again },
+	{ "deleted_place", make_deleted_place },
+	{ "deleted_large", make_deleted_large },
+	{ "linked", make_linked },
 	{ "unix", make_unix },
 	{ "views", make_views },
 	{ "mapped", make_mapped },
 	{ "local", make_local },
-	{ "memfd_map", make_memfd_map },
+	{ "memory_out", make_memory_out },
 	{ "view", make_view },
 	{ "uffd", make_uffd },
 	{ "ldt", make_ldt },

@@ -1,10 +1,9 @@
 -- SPDX-License-Identifier: GPL-2.0
--- A table that is filled, indexed, joined with itself and changed, all in memory:
--- its files for what does not fit have no name, and a process does not move with them.
-pragma temp_store = memory;
+-- A table that is filled, indexed, joined with itself and changed, all in memory; what
+-- does not fit while it is sorted goes to a file without a name, of 14 MiB at most.
 create table t(a integer primary key, b integer, c text);
 insert into t
-	with recursive n(i) as (select 1 union all select i + 1 from n where i < 500000)
+	with recursive n(i) as (select 1 union all select i + 1 from n where i < 400000)
 	select i, i * 7919 % 500009, hex(i * i) from n;
 create index t_b on t(b);
 update t set c = c || (select c from t as u where u.b = t.a % 500009 limit 1) where a % 3 = 0;

@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Files without a name that are mapped, too: one file afterwards, as before.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+plan 9
+must "a process with files that are open and mapped starts" start a mapped mapped 4 "$WORK"
+there_and_back mapped
+must "it moves to b, not prepared" migrate "$PID" a b --no-prepare
+must "it lives on b" lives_on mapped b
+must "it moves back once more" migrate "$PID" b a
+must "all is what it was" finish mapped 4
+done_testing

@@ -1,0 +1,15 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Files without a name move, with what is in them.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+plan 10
+must "each host has a directory" own "true"
+must "a process with files without a name starts" start a nameless nameless 4 "$WORK/own" 2
+there_and_back nameless
+must "it moves to b, not prepared" migrate "$PID" a b --no-prepare
+must "it lives on b" lives_on nameless b
+must "it moves back once more" migrate "$PID" b a
+must "all is what it was" finish nameless 4
+done_testing
