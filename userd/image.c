@@ -119,12 +119,13 @@ int tern_image_add(struct tern_image *image, unsigned int type,
 		at = (char *)end;
 		memmove(at + pad8(len), at, end->len);
 	}
-	memset(at, 0, pad8(len));
 	memcpy(at, &head, sizeof(head));
 	if (payload_len)
 		memcpy(at + sizeof(head), payload, payload_len);
 	if (tail_len)
 		memcpy(at + sizeof(head) + payload_len, tail, tail_len);
+	/* all else has been written: contents may be large, and somebody waits */
+	memset(at + len, 0, pad8(len) - len);
 	image->len += pad8(len);
 	return 0;
 }
