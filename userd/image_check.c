@@ -58,6 +58,12 @@ bool check_is_path(const char *path, size_t len)
 	       strnlen(path, len) == len - 1;
 }
 
+/* A name as memfd_create(2) takes it. */
+bool check_is_name(const char *name, size_t len)
+{
+	return len && len <= TERN_MEMORY_NAME_MAX && strnlen(name, len) == len - 1;
+}
+
 /* ---- one check per type ------------------------------------------------ */
 
 static int check_task(struct image_check *c, const struct tern_obj *obj)
@@ -89,7 +95,7 @@ static int check_task(struct image_check *c, const struct tern_obj *obj)
 	if (strnlen(t->comm, sizeof(t->comm)) == sizeof(t->comm))
 		return check_bad(c, obj, "a name without its end");
 	if (len != t->exe || !check_is_path(exe, len))
-		return check_bad(c, obj, "check_bad path of the executable");
+		return check_bad(c, obj, "bad path of the executable");
 	c->task = t;
 	return 0;
 }
@@ -119,7 +125,7 @@ static int check_mm(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "an impossible protection key");
 	c->pkeys = mm->pkeys | 1;
 	if (len != mm->auxv || len > AUXV_MAX || len % 8)
-		return check_bad(c, obj, "check_bad auxiliary vector");
+		return check_bad(c, obj, "bad auxiliary vector");
 	return 0;
 }
 
@@ -154,7 +160,7 @@ static int check_vma(struct image_check *c, const struct tern_obj *obj)
 		if (v->flags & (TERN_VMA_GROWSDOWN | TERN_VMA_WIPEONFORK | TERN_VMA_BACKED))
 			return check_bad(c, obj, "a flag that does not go with a file");
 		if (len != v->path || !check_is_path(path, len))
-			return check_bad(c, obj, "check_bad path of a mapped file");
+			return check_bad(c, obj, "bad path of a mapped file");
 		return 0;
 	case TERN_VMA_ANON:
 		if (v->flags & TERN_VMA_SHARED)
@@ -181,7 +187,7 @@ static int check_vma(struct image_check *c, const struct tern_obj *obj)
 	}
 	/* a private copy of a file may still say where it came from */
 	if (len != v->path || (len && !check_is_path(path, len)))
-		return check_bad(c, obj, "check_bad path");
+		return check_bad(c, obj, "bad path");
 	return 0;
 }
 
@@ -196,8 +202,8 @@ static int check_memory(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "a field is out of range");
 	if (m->size > ADDR_MAX)
 		return check_bad(c, obj, "impossible size");
-	if (!len || len != m->name || len > TERN_MEMORY_NAME_MAX || strnlen(name, len) != len - 1)
-		return check_bad(c, obj, "check_bad name");
+	if (len != m->name || !check_is_name(name, len))
+		return check_bad(c, obj, "bad name");
 	if (!m->id || m->id > c->room_memories || c->memories[m->id - 1])
 		return check_bad(c, obj, "the same id twice, or an impossible one");
 	c->memories[m->id - 1] = true;
@@ -227,7 +233,7 @@ static int check_creds(struct image_check *c, const struct tern_obj *obj)
 
 	groups = tern_obj_tail(obj, &len);
 	if (cr->nr_groups > GROUPS_MAX || len != cr->nr_groups * sizeof(__u32))
-		return check_bad(c, obj, "check_bad list of groups");
+		return check_bad(c, obj, "bad list of groups");
 	for (i = 0; i < 4; i++)
 		if (cr->uid[i] == ~0U || cr->gid[i] == ~0U)
 			return check_bad(c, obj, "an invalid user or group");
@@ -283,7 +289,7 @@ static int check_fs(struct image_check *c, const struct tern_obj *obj)
 	if (fs->reserved)
 		return check_bad(c, obj, "a reserved field is not zero");
 	if (len != fs->cwd || !check_is_path(cwd, len))
-		return check_bad(c, obj, "check_bad path of the working directory");
+		return check_bad(c, obj, "bad path of the working directory");
 	return 0;
 }
 
@@ -322,7 +328,7 @@ static int check_thread(struct image_check *c, const struct tern_obj *obj)
 	if (strnlen(t->comm, sizeof(t->comm)) == sizeof(t->comm))
 		return check_bad(c, obj, "a name without its end");
 	if (len != t->xstate || len > XSTATE_MAX)
-		return check_bad(c, obj, "check_bad extended state");
+		return check_bad(c, obj, "bad extended state");
 	c->tids[c->count[TERN_OBJ_THREAD] - 1] = t->tid;
 	return 0;
 }

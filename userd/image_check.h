@@ -104,6 +104,8 @@ struct image_check {
 int check_bad(struct image_check *c, const struct tern_obj *obj, const char *what);
 /** check_is_path() - a whole path: absolute, ended by the only NUL, filling its place */
 bool check_is_path(const char *path, size_t len);
+/** check_is_name() - a name as memfd_create(2) takes it, likewise */
+bool check_is_name(const char *name, size_t len);
 /** check_is_thread() - is there such a thread? When all THREAD objects are known. */
 bool check_is_thread(const struct image_check *c, __s32 tid);
 /** check_compare_s32(), check_compare_u32() - for qsort(3) and bsearch(3) */

@@ -24,27 +24,27 @@ static int check_desc_path(struct image_check *c, const struct tern_obj *obj,
 	const char *path = tern_obj_tail(obj, &len);
 
 	if (len != d->path)
-		return check_bad(c, obj, "check_bad path");
+		return check_bad(c, obj, "bad path");
 	switch (d->kind) {
 	case TERN_DESC_FILE:
 		if (!check_is_path(path, len))
-			return check_bad(c, obj, "check_bad path of a file");
+			return check_bad(c, obj, "bad path of a file");
 		if (!S_ISREG(d->mode) && !S_ISDIR(d->mode))
 			return check_bad(c, obj, "neither a file nor a directory");
 		return 0;
 	case TERN_DESC_PATH:
 		if (!check_is_path(path, len) || !(d->flags & O_PATH))
-			return check_bad(c, obj, "check_bad path");
+			return check_bad(c, obj, "bad path");
 		return 0;
 	case TERN_DESC_DEVICE:
 		if (!check_is_path(path, len) || strncmp(path, "/dev/", 5))
-			return check_bad(c, obj, "check_bad path of a device");
+			return check_bad(c, obj, "bad path of a device");
 		if (!S_ISCHR(d->mode))
 			return check_bad(c, obj, "not a character device");
 		return 0;
 	default:
 		if (len && !check_is_path(path, len))
-			return check_bad(c, obj, "check_bad path");
+			return check_bad(c, obj, "bad path");
 		return 0;
 	}
 }
@@ -104,16 +104,16 @@ int check_pipe(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "impossible capacity");
 	if (p->data > p->capacity || p->pieces > p->capacity / PAGE ||
 	    len != p->data + p->pieces * sizeof(*sizes))
-		return check_bad(c, obj, "check_bad contents");
+		return check_bad(c, obj, "bad contents");
 	for (i = 0; i < p->pieces; i++) {
 		__u32 size = sizes[i] & ~TERN_PIPE_PACKET;
 
 		if (!size || size > p->data - sum || (size != sizes[i] && size > PAGE))
-			return check_bad(c, obj, "check_bad pieces");
+			return check_bad(c, obj, "bad pieces");
 		sum += size;
 	}
 	if (p->pieces && sum != p->data)
-		return check_bad(c, obj, "check_bad pieces");
+		return check_bad(c, obj, "bad pieces");
 	c->pipes[c->count[TERN_OBJ_PIPE] - 1] = p->pipe;
 	return 0;
 }
@@ -176,7 +176,7 @@ static int check_messages(struct image_check *c, const struct tern_obj *obj)
 	m = tern_obj_tail(obj, &len);
 	if (k->data > TERN_SOCKET_DATA_MAX || k->messages > TERN_SOCKET_DATA_MAX ||
 	    len != k->messages * sizeof(*m) + k->data + k->name)
-		return check_bad(c, obj, "check_bad contents");
+		return check_bad(c, obj, "bad contents");
 	for (i = 0; i < k->messages; i++) {
 		if (m[i].len > k->data - sum || (!m[i].len && k->type == SOCK_STREAM))
 			return check_bad(c, obj, "a message of impossible length");
@@ -187,7 +187,7 @@ static int check_messages(struct image_check *c, const struct tern_obj *obj)
 	}
 	if (k->name && ((const char *)(m + k->messages))[k->data])
 		return check_bad(c, obj, "a name in the file system");
-	return sum == k->data ? 0 : check_bad(c, obj, "check_bad contents");
+	return sum == k->data ? 0 : check_bad(c, obj, "bad contents");
 }
 
 int check_socket(struct image_check *c, const struct tern_obj *obj)
@@ -237,7 +237,7 @@ int check_watch(struct image_check *c, const struct tern_obj *obj)
 	if (last && (w->desc < last->desc || (w->desc == last->desc && w->wd <= last->wd)))
 		return check_bad(c, obj, "watches are out of order");
 	if (len != w->path || !check_is_path(path, len))
-		return check_bad(c, obj, "check_bad path");
+		return check_bad(c, obj, "bad path");
 	c->watch = w;
 	return 0;
 }

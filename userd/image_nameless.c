@@ -3,16 +3,10 @@
  * The check of images: files without a name, and what is in them.
  */
 #include <sys/stat.h>
-#include <string.h>
 
 #include "image_check.h"
 
 #define SEALS_ALL	0x3fU	/* linux/fcntl.h: F_SEAL_SEAL to F_SEAL_EXEC */
-
-static bool is_name(const char *name, size_t len)
-{
-	return len && len <= TERN_MEMORY_NAME_MAX && strnlen(name, len) == len - 1;
-}
 
 int check_nameless(struct image_check *c, const struct tern_obj *obj)
 {
@@ -30,8 +24,8 @@ int check_nameless(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "an impossible file");
 	if (n->seals & ~SEALS_ALL || (n->seals && !memfd))
 		return check_bad(c, obj, "an impossible seal");
-	if (len != n->name || !(memfd ? is_name(name, len) : check_is_path(name, len)))
-		return check_bad(c, obj, "check_bad name");
+	if (len != n->name || !(memfd ? check_is_name(name, len) : check_is_path(name, len)))
+		return check_bad(c, obj, "bad name");
 	c->nameless[n->id - 1] = n;
 	return 0;
 }
