@@ -52,6 +52,17 @@ const struct tern_obj *tern_image_find(const struct tern_image *image,
 	return NULL;
 }
 
+/** tern_image_count() - how many objects of @type there are */
+unsigned int tern_image_count(const struct tern_image *image, unsigned int type)
+{
+	const struct tern_obj *obj = NULL;
+	unsigned int nr = 0;
+
+	while ((obj = tern_image_find(image, type, obj)))
+		nr++;
+	return nr;
+}
+
 /* ---- adding ---------------------------------------------------------------- */
 
 static int reserve(struct tern_image *image, size_t more)

@@ -46,6 +46,8 @@ const struct tern_obj *tern_image_next(const struct tern_image *image,
 const struct tern_obj *tern_image_find(const struct tern_image *image,
 				       unsigned int type,
 				       const struct tern_obj *after);
+/** tern_image_count() - how many objects of @type there are */
+unsigned int tern_image_count(const struct tern_image *image, unsigned int type);
 /** tern_obj_payload() - what stands behind the header */
 static inline const void *tern_obj_payload(const struct tern_obj *obj)
 {

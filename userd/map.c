@@ -60,14 +60,11 @@ static struct tern_extent extent_of(const struct tern_obj *obj)
 int tern_map_init(struct tern_map *map, const struct tern_image *image, int pagemap, int dev)
 {
 	const struct tern_obj *obj = NULL;
-	unsigned int nr = 0;
 
 	memset(map, 0, sizeof(*map));
 	map->pagemap = pagemap;
 	map->dev = dev;
-	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj)))
-		nr++;
-	map->extents = calloc(nr + 1, sizeof(map->extents[0]));
+	map->extents = calloc(tern_image_count(image, TERN_OBJ_VMA) + 1, sizeof(map->extents[0]));
 	map->entries = malloc(STEP * sizeof(map->entries[0]));
 	if (!map->extents || !map->entries) {
 		tern_map_fini(map);

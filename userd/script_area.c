@@ -117,11 +117,8 @@ static struct tern_area *add_area(struct tern_areas *areas)
 static const struct tern_obj **find_memories(const struct tern_image *image)
 {
 	const struct tern_obj **memory, *obj = NULL;
-	unsigned int nr = 0;
 
-	while ((obj = tern_image_find(image, TERN_OBJ_MEMORY, obj)))
-		nr++;
-	memory = calloc(nr + 1, sizeof(*memory));
+	memory = calloc(tern_image_count(image, TERN_OBJ_MEMORY) + 1, sizeof(*memory));
 	while (memory && (obj = tern_image_find(image, TERN_OBJ_MEMORY, obj)))
 		memory[((const struct tern_obj_memory *)tern_obj_payload(obj))->id - 1] = obj;
 	return memory;

@@ -38,16 +38,6 @@ static const struct script_kind *kind_of(const struct tern_obj *obj)
 
 /* ---- an index ------------------------------------------------------------------ */
 
-static unsigned int count(const struct tern_image *image, unsigned int type)
-{
-	const struct tern_obj *obj = NULL;
-	unsigned int n = 0;
-
-	while ((obj = tern_image_find(image, type, obj)))
-		n++;
-	return n;
-}
-
 static int compare_fd(const void *a, const void *b)
 {
 	const struct tern_obj_fd *x = *(const struct tern_obj_fd *const *)a;
@@ -125,8 +115,8 @@ static int collect(struct script_fds *fds, const struct tern_dress *dress)
 	int max = -1;
 
 	fds->dress = dress;
-	fds->nr_descs = count(dress->image, TERN_OBJ_DESC);
-	fds->fd = calloc(count(dress->image, TERN_OBJ_FD) + 1, sizeof(*fds->fd));
+	fds->nr_descs = tern_image_count(dress->image, TERN_OBJ_DESC);
+	fds->fd = calloc(tern_image_count(dress->image, TERN_OBJ_FD) + 1, sizeof(*fds->fd));
 	fds->first = calloc(fds->nr_descs + 2, sizeof(*fds->first));
 	fds->desc = calloc(fds->nr_descs + 1, sizeof(*fds->desc));
 	fds->extra = calloc(fds->nr_descs + 1, sizeof(*fds->extra));
@@ -156,7 +146,7 @@ static int collect_extra(struct script_fds *fds, const struct tern_dress *worn)
 	const struct tern_obj *obj = NULL;
 
 	fds->dress = worn;
-	fds->nr_descs = count(worn->image, TERN_OBJ_DESC);
+	fds->nr_descs = tern_image_count(worn->image, TERN_OBJ_DESC);
 	fds->extra = calloc(fds->nr_descs + 1, sizeof(*fds->extra));
 	if (!fds->extra)
 		return -ENOMEM;

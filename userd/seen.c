@@ -89,11 +89,8 @@ static int copy(struct tern_seen *seen, unsigned int descs)
 		bool met;
 	} *desc_of = calloc(descs + 1, sizeof(*desc_of));
 	const struct tern_obj *obj = NULL;
-	unsigned int nr = 0;
 
-	while ((obj = tern_image_find(seen->image, TERN_OBJ_FD, obj)))
-		nr++;
-	seen->fds = calloc(nr + 1, sizeof(*seen->fds));
+	seen->fds = calloc(tern_image_count(seen->image, TERN_OBJ_FD) + 1, sizeof(*seen->fds));
 	if (!desc_of || !seen->fds) {
 		free(desc_of);
 		return -ENOMEM;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io.h"
 #include "stash.h"
 
 #ifndef MFD_EXEC
@@ -107,16 +108,6 @@ static int set_size(int fd, __u64 size)
 	return (__u64)st.st_size == size || !ftruncate(fd, size) ? 0 : -errno;
 }
 
-static unsigned int count(const struct tern_image *image)
-{
-	const struct tern_obj *obj = NULL;
-	unsigned int nr = 0;
-
-	while ((obj = tern_image_find(image, TERN_OBJ_NAMELESS, obj)))
-		nr++;
-	return nr;
-}
-
 static int make_room(struct tern_stash *stash, unsigned int nr)
 {
 	int *fd;
@@ -146,6 +137,7 @@ static int make_all(struct tern_stash *stash, const struct tern_image *old,
 			x = tern_image_find(old, TERN_OBJ_NAMELESS, x);
 		kept[n->id] = i < stash->nr && is_same(tern_obj_payload(x), n);
 		if (!kept[n->id]) {
+			/* before the old one is closed: its path is another one then */
 			fd = make(n, host, why);
 			if (fd < 0)
 				return fd;
@@ -164,29 +156,13 @@ static int make_all(struct tern_stash *stash, const struct tern_image *old,
 
 /* ---- contents -------------------------------------------------------------------- */
 
-static int write_all(int fd, const char *buf, size_t len, off_t offset)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, buf, len, offset);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n < 0)
-			continue;
-		buf += n;
-		len -= n;
-		offset += n;
-	}
-	return 0;
-}
-
 static int write_block(int fd, const struct tern_obj *obj)
 {
 	const struct tern_obj_data *data = tern_obj_payload(obj);
 	size_t len;
 	const char *bytes = tern_obj_tail(obj, &len);
 
-	return write_all(fd, bytes, len, data->offset);
+	return tern_write_all(fd, bytes, len, data->offset);
 }
 
 /* There are zeros now, or nothing, for the file ends before. */
@@ -204,7 +180,7 @@ static int clear_block(int fd, const struct tern_obj *obj)
 		return 0;
 	if (len > st.st_size - data->offset)
 		len = st.st_size - data->offset;
-	return write_all(fd, zeros, len, data->offset);
+	return tern_write_all(fd, zeros, len, data->offset);
 }
 
 static int compare(const struct tern_obj *x, const struct tern_obj *y)
@@ -269,7 +245,7 @@ static int write_changes(const struct tern_stash *stash, const struct tern_image
 int tern_stash_fill(struct tern_stash *stash, const struct tern_image *old,
 		    const struct tern_image *new, const char *host, struct tern_why *why)
 {
-	unsigned int nr = count(new);
+	unsigned int nr = tern_image_count(new, TERN_OBJ_NAMELESS);
 	bool *kept;
 	int err;
 
@@ -306,7 +282,8 @@ int tern_stash_finish(const struct tern_stash *stash, const struct tern_image *i
 		};
 		int fd = stash->fd[n->id - 1];
 
-		if (set_owner(fd, n) || futimens(fd, times) || (n->seals && fcntl(fd, F_ADD_SEALS, n->seals)))
+		if (set_owner(fd, n) || futimens(fd, times) ||
+		    (n->seals && fcntl(fd, F_ADD_SEALS, n->seals)))
 			return tern_why_set(why, -errno,
 					    "a file without a name cannot be given its owner, time and seals: %s",
 					    strerror(errno));
