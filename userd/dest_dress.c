@@ -74,7 +74,7 @@ static int make_pager(struct tern_dest *d, const struct tern_dress *dress)
 				  d->job->host->name, strerror(-err)) : 0;
 }
 
-/* Write the script. 1: mappings change by it. */
+/* Write the script, and the files that it opens. 1: mappings change by it. */
 static int write_script(struct tern_dest *d, struct tern_dress *dress,
 			const struct tern_image *image, __u32 types, bool draft,
 			struct shell_run *run)
@@ -88,6 +88,9 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	dress->known = d->known;
 	dress->nr_known = d->prepare->nr_files;
 	dress->become = true;
+	err = tern_stash_fill(&d->stash, &d->draft.image, image, d->job->host->name, &d->why);
+	if (err)
+		return err;
 	if (d->dressed)
 		return tern_script_alter(&d->shell.script, &d->worn, dress, draft, run, &d->why);
 	err = tern_script_dress(&d->shell.script, dress, draft, run, &d->why);
@@ -117,9 +120,6 @@ static int put_on(struct tern_dest *d, struct tern_image *image)
 	struct shell_run cmd;
 	int err, moved;
 
-	err = tern_stash_fill(&d->stash, &d->draft.image, image, d->job->host->name, &d->why);
-	if (err)
-		return err;
 	/* all of it, for the next one is compared with what is found now */
 	moved = write_script(d, &dress, image, ~0U, true, &cmd);
 	err = moved < 0 ? moved : 0;
@@ -184,9 +184,6 @@ int tern_dest_image(struct tern_dest *d, size_t len)
 	if (err)
 		return err;
 	d->dress_ns = tern_dest_now(CLOCK_MONOTONIC);
-	err = tern_stash_fill(&d->stash, &d->draft.image, &d->image, d->job->host->name, &d->why);
-	if (err)
-		return err;
 	moved = write_script(d, &d->dress, &d->image, types, false, &cmd);
 	if (moved < 0)
 		return moved;

@@ -14,20 +14,6 @@
 
 #define TIME_MAX	(1LL << 61)	/* ns */
 
-/* The object; it moves when the image grows. */
-static struct tern_obj_nameless *find(const struct tern_image *image, __u32 id)
-{
-	const struct tern_obj *obj = NULL;
-
-	while ((obj = tern_image_find(image, TERN_OBJ_NAMELESS, obj))) {
-		struct tern_obj_nameless *nameless = (void *)tern_obj_payload(obj);
-
-		if (nameless->id == id)
-			return nameless;
-	}
-	return NULL;
-}
-
 static bool is_zero(const char *buf, size_t len)
 {
 	return !buf[0] && !memcmp(buf, buf + 1, len - 1);
@@ -132,15 +118,13 @@ static int open_file(const struct tern_seen *seen, int fd, struct tern_obj_namel
 	return own < 0 ? -EAGAIN : own;
 }
 
-static int open_and_read(struct tern_seen *seen, int fd, __u32 id)
+static int open_and_read(struct tern_seen *seen, int fd, struct tern_obj_nameless *nameless)
 {
-	struct tern_obj_nameless *nameless = find(seen->image, id);
-	__u64 size = nameless ? nameless->size : 0;
-	int own = nameless ? open_file(seen, fd, nameless) : -EAGAIN, rc;
+	int own = open_file(seen, fd, nameless), rc;
 
 	if (own < 0)
 		return own;
-	rc = read_file(seen, own, id, size);
+	rc = read_file(seen, own, nameless->id, nameless->size);
 	close(own);
 	return rc;
 }
@@ -150,7 +134,9 @@ int tern_seen_nameless(struct tern_seen *seen)
 {
 	/* there are no more of them than descriptors */
 	const struct tern_seen_fd **first = calloc(seen->nr + 1, sizeof(*first));
-	unsigned int i, nr = 0;
+	const struct tern_obj *obj = NULL;
+	unsigned int i;
+	size_t at;
 	int rc = 0;
 
 	if (!first)
@@ -158,15 +144,17 @@ int tern_seen_nameless(struct tern_seen *seen)
 	for (i = seen->nr; i--;) {
 		const struct tern_seen_fd *fd = &seen->fds[i];
 
-		if (fd->kind != TERN_DESC_NAMELESS)
-			continue;
-		first[fd->pipe - 1] = fd;
-		nr = fd->pipe > nr ? fd->pipe : nr;
+		if (fd->kind == TERN_DESC_NAMELESS)
+			first[fd->pipe - 1] = fd;
 	}
-	/* one that has no descriptor any more, by --stdio=null, the check of the image finds */
-	for (i = 0; !rc && i < nr; i++)
+	/* in the order of their numbers; the image moves when it grows */
+	for (i = 0; !rc && (obj = tern_image_find(seen->image, TERN_OBJ_NAMELESS, obj)); i++) {
+		at = (const char *)obj - (const char *)seen->image->data;
+		/* one without a descriptor, by --stdio=null, the check of the image finds */
 		if (first[i])
-			rc = open_and_read(seen, first[i]->fd, i + 1);
+			rc = open_and_read(seen, first[i]->fd, (void *)tern_obj_payload(obj));
+		obj = (const void *)((const char *)seen->image->data + at);
+	}
 	free(first);
 	return rc;
 }
