@@ -29,6 +29,14 @@ static bool is_memfd(const struct file *file)
 	       !strncmp(name_of(file), MEMFD_PREFIX, strlen(MEMFD_PREFIX));
 }
 
+/** tern_is_nameless() - a regular file without a link? */
+bool tern_is_nameless(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	return S_ISREG(inode->i_mode) && !inode->i_nlink;
+}
+
 /**
  * tern_inode_references() - how often names of an inode are referenced
  * @inode: without a link: nobody can find its names any more
@@ -69,9 +77,8 @@ void tern_nameless_check(const struct tern_table *table, struct tern_reasons *re
 		return;
 	for (i = 0; i < table->nr; i++) {
 		const struct tern_entry *entry = &table->entries[i];
-		const struct inode *inode = file_inode(entry->file);
 
-		if (entry->same_inode == entry && S_ISREG(inode->i_mode) && !inode->i_nlink)
+		if (entry->same_inode == entry && tern_is_nameless(entry->file))
 			sum += bytes_of(entry->file);
 	}
 	if (sum > TERN_NAMELESS_MAX)

@@ -16,6 +16,7 @@
 #include <asm/syscall.h>
 
 #include "compat.h"
+#include "obj.h"
 #include "table.h"
 
 /* Of a table that may be far larger than what is open, so by its bits. */
@@ -155,19 +156,12 @@ static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int s
 	}
 }
 
-static bool is_nameless(const struct file *file)
-{
-	const struct inode *inode = file_inode(file);
-
-	return S_ISREG(inode->i_mode) && !inode->i_nlink;
-}
-
 /* Does it matter who has the other descriptions of the inode? */
 static bool needs_whole(const struct file *file)
 {
 	umode_t mode = file_inode(file)->i_mode;
 
-	return S_ISFIFO(mode) || S_ISSOCK(mode) || is_nameless(file);
+	return S_ISFIFO(mode) || S_ISSOCK(mode) || tern_is_nameless(file);
 }
 
 /* Wait in a call that has a reference to each file that it waits for (fs/select.c)? */
@@ -219,7 +213,7 @@ static int find_ours(struct tern_table *table)
 		entry->same = entry;
 		entry->same_inode = entry;
 		entry->is_ours = true;
-		table->any_nameless |= is_nameless(entry->file);
+		table->any_nameless |= tern_is_nameless(entry->file);
 		if (file_count(entry->file) > 2 || needs_whole(entry->file))
 			order[nr++] = entry;
 	}
