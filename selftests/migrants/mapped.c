@@ -62,28 +62,21 @@ static void set(struct file *f, unsigned int page, unsigned int what, unsigned i
 		memcpy(f->half + (page - HALF) * PAGE, buf, PAGE);
 }
 
-static bool is(const char *at, unsigned int what)
-{
-	static const char zeros[PAGE];
-
-	return what ? page_bad(at, what) < 0 : !memcmp(at, zeros, PAGE);
-}
-
 static void check_file(const struct file *f, const char *name)
 {
 	char buf[PAGE];
 	unsigned int i;
 
 	for (i = 0; i < PAGES; i++) {
-		check(is(f->all + i * PAGE, f->key[i]), "%s: page %u after %u hops", name, i,
+		check(page_is(f->all + i * PAGE, f->key[i]), "%s: page %u after %u hops", name, i,
 		      migrant.hops);
-		check(i < HALF || is(f->half + (i - HALF) * PAGE, f->key[i]),
+		check(i < HALF || page_is(f->half + (i - HALF) * PAGE, f->key[i]),
 		      "%s: page %u by its second half", name, i);
-		check(is(f->look + i * PAGE, f->key[i]), "%s: page %u, for reading", name, i);
-		check(pread(f->fd, buf, PAGE, (off_t)i * PAGE) == PAGE && is(buf, f->key[i]),
+		check(page_is(f->look + i * PAGE, f->key[i]), "%s: page %u, for reading", name, i);
+		check(pread(f->fd, buf, PAGE, (off_t)i * PAGE) == PAGE && page_is(buf, f->key[i]),
 		      "%s: page %u by its descriptor", name, i);
 	}
-	check(is(f->own, 99) && is(f->own + PAGE, 0), "%s: what is the process's own", name);
+	check(page_is(f->own, 99) && page_is(f->own + PAGE, 0), "%s: what is the process's own", name);
 }
 
 static void open_file(struct file *f, int fd)

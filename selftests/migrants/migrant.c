@@ -51,6 +51,13 @@ int page_bad(const void *page, uint64_t key)
 	return -1;
 }
 
+bool page_is(const void *page, uint64_t key)
+{
+	static const char zeros[PAGE];
+
+	return key ? page_bad(page, key) < 0 : !memcmp(page, zeros, PAGE);
+}
+
 /* Atomic for readers: a new link takes the old one's place. */
 void migrant_tell(const char *name, const char *text)
 {

@@ -75,5 +75,7 @@ static inline uint64_t mix(uint64_t x)
 /** page_fill(), page_bad() - 4 KiB that only @key could have made; bad: first wrong word */
 void page_fill(void *page, uint64_t key);
 int page_bad(const void *page, uint64_t key);
+/** page_is() - is it that of @key, or with key 0 all zeros? */
+bool page_is(const void *page, uint64_t key);
 
 #endif

@@ -74,13 +74,11 @@ static void put_page(int fd, unsigned int page, unsigned int what)
 
 static void check_page(int fd, unsigned int page, unsigned int what)
 {
-	static const char zeros[PAGE];
 	char buf[PAGE];
 
 	check(pread(fd, buf, PAGE, (off_t)page * PAGE) == PAGE, "page %u: %s", page,
 	      strerror(errno));
-	check(what ? page_bad(buf, what) < 0 : !memcmp(buf, zeros, PAGE),
-	      "page %u is not %u after %u hops", page, what, migrant.hops);
+	check(page_is(buf, what), "page %u is not %u after %u hops", page, what, migrant.hops);
 }
 
 static void set(unsigned int page, unsigned int what)
