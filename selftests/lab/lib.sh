@@ -121,15 +121,18 @@ where()
 	done
 }
 
-# lives_on PID HOST: there and nowhere else, and its heart beats.
+# lives_on PID HOST: there and nowhere else, and its heart beats. The other host may take
+# a moment to drop a shell, of a migration that has failed.
 lives_on()
 {
-	local name
+	local name end=$((SECONDS + LONG)) found
 
 	for name in "${!PIDS[@]}"; do
 		[[ ${PIDS[$name]} != "$1" ]] || break
 	done
-	[[ $(where "$1") == "$2" ]] || fail "pid $1 is on '$(where "$1")' and not just on $2"
+	until found=$(where "$1") && [[ $found == "$2" ]]; do
+		((SECONDS < end)) || fail "pid $1 is on '$found' and not just on $2"
+	done
 	guest "$2" beating "$SHARED/$name" "$LONG" || fail "pid $1 on $2 does nothing"
 }
 

@@ -366,10 +366,16 @@ beating()
 	wait_until "$LONG" changed "$1"
 }
 
-# lives_on NAME HOST: there, nowhere else, and its heart beats
+is_on()
+{
+	[[ $(where "${PIDS[$1]}") == "$2" ]]
+}
+
+# lives_on NAME HOST: there, nowhere else, and its heart beats. The other host may take a
+# moment to drop a shell, of a migration that has failed.
 lives_on()
 {
-	[[ $(where "${PIDS[$1]}") == "$2" ]] || {
+	wait_until "$LONG" is_on "$1" "$2" || {
 		echo "pid ${PIDS[$1]} is on '$(where "${PIDS[$1]}")' and not just on $2"
 		return 1
 	}
