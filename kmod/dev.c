@@ -260,7 +260,7 @@ static long ioc_park(struct tern_migration *m, void __user *uarg)
 
 	if (err)
 		return err;
-	if (arg.flags & ~TERN_PARK_OUTSIDE_VDSO || arg.reserved2)
+	if (arg.reserved || arg.reserved2)
 		return -EINVAL;
 	err = tern_park(m, &arg, &why);
 	if (err)

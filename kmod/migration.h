@@ -37,7 +37,6 @@ struct tern_handle;
  * @by_task: the same by their tasks
  * @nr_asked: source: how many have been asked to stop and have not come to stand;
  *	fewer while some of an earlier try still come
- * @outside_vdso: source: no thread is to stand within the vDSO
  * @nr_threads: destination: how many will become
  * @nr_here: destination: how many wait in BECOME
  * @nr_went: destination: how many have left it as the migrant's
@@ -82,7 +81,6 @@ struct tern_migration {
 	struct list_head threads;
 	DECLARE_HASHTABLE(by_task, 8);
 	atomic_t nr_asked;
-	bool outside_vdso;
 	unsigned int nr_threads;
 	unsigned int nr_here;
 	atomic_t nr_went;

@@ -213,7 +213,7 @@ static void park_work(struct callback_head *work)
 		stand(thread, TERN_STAND_GONE);
 	else if (decided(thread))
 		;	/* asked in vain, by an attempt that is over */
-	else if (thread->migration->outside_vdso && tern_arch_in_vdso())
+	else if (tern_arch_in_vdso())
 		stand(thread, TERN_STAND_LATER);
 	else
 		wait_here(thread);
@@ -361,12 +361,16 @@ static int asked_gone(struct tern_migration *m, unsigned int *later,
 	return 0;
 }
 
-/* Let those run on that are in the vDSO: a call of it takes less than a microsecond. */
+/*
+ * Let those run on that are in the vDSO: a call of it takes less than a microsecond.
+ * It reads a clock and then the offset of the time namespace, and must not find this
+ * host's for one and another's for the other; and that may have another vDSO.
+ */
 static int let_leave(unsigned int round, struct tern_why *why)
 {
 	if (round == LATER_MAX)
 		return tern_why(why, -EAGAIN,
-				"a thread does not leave the vDSO, which is another one there; try again");
+				"a thread does not leave the vDSO; try again");
 	usleep_range(10, 50);
 	return 0;
 }
@@ -473,7 +477,6 @@ static int park_locked(struct tern_migration *m, struct tern_park *park,
 		goto undo;
 	/* were it reaped for want of memory, its pages would read as zeros */
 	set_bit(MMF_OOM_SKIP, &m->mm->flags);
-	m->outside_vdso = park->flags & TERN_PARK_OUTSIDE_VDSO;
 	start = ktime_get();
 	err = stop_all(m, leader, msecs_to_jiffies(ms), why);
 	if (!err && leader->mm != m->mm)
@@ -499,7 +502,7 @@ out:
 /**
  * tern_park() - stop every thread (TERN_IOC_PARK)
  * @m: in TERN_REQUESTED or TERN_PREPARED
- * @park: time limit and flags in, figures out
+ * @park: time limit in, figures out
  * @why: sentence
  *
  * On error every thread runs on.

@@ -67,11 +67,11 @@ static inline int create(int dev, uint64_t id, int pid)
 	return call(dev, TERN_IOC_ATTACH, &arg);
 }
 
-static inline int park_flags(int dev, unsigned int flags)
+static inline int park(int dev)
 {
 	char why[TERN_WHY_LEN] = "";
 	struct tern_park arg = {
-		.size = sizeof(arg), .timeout_ms = 10000, .flags = flags,
+		.size = sizeof(arg), .timeout_ms = 10000,
 		.why = (uintptr_t)why, .why_len = sizeof(why),
 	};
 	int rc = call(dev, TERN_IOC_PARK, &arg);
@@ -79,11 +79,6 @@ static inline int park_flags(int dev, unsigned int flags)
 	if (why[0])
 		fprintf(stderr, "# park: %s\n", why);
 	return rc;
-}
-
-static inline int park(int dev)
-{
-	return park_flags(dev, 0);
 }
 
 static inline int image_call(int dev, unsigned long nr, void *buf, uint64_t *len)

@@ -12,7 +12,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -36,6 +38,41 @@ static pid_t start_migrant(void)
 	syscall(SYS_close_range, 3, ~0U, 0);
 	execl("/bin/sleep", "sleep", "1000", NULL);
 	_exit(1);
+}
+
+/* Where its code of that name begins; 0: it has none. */
+static unsigned long code_of(pid_t pid, const char *name)
+{
+	unsigned long start = 0;
+	char path[64], line[512];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	file = fopen(path, "r");
+	while (file && !start && fgets(line, sizeof(line), file))
+		if (strstr(line, " r-xp ") && strstr(line, name))
+			sscanf(line, "%lx", &start);
+	if (file)
+		fclose(file);
+	return start;
+}
+
+/* From now on it goes round and round at @at, in a "jmp" that leads to itself. */
+static int spin_at(pid_t pid, unsigned long at)
+{
+	struct user_regs_struct regs;
+	long word;
+	int err;
+
+	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) || waitpid(pid, NULL, 0) != pid)
+		return -1;
+	word = ptrace(PTRACE_PEEKTEXT, pid, at, NULL);
+	err = ptrace(PTRACE_POKETEXT, pid, at, (word & ~0xffffL) | 0xfeeb);
+	err = err ? err : ptrace(PTRACE_GETREGS, pid, NULL, &regs);
+	regs.rip = at;
+	regs.orig_rax = -1;
+	err = err ? err : ptrace(PTRACE_SETREGS, pid, NULL, &regs);
+	return ptrace(PTRACE_DETACH, pid, NULL, NULL) ? -1 : err;
 }
 
 /* The highest page of its stack, when it has become what it is to be; 0: never. */
@@ -228,19 +265,27 @@ TEST_F(source, draft)
 
 TEST_F(source, park)
 {
+	struct tern_park unknown = { .size = sizeof(unknown), .reserved = 1 };
 	bool may = runs_free(variant->state);
-	int rc = park(self->dev);
 
-	EXPECT_EQ(may ? 0 : -EBADFD, rc);
+	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_PARK, &unknown));
+	EXPECT_EQ(may ? 0 : -EBADFD, park(self->dev));
 }
 
-/* It sleeps, and not in the vDSO. */
-TEST_F(source, park_outside_vdso)
+/* One that never leaves the vDSO is not stopped there, and runs on. */
+TEST_F(source, park_in_vdso)
 {
-	bool may = runs_free(variant->state);
+	unsigned long vdso = code_of(self->pid, "[vdso]");
+	unsigned long text = code_of(self->pid, "/sleep");
 
-	EXPECT_GT(0, park_flags(self->dev, 1U << 1));
-	EXPECT_EQ(may ? 0 : -EBADFD, park_flags(self->dev, TERN_PARK_OUTSIDE_VDSO));
+	if (!runs_free(variant->state))
+		SKIP(return, "is not to be parked");
+	ASSERT_NE(0, vdso);
+	ASSERT_EQ(0, spin_at(self->pid, vdso + 0x800));
+	EXPECT_EQ(-EAGAIN, park(self->dev));
+	EXPECT_TRUE(alive(self->pid));
+	ASSERT_EQ(0, spin_at(self->pid, text));
+	EXPECT_EQ(0, park(self->dev));
 }
 
 TEST_F(source, thaw)

@@ -19,6 +19,7 @@
 #define HELD_PAUSE_MS	1000
 #define ATTEMPTS_DRAFT	6	/* then without a draft: there is less to change in between */
 #define ATTEMPTS_AHEAD	2	/* likewise, pages that are sent ahead take time */
+#define HANDLERS	20	/* tries while somebody is in a handler; then all is prepared anew */
 #define FOLLOW		4	/* pages between two looks for the destination's word */
 
 /* ---- before the migrant stands ---- */
@@ -183,14 +184,10 @@ static void follow(struct tern_source *s)
 
 static int blast(struct tern_source *s)
 {
-	__u64 before = s->lanes.lane[0].bytes_out, captured;
+	__u64 before = s->lanes.lane[0].bytes_out, captured = tern_source_now();
 	int rc;
 
-	rc = tern_source_capture(s, 0, &s->image);
-	captured = tern_source_now();
 	s->report.phase_ns[TERN_PHASE_CAPTURE] = captured - s->stood;
-	if (rc)
-		return rc;
 	rc = send_image(s);
 	if (!rc)
 		rc = send_first(s);
@@ -211,30 +208,61 @@ static int park(struct tern_source *s)
 
 	if (tern_source_cancelled(s, NULL))
 		return -ECANCELED;
-	rc = tern_dev_park(s->dev, tern_source_crosses(s) ? TERN_PARK_OUTSIDE_VDSO : 0, &park,
-			   &s->why);
+	rc = tern_dev_park(s->dev, &park, &s->why);
 	s->stood = tern_source_now() - park.stood_ns;
 	s->report.phase_ns[TERN_PHASE_PARK] = park.ns;
 	return rc;
 }
 
+/* It runs on, to be stopped once more. */
+static int thaw(struct tern_source *s, int rc)
+{
+	int err = tern_dev_thaw(s->dev);
+
+	return err ? err : rc;
+}
+
+/*
+ * Park and capture. A handler that has interrupted the vDSO is over soon, and nothing that
+ * was prepared is the worse for it. -EAGAIN: the migrant runs.
+ */
+static int stop(struct tern_source *s)
+{
+	unsigned int i;
+	int rc;
+
+	for (i = 1;; i++) {
+		rc = park(s);
+		if (rc)
+			return rc;
+		rc = tern_source_capture(s, 0, &s->image);
+		if (rc != -EAGAIN && rc != -EBUSY)
+			return rc;
+		rc = thaw(s, rc);
+		if (rc != -EBUSY)
+			return rc;
+		if (i == HANDLERS)
+			return -EAGAIN;
+		rc = tern_source_pause(s, i);
+		if (rc)
+			return rc;
+	}
+}
+
 /* One attempt. -EAGAIN: the migrant runs again and has changed, try once more. */
 static int attempt(struct tern_source *s, unsigned int n)
 {
-	int rc, err;
+	int rc;
 
 	rc = connect_peer(s);
 	if (!rc)
 		rc = prepare(s, n);
 	if (!rc)
-		rc = park(s);
+		rc = stop(s);
 	if (rc)
 		return rc;
 	rc = blast(s);
-	if (rc != -EAGAIN)
-		return rc;
-	err = tern_dev_thaw(s->dev);
-	return err ? err : rc;
+	return rc == -EAGAIN ? thaw(s, rc) : rc;
 }
 
 /**

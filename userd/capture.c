@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frames.h"
 #include "origin.h"
 #include "source.h"
 
@@ -91,13 +92,28 @@ bool tern_source_crosses(const struct tern_source *s)
 	return s->lanes.hello.vdso != s->job->host->hello.vdso;
 }
 
+/*
+ * Nobody comes back, out of a signal handler, to our vDSO: it may be another one there, and
+ * what was read of a clock here would be added to what is read of it there. PARK has seen
+ * to those that stand outside handlers. A crash must not be, where that would be one.
+ */
+static int outside_vdso(struct tern_source *s, const struct tern_image *image)
+{
+	const struct tern_obj_mm *mm = tern_obj_payload(tern_image_find(image, TERN_OBJ_MM, NULL));
+
+	return tern_frames_outside(image, s->job->pid, mm->vdso,
+				   mm->vdso + s->job->host->vdso.size,
+				   tern_source_crosses(s), &s->why);
+}
+
 /**
  * tern_source_capture() - the image as the destination wants it
  * @s: the migration
  * @flags: TERN_CAPTURE_DRAFT or 0
  * @image: after tern_source_room(); grows when need be
  *
- * -EAGAIN: the migrant has changed since it was prepared.
+ * -EAGAIN: the migrant has changed since it was prepared. -EBUSY: it was stopped where it
+ * cannot be, and will soon be elsewhere.
  */
 int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_image *image)
 {
@@ -107,9 +123,11 @@ int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_i
 	if (!rc)
 		rc = tern_seen_add(image, s->job->pid, &s->prepared.clocks,
 				   flags & TERN_CAPTURE_DRAFT, &s->why);
+	if (!rc && !(flags & TERN_CAPTURE_DRAFT))
+		rc = outside_vdso(s, image);
 	if (!rc && tern_source_crosses(s))
 		rc = tern_origin_apply(image, s->job->pid, &s->job->host->vdso,
-				       s->lanes.hello.vdso, flags & TERN_CAPTURE_DRAFT, &s->why);
+				       s->lanes.hello.vdso, &s->why);
 	if (rc)
 		return rc;
 	tern_prepared_apply(&s->prepared, image);

@@ -109,14 +109,13 @@ int tern_dev_attach(int dev, struct tern_attach *attach)
 }
 
 /** tern_dev_park() - stop the migrant's threads; @park receives count and time */
-int tern_dev_park(int dev, unsigned int flags, struct tern_park *park, struct tern_why *why)
+int tern_dev_park(int dev, struct tern_park *park, struct tern_why *why)
 {
 	char text[TERN_WHY_LEN] = "";
 	int err;
 
 	memset(park, 0, sizeof(*park));
 	park->size = sizeof(*park);
-	park->flags = flags;
 	park->why = (unsigned long)text;
 	park->why_len = sizeof(text);
 	err = call(dev, TERN_IOC_PARK, park);

@@ -35,7 +35,7 @@ struct tern_clocks {
 int tern_dev_clocks(int dev, int pid, struct tern_clocks *clocks);
 int tern_dev_serve(int dev, const char *self, const char *hosts, unsigned int nr);
 int tern_dev_attach(int dev, struct tern_attach *attach);
-int tern_dev_park(int dev, unsigned int flags, struct tern_park *park, struct tern_why *why);
+int tern_dev_park(int dev, struct tern_park *park, struct tern_why *why);
 /* @len: in: size of @buf; out: used */
 int tern_dev_prepared(int dev);
 __u64 tern_dev_went(int dev);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Will a thread come back to code that is not going to be there? One that stands
- * outside may be in a signal handler, which has interrupted that code: the kernel has
+ * Will a thread come back to code that is not going to be there, or is halfway through
+ * something that it must do on one host? One that stands outside may be in a signal handler, which has interrupted that code: the kernel has
  * put a frame on its stack (struct rt_sigframe, arch/x86/include/asm/sigframe.h) that
  * says where to go on. Frames are found by what the handler returns to, the restorer
  * of its sigaction, and by what stands at fixed places behind it.
@@ -9,6 +9,7 @@
  * Reads memory of the migrant, changes nothing, no locks.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ struct rt_frame {
  * @vmas: its mappings
  * @restorer: of all signals, each once
  * @nr_restorers: how many
+ * @unblocked: a handler may run with no signal blocked
  * @window: room for a part of a stack
  */
 struct stacks {
@@ -54,6 +56,7 @@ struct stacks {
 	struct tern_vmas vmas;
 	__u64 restorer[SIGNALS];
 	unsigned int nr_restorers;
+	bool unblocked;
 	char *window;
 };
 
@@ -67,15 +70,26 @@ static bool is_restorer(const struct stacks *s, __u64 at)
 	return false;
 }
 
-static void find_restorers(struct stacks *s, const struct tern_image *image)
+static void find_handlers(struct stacks *s, const struct tern_image *image)
 {
 	const struct tern_obj_sigactions *all =
 		tern_obj_payload(tern_image_find(image, TERN_OBJ_SIGACTIONS, NULL));
 	unsigned int i;
 
-	for (i = 0; i < SIGNALS; i++)
-		if (all->action[i].restorer && !is_restorer(s, all->action[i].restorer))
+	for (i = 0; i < SIGNALS; i++) {
+		if (!all->action[i].restorer)
+			continue;
+		if (all->action[i].flags & SA_NODEFER && !all->action[i].mask)
+			s->unblocked = true;
+		if (!is_restorer(s, all->action[i].restorer))
 			s->restorer[s->nr_restorers++] = all->action[i].restorer;
+	}
+}
+
+/* The kernel blocks the signal while its handler runs, if it is not told otherwise. */
+static bool in_handler(const struct stacks *s, const struct tern_obj_thread *t)
+{
+	return s->unblocked || t->blocked || (t->restore_mask && t->saved_blocked);
 }
 
 static bool is_frame(const struct stacks *s, const struct rt_frame *f)
@@ -126,36 +140,43 @@ static bool comes_back(const struct stacks *s, __u64 sp, __u64 start, __u64 end)
 	return false;
 }
 
+static int make_room(struct stacks *s, const struct tern_image *image)
+{
+	s->window = malloc(WINDOW);
+	return s->window ? tern_vmas_list(&s->vmas, image) : -ENOMEM;
+}
+
 /**
  * tern_frames_outside() - does no thread come back to some code out of a handler?
  * @image: the capture of a migrant that stands
  * @pid: the migrant
  * @start: of the code
  * @end: not included
+ * @all: look also at threads that block no signal, which are in a handler only if that
+ *	has unblocked them itself
  * @why: sentence
  *
- * Return: 0, or -EAGAIN: some thread does, for now.
+ * Return: 0, or -EBUSY: some thread does, for now.
  */
 int tern_frames_outside(const struct tern_image *image, int pid, __u64 start, __u64 end,
-			struct tern_why *why)
+			bool all, struct tern_why *why)
 {
 	struct stacks s = { .pid = pid };
 	const struct tern_obj *obj = NULL;
-	int rc;
+	int rc = 0;
 
-	find_restorers(&s, image);
-	if (!s.nr_restorers)
-		return 0;
-	rc = tern_vmas_list(&s.vmas, image);
-	s.window = malloc(WINDOW);
-	if (!s.window)
-		rc = -ENOMEM;
-	while (!rc && (obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {
+	find_handlers(&s, image);
+	s.unblocked |= all;
+	while (!rc && s.nr_restorers && (obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {
 		const struct tern_obj_thread *t = tern_obj_payload(obj);
 
-		if (comes_back(&s, t->regs[R_SP], start, end))
-			rc = tern_why_set(why, -EAGAIN,
-					  "thread %d is in a signal handler that has interrupted the vDSO, which is another one there; try again",
+		if (!in_handler(&s, t))
+			continue;
+		if (!s.window)
+			rc = make_room(&s, image);
+		if (!rc && comes_back(&s, t->regs[R_SP], start, end))
+			rc = tern_why_set(why, -EBUSY,
+					  "thread %d is in a signal handler that has interrupted the vDSO; try again",
 					  t->tid);
 	}
 	free(s.window);

@@ -3,9 +3,11 @@
 #ifndef TERN_FRAMES_H
 #define TERN_FRAMES_H
 
+#include <stdbool.h>
+
 #include "image.h"
 
 int tern_frames_outside(const struct tern_image *image, int pid, __u64 start, __u64 end,
-			struct tern_why *why);
+			bool all, struct tern_why *why);
 
 #endif

@@ -16,7 +16,6 @@
 #include <sys/uio.h>
 
 #include "dev.h"
-#include "frames.h"
 #include "origin.h"
 
 #define PAGE	4096ULL
@@ -218,23 +217,21 @@ static int apply(struct tern_image *image, int pid, const struct tern_vdso *ours
 
 /**
  * tern_origin_apply() - let an image speak of the original vDSO alone
- * @image: the capture, our own kernel's
+ * @image: the capture, our own kernel's; of a migrant that stands it is known that nobody
+ *	stands in our vDSO or comes back to it
  * @pid: the migrant
  * @ours: this kernel's
  * @peer: tern_vdso_hash() of the destination's, which is not ours
- * @draft: it runs; otherwise it must not stand, and nobody come back to, within ours
  * @why: sentence
  */
 int tern_origin_apply(struct tern_image *image, int pid, const struct tern_vdso *ours,
-		      __u64 peer, bool draft, struct tern_why *why)
+		      __u64 peer, struct tern_why *why)
 {
 	struct origin o = { 0 };
 	struct own own;
 	int rc;
 
 	rc = find_own(image, &own);
-	if (!rc && own.vdso && !draft)
-		rc = tern_frames_outside(image, pid, own.vdso->start, own.vdso->end, why);
 	if (!rc && own.vdso)
 		rc = apply(image, pid, ours, peer, &own, &o);
 	free(o.copy);

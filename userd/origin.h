@@ -7,6 +7,6 @@
 #include "vdso.h"
 
 int tern_origin_apply(struct tern_image *image, int pid, const struct tern_vdso *ours,
-		      __u64 peer, bool draft, struct tern_why *why);
+		      __u64 peer, struct tern_why *why);
 
 #endif

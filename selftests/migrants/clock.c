@@ -2,11 +2,11 @@
 /*
  * Watches the clocks that go on without a jump. Each is read by the vDSO and by
  * the system call, which must agree: in a moved process the two get the time
- * namespace's offset in different ways. A second thread reads them again and again,
- * so that it is mostly within the vDSO when it is asked to stop; or it is in a handler
- * that has interrupted the vDSO.
+ * namespace's offset in different ways. Other threads read them again and again,
+ * so that they are mostly within the vDSO when they are asked to stop; or they are in a
+ * handler that has interrupted the vDSO.
  *
- * usage: clock DIR
+ * usage: clock DIR [READERS]
  */
 #include <pthread.h>
 #include <signal.h>
@@ -88,13 +88,15 @@ int main(int argc, char **argv)
 {
 	uint64_t last[NR], before, call, after, most[NR] = { 0 }, date = now_ns(CLOCK_REALTIME);
 	struct timespec pause = { .tv_nsec = 1000000 };
+	unsigned int i, readers;
 	pthread_t reader;
-	unsigned int i;
 
-	migrant_start(argc, argv, 0, "");
+	migrant_start(argc, argv, 0, "[READERS]");
+	readers = argc > 2 ? atoi(argv[2]) : 1;
 	for (i = 0; i < NR; i++)
 		last[i] = now_ns(clocks[i].id);
-	check(!pthread_create(&reader, NULL, read_on, NULL), "no second thread");
+	for (i = 0; i < readers; i++)
+		check(!pthread_create(&reader, NULL, read_on, NULL), "no thread %u", i);
 	migrant_tell("ready", "yes");
 	while (migrant_step()) {
 		uint64_t then = date;

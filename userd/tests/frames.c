@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Children that stand in signal handlers: is it seen what these have interrupted, also
- * from another stack, and behind a second handler?
+ * from another stack, and behind a second handler? And are those not looked at that are
+ * in no handler?
  */
 #include <errno.h>
 #include <signal.h>
@@ -79,16 +80,19 @@ static int add_map(void *arg, const struct tern_proc_map *map)
 }
 
 /* The actions are the same in parent and child but for their handlers. */
-static void make_image(int pid, __u64 sp)
+static void make_image(int pid, __u64 sp, int flags)
 {
 	struct tern_obj_sigactions actions = { 0 };
-	struct tern_obj_thread t = { .tid = pid };
+	struct tern_obj_thread t = { .tid = pid, .blocked = 1ULL << (SIGUSR1 - 1) };
 	struct {
 		__u64 handler, flags, restorer, mask;
 	} action;
 
 	signal(SIGUSR1, on_first);
 	syscall(SYS_rt_sigaction, SIGUSR1, NULL, &action, 8);
+	if (flags & SA_NODEFER)
+		t.blocked = 0;
+	actions.action[SIGUSR1 - 1].flags = flags;
 	actions.action[SIGUSR1 - 1].restorer = action.restorer;
 	actions.action[SIGUSR2 - 1].restorer = action.restorer;
 	t.regs[19] = sp;
@@ -98,12 +102,31 @@ static void make_image(int pid, __u64 sp)
 	tern_proc_maps(pid, add_map, NULL);
 }
 
-static int outside(int pid, void *start, size_t len)
+static int outside(int pid, void *start, size_t len, bool all)
 {
 	struct tern_why why = { "" };
 
 	return tern_frames_outside(&image, pid, (unsigned long)start, (unsigned long)start + len,
-				   &why);
+				   all, &why);
+}
+
+static struct tern_obj_thread *thread(void)
+{
+	return (void *)tern_obj_payload(tern_image_find(&image, TERN_OBJ_THREAD, NULL));
+}
+
+/* What the thread says of its signals decides whether its stack is looked at. */
+static void by_mask(int pid, int flags)
+{
+	struct tern_obj_thread *t = thread();
+
+	t->saved_blocked = t->blocked;
+	t->blocked = 0;
+	CHECK(outside(pid, spin, 64, false) == (flags & SA_NODEFER ? -EBUSY : 0));
+	t->restore_mask = 1;
+	CHECK(outside(pid, spin, 64, false) == -EBUSY);
+	t->restore_mask = 0;
+	CHECK(outside(pid, spin, 64, true) == -EBUSY);
 }
 
 static void stands(int flags, bool within_another)
@@ -122,14 +145,15 @@ static void stands(int flags, bool within_another)
 		usleep(1000);
 	kill(pid, SIGUSR1);
 	CHECK(read(to_parent[0], &sp, sizeof(sp)) == sizeof(sp));
-	make_image(pid, (unsigned long)sp);
-	CHECK(outside(pid, spin, 64) == -EAGAIN);
-	CHECK(!outside(pid, (char *)spin + 64, 4096));
-	CHECK(!outside(pid, (char *)spin - 4096, 4096));
+	make_image(pid, (unsigned long)sp, flags);
+	CHECK(outside(pid, spin, 64, false) == -EBUSY);
+	CHECK(!outside(pid, (char *)spin + 64, 4096, true));
+	CHECK(!outside(pid, (char *)spin - 4096, 4096, true));
+	by_mask(pid, flags);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	/* nobody is there any more, or nothing: nothing to come back to */
-	CHECK(!outside(pid, spin, 64));
+	CHECK(!outside(pid, spin, 64, true));
 	close(to_parent[0]);
 	close(to_parent[1]);
 }
@@ -141,6 +165,7 @@ int main(void)
 	stands(SA_ONSTACK, false);
 	stands(0, true);
 	stands(SA_ONSTACK, true);
+	stands(SA_NODEFER, false);
 	tern_image_free(&image);
 	return done();
 }

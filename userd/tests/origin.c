@@ -80,7 +80,7 @@ static int apply(__u64 peer)
 {
 	struct tern_why why = { "" };
 
-	return tern_origin_apply(&image, getpid(), &own, peer, true, &why);
+	return tern_origin_apply(&image, getpid(), &own, peer, &why);
 }
 
 static const struct tern_obj *vdso(void)

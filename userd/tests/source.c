@@ -156,12 +156,16 @@ static void make_image(bool draft)
 {
 	struct tern_image *image = &kernel.image;
 	struct tern_obj_task task = { .pid = pid, .nr_threads = 1, .exe = 10 };
+	struct tern_obj_sigactions actions = { 0 };
+	struct tern_obj_mm mm = { 0 };
 	struct tern_obj_fs fs;
 	char cwd[4096];
 
 	tern_image_free(image);
 	memset(image, 0, sizeof(*image));
 	tern_image_add(image, TERN_OBJ_TASK, &task, sizeof(task), "/bin/true", 10);
+	tern_image_add(image, TERN_OBJ_MM, &mm, sizeof(mm), NULL, 0);
+	tern_image_add(image, TERN_OBJ_SIGACTIONS, &actions, sizeof(actions), NULL, 0);
 	tern_proc_maps(pid, add_map, image);
 	tern_proc_link(pid, "cwd", cwd, sizeof(cwd));
 	fs = (struct tern_obj_fs) { .cwd = strlen(cwd) + 1 };

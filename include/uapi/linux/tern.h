@@ -295,23 +295,21 @@ struct tern_attach {
 
 #define TERN_ATTACH_CREATE	(1U << 31)
 
-/* Flags of TERN_IOC_PARK */
-#define TERN_PARK_OUTSIDE_VDSO	(1U << 0)	/* no thread may stand within the vDSO's code */
-
 /**
  * struct tern_park - stop the migrant's threads (TERN_IOC_PARK)
  * @size: sizeof(struct tern_park)
  * @timeout_ms: give up and thaw after this long; 0: one second
  * @nr_threads: out: threads parked
- * @flags: TERN_PARK_*
+ * @reserved: 0
  * @ns: out: time from the first request to stop until the last thread stood
  * @why: sentence buffer
  * @why_len: its size
  * @reserved2: 0
  * @stood_ns: out: time from the moment when the last thread stood until now
  *
- * Does the check again first. On any error every thread runs on and the
- * migration is back in TERN_REQUESTED.
+ * Does the check again first. No thread stands within the vDSO's code: what it has
+ * read there of this host's clocks would be added to what it reads on another. On any
+ * error every thread runs on and the migration is back in TERN_REQUESTED.
  * Errors: ESRCH it has ended, ETIMEDOUT a thread did not stop in time,
  * EOPNOTSUPP something cannot move, EAGAIN a thread did not leave the vDSO.
  */
@@ -319,7 +317,7 @@ struct tern_park {
 	__u32 size;
 	__u32 timeout_ms;
 	__u32 nr_threads;
-	__u32 flags;
+	__u32 reserved;
 	__u64 ns;
 	__u64 why;
 	__u32 why_len;
