@@ -54,11 +54,11 @@ const char *tern_lock_refused(const struct tern_table *table, const struct tern_
 			      bool network);
 void tern_lock_save(struct tern_saver *saver, const struct tern_entry *entry, u32 desc);
 
-/* obj_nameless.c */
-u32 tern_nameless_kind(const struct tern_table *table, const struct tern_entry *entry,
+/* obj_carried.c */
+u32 tern_carried_kind(const struct tern_table *table, const struct tern_entry *entry,
 		       const char **what);
-void tern_nameless_check(const struct tern_table *table, struct tern_reasons *reasons);
-int tern_nameless_save(struct tern_table *table, struct tern_entry *first,
+void tern_carried_check(const struct tern_table *table, struct tern_reasons *reasons);
+int tern_carried_save(struct tern_table *table, struct tern_entry *first,
 		       struct tern_name *name, struct tern_image *image);
 
 /* obj_file.c */

@@ -87,7 +87,7 @@ const struct tern_shared_map *tern_shared_at(const struct tern_shared *shared,
 					     unsigned long start);
 void tern_shared_save(const struct tern_shared_map *map, struct tern_image *image);
 
-/* obj_nameless.c: NAMELESS (desc.h) */
+/* obj_carried.c: CARRIED (desc.h) */
 bool tern_is_nameless(const struct file *file);
 unsigned int tern_inode_references(struct inode *inode);
 

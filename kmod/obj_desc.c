@@ -133,7 +133,7 @@ void tern_obj_desc_check(const struct tern_table *table, u32 flags, struct tern_
 		object(reasons, table, entry, what);
 		cond_resched();
 	}
-	tern_nameless_check(table, reasons);
+	tern_carried_check(table, reasons);
 }
 
 /* ---- save -------------------------------------------------------------------- */

@@ -72,7 +72,7 @@ static u32 file_kind(const struct tern_table *table, const struct tern_entry *en
 	struct inode *inode = file_inode(file);
 
 	if (!tern_path_has_name(&file->f_path))
-		return tern_nameless_kind(table, entry, what);
+		return tern_carried_kind(table, entry, what);
 	if (tern_inode_is_kernels(inode))
 		*what = "a file of the kernel";
 	else if (S_ISDIR(inode->i_mode) && file->f_pos && !tern_is_network(inode->i_sb))
@@ -129,8 +129,8 @@ static int file_save(struct tern_saver *saver, struct tern_entry *entry,
 	obj->pos = entry->file->f_pos;
 	obj->size = i_size_read(file_inode(entry->file));
 	tern_lock_save(saver, entry, obj->id);
-	if (obj->kind == TERN_DESC_NAMELESS) {
-		err = tern_nameless_save(saver->table, entry->same_inode, &saver->name,
+	if (obj->kind == TERN_DESC_CARRIED) {
+		err = tern_carried_save(saver->table, entry->same_inode, &saver->name,
 					 saver->image);
 		obj->pipe = entry->same_inode->pipe;
 		return err;

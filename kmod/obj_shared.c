@@ -5,7 +5,7 @@
  * moves when nobody but the process has it, and lazily, like private memory:
  * then a missing page is noticed wherever it is missed. By a descriptor it could
  * be read without anybody noticing, so with one it is a file without a name
- * (obj_nameless.c), of whatever file system.
+ * (obj_carried.c), of whatever file system.
  *
  * Runs under mmap_lock; a table of what was found holds references to nothing and
  * is of no use without it.
@@ -40,7 +40,7 @@ static struct tern_entry *find_open(const struct vm_area_struct *vma,
 {
 	struct tern_entry **entries;
 
-	if (!table->any_nameless || !vma->vm_file ||
+	if (!table->any_carried || !vma->vm_file ||
 	    tern_path_has_name(&vma->vm_file->f_path))
 		return NULL;
 	return tern_table_inode(table, file_inode(vma->vm_file), &entries) ?

@@ -166,10 +166,10 @@ static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *ma
 	} else {
 		save_file(vma, &obj);
 		if (map && map->open && vma->vm_flags & VM_MAYSHARE) {
-			err = tern_nameless_save(table, map->open, name, image);
+			err = tern_carried_save(table, map->open, name, image);
 			if (err)
 				return err;
-			obj.kind = TERN_VMA_NAMELESS;
+			obj.kind = TERN_VMA_CARRIED;
 			obj.memory = map->open->pipe;
 			goto put;
 		}
@@ -259,7 +259,7 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_table *table, struct ter
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
 		/* most processes have none, and are spared the look */
-		if (!looked && (table->any_nameless || vma->vm_flags & VM_MAYSHARE)) {
+		if (!looked && (table->any_carried || vma->vm_flags & VM_MAYSHARE)) {
 			looked = true;
 			err = tern_shared_find(mm, table, &shared);
 			if (err)

@@ -213,7 +213,7 @@ static int find_ours(struct tern_table *table)
 		entry->same = entry;
 		entry->same_inode = entry;
 		entry->is_ours = true;
-		table->any_nameless |= tern_is_nameless(entry->file);
+		table->any_carried |= tern_is_nameless(entry->file);
 		if (file_count(entry->file) > 2 || needs_whole(entry->file))
 			order[nr++] = entry;
 	}

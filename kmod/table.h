@@ -47,8 +47,8 @@ struct tern_entry {
  * @nr_order: how many
  * @leader: whose it is; the caller holds it
  * @files: its descriptor table, for comparison only
- * @any_nameless: it has a regular file without a link
- * @nr_nameless: files without a name that have a number
+ * @any_carried: it has a regular file without a link
+ * @nr_carried: files without a name that have a number
  * @draft: the process runs
  */
 struct tern_table {
@@ -59,8 +59,8 @@ struct tern_table {
 	unsigned int nr_order;
 	struct task_struct *leader;
 	const void *files;
-	bool any_nameless;
-	u32 nr_nameless;
+	bool any_carried;
+	u32 nr_carried;
 	bool draft;
 };
 

@@ -109,7 +109,7 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 		tern_first_prepare(s->first, &s->draft.image, s->job->pid, p->tids, p->nr_tids);
 	if (!rc)
 		rc = make_room(s);
-	if (!rc && cold && (tern_source_crosses(s) || p->nameless))
+	if (!rc && cold && (tern_source_crosses(s) || p->carried))
 		rc = rehearse(s);
 	if (!rc && !cold)
 		rc = tern_recent_note(s);

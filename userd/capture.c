@@ -83,7 +83,7 @@ int tern_source_room(const struct tern_source *s, struct tern_image *image)
 	image->len = 0;
 	return tern_image_reserve(image, IMAGE_FIRST + p->nr_maps * PER_MAPPING +
 				  p->nr_tids * PER_THREAD + p->nr_fds * PER_MAPPING +
-				  (p->nameless ? s->draft.image.len : 0));
+				  (p->carried ? s->draft.image.len : 0));
 }
 
 /** tern_source_crosses() - does the migrant go to a kernel with another vDSO? */

@@ -150,7 +150,7 @@ static int check_vma(struct image_check *c, const struct tern_obj *obj)
 	if (v->flags & TERN_VMA_SHARED && v->prot & PROT_WRITE && !(v->flags & TERN_VMA_MAYWRITE))
 		return check_bad(c, obj, "written to, but only for reading");
 	if (v->pkey >= TERN_PKEYS ||
-	    !!v->memory != (v->kind == TERN_VMA_MEMORY || v->kind == TERN_VMA_NAMELESS))
+	    !!v->memory != (v->kind == TERN_VMA_MEMORY || v->kind == TERN_VMA_CARRIED))
 		return check_bad(c, obj, "a field is out of range");
 	c->pkeys_used |= 1U << v->pkey;
 	if (v->pgoff > LOW_BITS(51) - (v->end - v->start) / PAGE)
@@ -167,7 +167,7 @@ static int check_vma(struct image_check *c, const struct tern_obj *obj)
 			return check_bad(c, obj, "anonymous and shared");
 		break;
 	case TERN_VMA_MEMORY:
-	case TERN_VMA_NAMELESS:
+	case TERN_VMA_CARRIED:
 		if (!(v->flags & TERN_VMA_SHARED) ||
 		    v->flags & (TERN_VMA_GROWSDOWN | TERN_VMA_WIPEONFORK | TERN_VMA_BACKED))
 			return check_bad(c, obj, "a flag that does not go with shared memory");
@@ -448,7 +448,7 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_WATCH: return check_watch(c, obj);
 	case TERN_OBJ_SOCKET: return check_socket(c, obj);
 	case TERN_OBJ_LOCK: return check_lock(c, obj);
-	case TERN_OBJ_NAMELESS: return check_nameless(c, obj);
+	case TERN_OBJ_CARRIED: return check_carried(c, obj);
 	case TERN_OBJ_DATA: return check_data(c, obj);
 	default: return check_bad(c, obj, "unknown type");
 	}
@@ -559,14 +559,14 @@ static int relate(struct image_check *c, const struct tern_image *image)
 		if (obj->type == TERN_OBJ_LOCK &&
 		    (!l->desc || l->desc > c->nr_descs ||
 		     (c->descs[l->desc - 1]->kind != TERN_DESC_FILE &&
-		      c->descs[l->desc - 1]->kind != TERN_DESC_NAMELESS)))
+		      c->descs[l->desc - 1]->kind != TERN_DESC_CARRIED)))
 			return check_bad(c, obj, "a lock of something that is no file");
 		if (obj->type == TERN_OBJ_WATCH &&
 		    (!w->desc || w->desc > c->nr_descs ||
 		     c->descs[w->desc - 1]->kind != TERN_DESC_INOTIFY))
 			return check_bad(c, obj, "a watch of something that is no inotify instance");
 		if (obj->type == TERN_OBJ_VMA &&
-		    v->memory > (v->kind == TERN_VMA_NAMELESS ? c->count[TERN_OBJ_NAMELESS] :
+		    v->memory > (v->kind == TERN_VMA_CARRIED ? c->count[TERN_OBJ_CARRIED] :
 				 c->room_memories))
 			return check_bad(c, obj, "a mapping of nothing");
 		if (obj->type == TERN_OBJ_SIGNAL && s->tid && !check_is_thread(c, s->tid))
@@ -676,9 +676,9 @@ static int make_room(struct image_check *c, const struct tern_image *image)
 	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
 	c->extra = calloc(c->room + 1, 1);
 	c->sockets = calloc(nr[TERN_OBJ_SOCKET] + 1, sizeof(*c->sockets));
-	c->nameless = calloc(nr[TERN_OBJ_NAMELESS] + 1, sizeof(*c->nameless));
-	c->is_open = calloc(nr[TERN_OBJ_NAMELESS] + 1, sizeof(*c->is_open));
-	return c->nameless && c->is_open && c->memories && c->sockets && c->extra && c->descs &&
+	c->carried = calloc(nr[TERN_OBJ_CARRIED] + 1, sizeof(*c->carried));
+	c->is_open = calloc(nr[TERN_OBJ_CARRIED] + 1, sizeof(*c->is_open));
+	return c->carried && c->is_open && c->memories && c->sockets && c->extra && c->descs &&
 	       c->fds && c->tids && c->timers && c->pipes ? 0 : -ENOMEM;
 }
 
@@ -710,7 +710,7 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 	if (!err)
 		err = relate_pipes(&c);
 	if (!err)
-		err = relate_nameless(&c);
+		err = relate_carried(&c);
 	if (!err)
 		err = relate_pkeys(&c);
 	if (!err)
@@ -719,7 +719,7 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 		err = relate(&c, image);
 out:
 	free(c.is_open);
-	free(c.nameless);
+	free(c.carried);
 	free(c.sockets);
 	free(c.extra);
 	free(c.memories);
@@ -761,7 +761,7 @@ int tern_image_check_changes(const struct tern_image *image, __u32 types,
 	__u32 skip = 0;
 
 	/* files without a name may be mapped, too */
-	if (tern_image_find(image, TERN_OBJ_NAMELESS, NULL) || types & 1U << TERN_OBJ_NAMELESS)
+	if (tern_image_find(image, TERN_OBJ_CARRIED, NULL) || types & 1U << TERN_OBJ_CARRIED)
 		return check_image(image, 0, why);
 	if (!(types & memory))
 		skip |= memory;

@@ -2,7 +2,7 @@
 /*
  * The check of images, between its files: image_check.c is the check as a whole, of
  * process, memory, threads and timers; image_files.c is of descriptors, and
- * image_nameless.c of files without a name.
+ * image_carried.c of files without a name.
  */
 #ifndef TERN_IMAGE_CHECK_H
 #define TERN_IMAGE_CHECK_H
@@ -61,7 +61,7 @@ static inline size_t pad8(size_t len)
  * @timers: ids of the TIMER objects
  * @pipes: pipe numbers of the PIPE objects
  * @watch: the last WATCH object
- * @nameless: NAMELESS objects by id - 1
+ * @carried: CARRIED objects by id - 1
  * @is_open: likewise: there is a description of it
  * @data: the last DATA object
  * @data_bytes: in all of them
@@ -92,7 +92,7 @@ struct image_check {
 	__s32 *timers;
 	__u32 *pipes;
 	const struct tern_obj_watch *watch;
-	const struct tern_obj_nameless **nameless;
+	const struct tern_obj_carried **carried;
 	bool *is_open;
 	const struct tern_obj_data *data;
 	size_t data_bytes;
@@ -122,10 +122,10 @@ int check_timerfd(struct image_check *c, const struct tern_obj *obj);
 int check_socket(struct image_check *c, const struct tern_obj *obj);
 int check_lock(struct image_check *c, const struct tern_obj *obj);
 int check_watch(struct image_check *c, const struct tern_obj *obj);
-/* image_nameless.c: likewise */
-int check_nameless(struct image_check *c, const struct tern_obj *obj);
+/* image_carried.c: likewise */
+int check_carried(struct image_check *c, const struct tern_obj *obj);
 int check_data(struct image_check *c, const struct tern_obj *obj);
-int relate_nameless(struct image_check *c);
+int relate_carried(struct image_check *c);
 /* and what one says about another, when all are known */
 int relate_descs(struct image_check *c);
 int relate_extra(struct image_check *c);

@@ -61,13 +61,13 @@ int check_desc(struct image_check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return check_bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_NAMELESS)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_CARRIED)
 		return check_bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return check_bad(c, obj, "a field is out of range");
 	if (d->pos > LOW_BITS(63) || d->size > LOW_BITS(63))
 		return check_bad(c, obj, "impossible position or size");
-	if (!!d->pipe != (d->kind == TERN_DESC_PIPE || d->kind == TERN_DESC_NAMELESS))
+	if (!!d->pipe != (d->kind == TERN_DESC_PIPE || d->kind == TERN_DESC_CARRIED))
 		return check_bad(c, obj, "a number of a pipe or file where none belongs, or none where one does");
 	c->descs[d->id - 1] = d;
 	c->nr_descs++;

@@ -191,7 +191,7 @@ static int see_fd(struct tern_prepared *p, int fd, unsigned int migration,
 	if (path[0] != '/' || !(S_ISREG(open.st_mode) || S_ISDIR(open.st_mode)))
 		return 0;
 	if (S_ISREG(open.st_mode) && !open.st_nlink) {
-		p->nameless = true;
+		p->carried = true;
 		return 0;
 	}
 	if (stat(path, &named) || named.st_dev != open.st_dev || named.st_ino != open.st_ino) {

@@ -43,7 +43,7 @@ struct tern_prepared_file {
  * @nr_dirty: how many
  * @room: pages that may be sent ahead
  * @null_stdio: bit per standard descriptor that becomes /dev/null
- * @nameless: it has a file without a name, whose contents travel
+ * @carried: it has a file without a name, whose contents travel
  */
 struct tern_prepared {
 	int pid;
@@ -61,7 +61,7 @@ struct tern_prepared {
 	unsigned int nr_dirty;
 	unsigned int room;
 	unsigned int null_stdio;
-	bool nameless;
+	bool carried;
 };
 
 int tern_prepare(struct tern_prepared *p, int pid, unsigned int flags, struct tern_why *why);

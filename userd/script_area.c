@@ -47,7 +47,7 @@ static int choose(const struct tern_dress *dress, const struct tern_obj *obj,
 	const char *name;
 	size_t len;
 
-	*path = v->kind == TERN_VMA_NAMELESS ? dress->stash_path[v->memory - 1] : NULL;
+	*path = v->kind == TERN_VMA_CARRIED ? dress->stash_path[v->memory - 1] : NULL;
 	if (v->kind != TERN_VMA_FILE)
 		return 0;
 	name = tern_obj_tail(obj, &len);

@@ -79,7 +79,7 @@ extern const struct script_kind script_file;
 extern const struct script_kind script_device;
 extern const struct script_kind script_null;
 extern const struct script_kind script_named;
-extern const struct script_kind script_nameless;
+extern const struct script_kind script_carried;
 void script_open(struct tern_script *s, const char *path, __u32 flags, unsigned int slot);
 
 /* script_event.c */

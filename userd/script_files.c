@@ -25,7 +25,7 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_PATH] = &script_named,
 	[TERN_DESC_INOTIFY] = &script_inotify,
 	[TERN_DESC_SOCKET] = &script_socket,
-	[TERN_DESC_NAMELESS] = &script_nameless,
+	[TERN_DESC_CARRIED] = &script_carried,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -386,7 +386,7 @@ static bool same_stash(const struct tern_dress *a, const struct tern_dress *b,
 {
 	const struct tern_obj_desc *d = tern_obj_payload(desc);
 
-	return d->kind != TERN_DESC_NAMELESS ||
+	return d->kind != TERN_DESC_CARRIED ||
 	       !strcmp(a->stash_path[d->pipe - 1], b->stash_path[d->pipe - 1]);
 }
 

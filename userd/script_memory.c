@@ -483,7 +483,7 @@ int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *wor
 			     struct tern_dress *dress, struct tern_why *why)
 {
 	/* a file without a name may be another one now */
-	bool same = !(dress->types & (1U << TERN_OBJ_VMA | 1U << TERN_OBJ_NAMELESS));
+	bool same = !(dress->types & (1U << TERN_OBJ_VMA | 1U << TERN_OBJ_CARRIED));
 	int err;
 
 	set_pkeys(s, pkeys_of(worn), pkeys_of(dress));

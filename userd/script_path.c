@@ -92,7 +92,7 @@ static void open_path(struct tern_script *s, const struct script_fds *fds,
 {
 	script_open(s, path, d->flags, SLOT_LOW);
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
-	if (d->pos && (d->kind == TERN_DESC_FILE || d->kind == TERN_DESC_NAMELESS))
+	if (d->pos && (d->kind == TERN_DESC_FILE || d->kind == TERN_DESC_CARRIED))
 		SCRIPT(s, "the position in a file could not be set", SYS_lseek, SLOT_HIGH, d->pos,
 		       SEEK_SET)->slots = 1 << 0;
 	script_spread(s, fds, d->id, SLOT_HIGH);
@@ -170,7 +170,7 @@ static int null_open(struct tern_script *s, const struct script_fds *fds,
 }
 
 /* Made already, and open here: each description opens it anew. */
-static int nameless_open(struct tern_script *s, const struct script_fds *fds,
+static int carried_open(struct tern_script *s, const struct script_fds *fds,
 			 const struct tern_obj *obj, struct tern_why *why)
 {
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
@@ -183,7 +183,7 @@ static int nameless_open(struct tern_script *s, const struct script_fds *fds,
 	return 0;
 }
 
-const struct script_kind script_nameless = { .open = nameless_open, .alter = file_alter };
+const struct script_kind script_carried = { .open = carried_open, .alter = file_alter };
 const struct script_kind script_named = { .open = named_open };
 const struct script_kind script_file = { .open = file_open, .alter = file_alter };
 const struct script_kind script_device = { .open = device_open };

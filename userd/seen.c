@@ -28,7 +28,7 @@ static bool is_each(__u32 kind)
 
 static bool is_seen(__u32 kind)
 {
-	return kind == TERN_DESC_NAMELESS || is_each(kind);
+	return kind == TERN_DESC_CARRIED || is_each(kind);
 }
 
 /**
@@ -139,7 +139,7 @@ int tern_seen_add(struct tern_image *image, int pid, const struct tern_clocks *c
 		if (seen.fds[i].first && is_each(seen.fds[i].kind))
 			rc = kinds[seen.fds[i].kind](&seen, &seen.fds[i]);
 	if (!rc)
-		rc = tern_seen_nameless(&seen);
+		rc = tern_seen_carried(&seen);
 	free(seen.fds);
 	return rc;
 }

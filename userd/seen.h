@@ -33,7 +33,7 @@ struct tern_seen_fd {
  * @draft: it runs
  * @fds: copied from the image, in its order: ascending by number
  * @nr: how many
- * @nameless_bytes: that have been read of all files without a name
+ * @carried_bytes: that have been read of all files without a name
  * @why: what cannot move
  */
 struct tern_seen {
@@ -43,7 +43,7 @@ struct tern_seen {
 	bool draft;
 	struct tern_seen_fd *fds;
 	unsigned int nr;
-	size_t nameless_bytes;
+	size_t carried_bytes;
 	struct tern_why *why;
 };
 
@@ -53,7 +53,7 @@ FILE *tern_seen_fdinfo(const struct tern_seen *seen, int fd);
 int tern_seen_dup(const struct tern_seen *seen, int fd);
 
 /* all of them, in the order of their numbers */
-int tern_seen_nameless(struct tern_seen *seen);
+int tern_seen_carried(struct tern_seen *seen);
 /* one for each kind: @fd is the first descriptor of its description */
 int tern_seen_epoll(struct tern_seen *seen, const struct tern_seen_fd *fd);
 int tern_seen_inotify(struct tern_seen *seen, const struct tern_seen_fd *fd);

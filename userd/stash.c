@@ -39,7 +39,7 @@ static int make_unlinked(const char *place)
 }
 
 /* The owner first: to change it takes away bits of the mode. */
-static int set_owner(int fd, const struct tern_obj_nameless *n)
+static int set_owner(int fd, const struct tern_obj_carried *n)
 {
 	return fchown(fd, n->uid, n->gid) ? -1 : fchmod(fd, n->mode & 07777);
 }
@@ -54,7 +54,7 @@ static int new_memfd(const char *name)
 }
 
 /* Seals are set at the end; whether this kernel has them all is to be known now. */
-static int make_memfd(const struct tern_obj_nameless *n)
+static int make_memfd(const struct tern_obj_carried *n)
 {
 	const char *name = (const char *)(n + 1);
 	int trial = n->seals ? new_memfd(name) : -1, err = 0;
@@ -67,23 +67,23 @@ static int make_memfd(const struct tern_obj_nameless *n)
 	return err ? -1 : new_memfd(name);
 }
 
-static int make(const struct tern_obj_nameless *n, const char *host, struct tern_why *why)
+static int make(const struct tern_obj_carried *n, const char *host, struct tern_why *why)
 {
 	const char *name = (const char *)(n + 1);
 	int fd, err;
 
-	if (n->kind == TERN_NAMELESS_MEMFD)
+	if (n->kind == TERN_CARRIED_MEMFD)
 		fd = make_memfd(n);
 	else
 		fd = open(name, O_TMPFILE | O_RDWR | O_CLOEXEC |
-			  (n->kind == TERN_NAMELESS_TMPFILE ? 0 : O_EXCL), 0600);
-	if (fd < 0 && errno == EOPNOTSUPP && n->kind == TERN_NAMELESS_DELETED)
+			  (n->kind == TERN_CARRIED_TMPFILE ? 0 : O_EXCL), 0600);
+	if (fd < 0 && errno == EOPNOTSUPP && n->kind == TERN_CARRIED_DELETED)
 		fd = make_unlinked(name);
 	if (fd >= 0 && !set_owner(fd, n))
 		return fd;
 	err = -errno;
 	tern_why_set(why, err,
-		     n->kind == TERN_NAMELESS_MEMFD ?
+		     n->kind == TERN_CARRIED_MEMFD ?
 		     "a memfd that the process has (%.64s) cannot be made on %s: %s" :
 		     "a file without a name that the process has in %.160s cannot be made on %s: %s",
 		     name, host, strerror(-err));
@@ -93,7 +93,7 @@ static int make(const struct tern_obj_nameless *n, const char *host, struct tern
 }
 
 /* Another one with the same inode number, perhaps, but then nobody can tell. */
-static bool is_same(const struct tern_obj_nameless *a, const struct tern_obj_nameless *b)
+static bool is_same(const struct tern_obj_carried *a, const struct tern_obj_carried *b)
 {
 	return a->dev == b->dev && a->ino == b->ino && a->kind == b->kind &&
 	       a->name == b->name && !memcmp(a + 1, b + 1, a->name);
@@ -129,12 +129,12 @@ static int make_all(struct tern_stash *stash, const struct tern_image *old,
 	const struct tern_obj *x = NULL, *y = NULL;
 	unsigned int i;
 
-	for (i = 0; (y = tern_image_find(new, TERN_OBJ_NAMELESS, y)); i++) {
-		const struct tern_obj_nameless *n = tern_obj_payload(y);
+	for (i = 0; (y = tern_image_find(new, TERN_OBJ_CARRIED, y)); i++) {
+		const struct tern_obj_carried *n = tern_obj_payload(y);
 		int fd, err;
 
 		if (i < stash->nr)
-			x = tern_image_find(old, TERN_OBJ_NAMELESS, x);
+			x = tern_image_find(old, TERN_OBJ_CARRIED, x);
 		kept[n->id] = i < stash->nr && is_same(tern_obj_payload(x), n);
 		if (!kept[n->id]) {
 			/* before the old one is closed: its path is another one then */
@@ -187,8 +187,8 @@ static int compare(const struct tern_obj *x, const struct tern_obj *y)
 {
 	const struct tern_obj_data *a = tern_obj_payload(x), *b = tern_obj_payload(y);
 
-	if (a->nameless != b->nameless)
-		return a->nameless < b->nameless ? -1 : 1;
+	if (a->carried != b->carried)
+		return a->carried < b->carried ? -1 : 1;
 	return (a->offset > b->offset) - (a->offset < b->offset);
 }
 
@@ -196,7 +196,7 @@ static bool is_kept(const struct tern_obj *obj, const bool *kept, unsigned int n
 {
 	const struct tern_obj_data *data = tern_obj_payload(obj);
 
-	return data->nameless <= nr && kept[data->nameless];
+	return data->carried <= nr && kept[data->carried];
 }
 
 /* The next block of a file that is still there, NULL: none. */
@@ -220,7 +220,7 @@ static int write_changes(const struct tern_stash *stash, const struct tern_image
 	while (!err && (x || y)) {
 		int order = !x ? 1 : !y ? -1 : compare(x, y);
 		const struct tern_obj_data *data = tern_obj_payload(order < 0 ? x : y);
-		int fd = stash->fd[data->nameless - 1];
+		int fd = stash->fd[data->carried - 1];
 
 		if (order < 0)
 			err = clear_block(fd, x);
@@ -245,7 +245,7 @@ static int write_changes(const struct tern_stash *stash, const struct tern_image
 int tern_stash_fill(struct tern_stash *stash, const struct tern_image *old,
 		    const struct tern_image *new, const char *host, struct tern_why *why)
 {
-	unsigned int nr = tern_image_count(new, TERN_OBJ_NAMELESS);
+	unsigned int nr = tern_image_count(new, TERN_OBJ_CARRIED);
 	bool *kept;
 	int err;
 
@@ -274,8 +274,8 @@ int tern_stash_finish(const struct tern_stash *stash, const struct tern_image *i
 {
 	const struct tern_obj *obj = NULL;
 
-	while ((obj = tern_image_find(image, TERN_OBJ_NAMELESS, obj))) {
-		const struct tern_obj_nameless *n = tern_obj_payload(obj);
+	while ((obj = tern_image_find(image, TERN_OBJ_CARRIED, obj))) {
+		const struct tern_obj_carried *n = tern_obj_payload(obj);
 		struct timespec times[2] = {
 			{ .tv_nsec = UTIME_OMIT },
 			{ .tv_sec = n->mtime / 1000000000, .tv_nsec = n->mtime % 1000000000 },

@@ -28,7 +28,7 @@
 #define TERN_MEMORY_NAME_MAX	250	/* a name as memfd_create(2) takes it, with its NUL */
 #define TERN_CPUS_WORDS		16	/* of 64 processors each */
 #define TERN_TIMERS_MAX		1024	/* POSIX timers of a process */
-#define TERN_NAMELESS_MAX	(16UL << 20)	/* bytes in files without a name, all together */
+#define TERN_CARRIED_MAX	(16UL << 20)	/* bytes in files without a name, all together */
 #define TERN_DATA_BLOCK		65536	/* of a file, in one DATA object */
 
 /* The registry: X(NAME, id, fixed payload, most of them in one image). */
@@ -56,7 +56,7 @@
 	X(LOCK,		22, struct tern_obj_lock,	131072) \
 	X(MEMORY,	23, struct tern_obj_memory,	65536) \
 	X(VDSO,		24, struct tern_obj_vdso,	1) \
-	X(NAMELESS,	25, struct tern_obj_nameless,	131072) \
+	X(CARRIED,	25, struct tern_obj_carried,	131072) \
 	X(DATA,		26, struct tern_obj_data,	131072)
 
 enum tern_obj_type {
@@ -175,7 +175,7 @@ struct tern_obj_mm {
  * @ino: its inode number
  * @size: its size in bytes
  * @pkey: protection key (pkeys(7))
- * @memory: TERN_VMA_MEMORY: of which MEMORY object; TERN_VMA_NAMELESS: of which NAMELESS
+ * @memory: TERN_VMA_MEMORY: of which MEMORY object; TERN_VMA_CARRIED: of which CARRIED
  *	object; else 0
  */
 struct tern_obj_vma {
@@ -205,7 +205,7 @@ struct tern_obj_vma {
  * @TERN_VMA_VVAR: the kernel's data for the vDSO
  * @TERN_VMA_MEMORY: shared memory, @pgoff in a MEMORY object; pages come from the
  *	source
- * @TERN_VMA_NAMELESS: shared, of a file without a name
+ * @TERN_VMA_CARRIED: shared, of a file without a name
  */
 enum tern_vma_kind {
 	TERN_VMA_ANON = 1,
@@ -213,7 +213,7 @@ enum tern_vma_kind {
 	TERN_VMA_VDSO,
 	TERN_VMA_VVAR,
 	TERN_VMA_MEMORY,
-	TERN_VMA_NAMELESS,
+	TERN_VMA_CARRIED,
 };
 
 #define TERN_VMA_GROWSDOWN	(1U << 0)
@@ -333,7 +333,7 @@ struct tern_obj_fs {
  * @ino: inode number
  * @magic: statfs(2) f_type of the file system
  * @pipe: TERN_DESC_PIPE: all ends of one pipe carry the same number;
- *	TERN_DESC_NAMELESS: id of the NAMELESS object
+ *	TERN_DESC_CARRIED: id of the CARRIED object
  * @path: length of the path that follows (with NUL)
  * @owner: TERN_OWNER(): fcntl(2), F_SETOWN_EX and F_SETSIG
  */
@@ -373,7 +373,7 @@ struct tern_obj_desc {
  * @TERN_DESC_INOTIFY: inotify(7)
  * @TERN_DESC_SOCKET: unix(7), with a SOCKET object
  * @TERN_DESC_PATH: what open(2) with O_PATH gives, by path
- * @TERN_DESC_NAMELESS: a regular file that nobody else can open, with a NAMELESS object
+ * @TERN_DESC_CARRIED: a regular file that nobody else can open, with a CARRIED object
  */
 enum tern_desc_kind {
 	TERN_DESC_FILE = 1,
@@ -387,13 +387,13 @@ enum tern_desc_kind {
 	TERN_DESC_PATH,
 	TERN_DESC_INOTIFY,
 	TERN_DESC_SOCKET,
-	TERN_DESC_NAMELESS,
+	TERN_DESC_CARRIED,
 };
 
 /**
- * struct tern_obj_nameless - a regular file without a name, which nobody else has
+ * struct tern_obj_carried - a regular file without a name, which nobody else has
  * @id: from 1, one by one
- * @kind: enum tern_nameless_kind
+ * @kind: enum tern_carried_kind
  * @dev: of the file system at the source, to tell one file from another
  * @ino: inode number there
  * @size: bytes
@@ -406,7 +406,7 @@ enum tern_desc_kind {
  *	else the path of the directory that it is in
  * @reserved: 0
  */
-struct tern_obj_nameless {
+struct tern_obj_carried {
 	__u32 id;
 	__u32 kind;
 	__u64 dev;
@@ -422,20 +422,20 @@ struct tern_obj_nameless {
 };
 
 /**
- * enum tern_nameless_kind - what made it
- * @TERN_NAMELESS_MEMFD: memfd_create(2)
- * @TERN_NAMELESS_DELETED: unlink(2), or O_TMPFILE with O_EXCL
- * @TERN_NAMELESS_TMPFILE: O_TMPFILE: linkat(2) may give it a name yet
+ * enum tern_carried_kind - what made it
+ * @TERN_CARRIED_MEMFD: memfd_create(2)
+ * @TERN_CARRIED_DELETED: unlink(2), or O_TMPFILE with O_EXCL
+ * @TERN_CARRIED_TMPFILE: O_TMPFILE: linkat(2) may give it a name yet
  */
-enum tern_nameless_kind {
-	TERN_NAMELESS_MEMFD = 1,
-	TERN_NAMELESS_DELETED,
-	TERN_NAMELESS_TMPFILE,
+enum tern_carried_kind {
+	TERN_CARRIED_MEMFD = 1,
+	TERN_CARRIED_DELETED,
+	TERN_CARRIED_TMPFILE,
 };
 
 /**
  * struct tern_obj_data - a block of a file without a name; ternd adds it
- * @nameless: id of the file
+ * @carried: id of the file
  * @reserved: 0
  * @offset: in it, a multiple of TERN_DATA_BLOCK
  *
@@ -443,7 +443,7 @@ enum tern_nameless_kind {
  * is in no block is zeros.
  */
 struct tern_obj_data {
-	__u32 nameless;
+	__u32 carried;
 	__u32 reserved;
 	__u64 offset;
 };
@@ -868,7 +868,7 @@ TERN_ASSERT_SIZE(struct tern_obj_sigactions, 2048);
 TERN_ASSERT_SIZE(struct tern_obj_signal, 136);
 TERN_ASSERT_SIZE(struct tern_obj_fs, 8);
 TERN_ASSERT_SIZE(struct tern_obj_desc, 72);
-TERN_ASSERT_SIZE(struct tern_obj_nameless, 64);
+TERN_ASSERT_SIZE(struct tern_obj_carried, 64);
 TERN_ASSERT_SIZE(struct tern_obj_data, 16);
 TERN_ASSERT_SIZE(struct tern_obj_fd, 16);
 TERN_ASSERT_SIZE(struct tern_obj_pipe, 16);

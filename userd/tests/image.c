@@ -52,7 +52,7 @@ static void build(void)
 	struct tern_obj_memory memory = { .id = 1, .kind = TERN_MEMORY_MEMFD, .size = 4096,
 					  .name = 2 };
 	/* of a file without a name */
-	struct tern_obj_vma view = { .start = 0x9000, .end = 0xa000, .kind = TERN_VMA_NAMELESS,
+	struct tern_obj_vma view = { .start = 0x9000, .end = 0xa000, .kind = TERN_VMA_CARRIED,
 				     .flags = TERN_VMA_SHARED, .memory = 2 };
 	struct tern_obj_creds creds = { .nr_groups = 2 };
 	struct tern_obj_sigactions actions = { 0 };
@@ -79,16 +79,16 @@ static void build(void)
 	struct tern_obj_desc s3 = { .id = 9, .kind = TERN_DESC_SOCKET };
 	struct tern_obj_socket server = { .desc = 9, .type = SOCK_STREAM, .peek_off = -1,
 					  .flags = TERN_SOCKET_LISTENS, .backlog = 5, .name = 2 };
-	struct tern_obj_desc deleted = { .id = 10, .kind = TERN_DESC_NAMELESS, .mode = S_IFREG,
+	struct tern_obj_desc deleted = { .id = 10, .kind = TERN_DESC_CARRIED, .mode = S_IFREG,
 					 .pipe = 1 };
-	struct tern_obj_desc memfd = { .id = 11, .kind = TERN_DESC_NAMELESS, .mode = S_IFREG,
+	struct tern_obj_desc memfd = { .id = 11, .kind = TERN_DESC_CARRIED, .mode = S_IFREG,
 				       .pipe = 2 };
-	struct tern_obj_nameless gone = { .id = 1, .kind = TERN_NAMELESS_DELETED, .size = 70000,
+	struct tern_obj_carried gone = { .id = 1, .kind = TERN_CARRIED_DELETED, .size = 70000,
 					  .mode = S_IFREG | 0600, .name = sizeof(PATH) };
-	struct tern_obj_nameless mem = { .id = 2, .kind = TERN_NAMELESS_MEMFD, .size = 5,
+	struct tern_obj_carried mem = { .id = 2, .kind = TERN_CARRIED_MEMFD, .size = 5,
 					 .mode = S_IFREG, .seals = 0x1f, .name = 1 };
-	struct tern_obj_data block = { .nameless = 1, .offset = TERN_DATA_BLOCK };
-	struct tern_obj_data five = { .nameless = 2 };
+	struct tern_obj_data block = { .carried = 1, .offset = TERN_DATA_BLOCK };
+	struct tern_obj_data five = { .carried = 2 };
 	struct tern_obj_lock lock = { .desc = 1, .kind = TERN_LOCK_OFD, .start = 5, .len = 9 };
 	struct tern_obj_desc inotify = { .id = 6, .kind = TERN_DESC_INOTIFY };
 	struct tern_obj_watch w1 = { .desc = 6, .wd = 3, .mask = 2, .path = sizeof(PATH) };
@@ -135,9 +135,9 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, s1, NULL, 0);
 	PUT(TERN_OBJ_DESC, s2, NULL, 0);
 	PUT(TERN_OBJ_DESC, s3, NULL, 0);
-	PUT(TERN_OBJ_NAMELESS, gone, PATH, sizeof(PATH));
+	PUT(TERN_OBJ_CARRIED, gone, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_DESC, deleted, NULL, 0);
-	PUT(TERN_OBJ_NAMELESS, mem, "", 1);
+	PUT(TERN_OBJ_CARRIED, mem, "", 1);
 	PUT(TERN_OBJ_DESC, memfd, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
@@ -301,10 +301,10 @@ static void spoil_vdso(void)
 	SPOILED(code->end, 0x9000);
 }
 
-static void spoil_nameless(void)
+static void spoil_carried(void)
 {
-	struct tern_obj_nameless *gone = find(TERN_OBJ_NAMELESS, 0);
-	struct tern_obj_nameless *mem = find(TERN_OBJ_NAMELESS, 1);
+	struct tern_obj_carried *gone = find(TERN_OBJ_CARRIED, 0);
+	struct tern_obj_carried *mem = find(TERN_OBJ_CARRIED, 1);
 	struct tern_obj_data *block = find(TERN_OBJ_DATA, 0), *five = find(TERN_OBJ_DATA, 1);
 	struct tern_obj *data = (struct tern_obj *)five - 1;
 	struct tern_obj_desc *desc = find(TERN_OBJ_DESC, 9);
@@ -316,7 +316,7 @@ static void spoil_nameless(void)
 	SPOILED(mem->id, 3);
 	SPOILED(gone->kind, 0);
 	SPOILED(gone->kind, 4);
-	SPOILED(mem->kind, TERN_NAMELESS_TMPFILE);
+	SPOILED(mem->kind, TERN_CARRIED_TMPFILE);
 	SPOILED(gone->size, 1ULL << 63);
 	SPOILED(gone->size, 69999);
 	SPOILED(gone->size, 70001);
@@ -331,15 +331,15 @@ static void spoil_nameless(void)
 	SPOILED(mem->name, 2);
 	SPOILED(mem->reserved, 1);
 	SPOILED(name[0], 'x');
-	SPOILED(block->nameless, 0);
-	SPOILED(block->nameless, 2);
-	SPOILED(block->nameless, 3);
+	SPOILED(block->carried, 0);
+	SPOILED(block->carried, 2);
+	SPOILED(block->carried, 3);
 	SPOILED(block->reserved, 1);
 	SPOILED(block->offset, 1);
 	SPOILED(block->offset, 0);
 	SPOILED(block->offset, 2 * TERN_DATA_BLOCK);
 	SPOILED(block->offset, ~0ULL - TERN_DATA_BLOCK + 1);
-	SPOILED(five->nameless, 1);
+	SPOILED(five->carried, 1);
 	SPOILED(five->offset, TERN_DATA_BLOCK);
 	SPOILED(data->len, data->len - 1);
 	SPOILED(data->len, data->len + 1);
@@ -658,7 +658,7 @@ int main(int argc, char **argv)
 	spoil_process();
 	spoil_times();
 	spoil_memory();
-	spoil_nameless();
+	spoil_carried();
 	spoil_vdso();
 	spoil_files();
 	spoil_pieces();

@@ -21,28 +21,28 @@ static struct tern_stash stash;
 static struct tern_image images[2];	/* the last one, the next one */
 static struct tern_why why;
 
-static struct tern_obj_nameless plain(__u64 ino, __u64 size)
+static struct tern_obj_carried plain(__u64 ino, __u64 size)
 {
-	return (struct tern_obj_nameless){ .kind = TERN_NAMELESS_DELETED, .ino = ino,
+	return (struct tern_obj_carried){ .kind = TERN_CARRIED_DELETED, .ino = ino,
 					   .size = size, .mode = S_IFREG | 0640 };
 }
 
 /* The next image is what has been added since the last fill(). */
-static void add_file(struct tern_obj_nameless n, const char *name)
+static void add_file(struct tern_obj_carried n, const char *name)
 {
 	static __u32 id;
 	const struct tern_obj *obj = NULL;
 
-	for (id = 1; (obj = tern_image_find(&images[1], TERN_OBJ_NAMELESS, obj)); id++)
+	for (id = 1; (obj = tern_image_find(&images[1], TERN_OBJ_CARRIED, obj)); id++)
 		;
 	n.id = id;
 	n.name = strlen(name) + 1;
-	CHECK(!tern_image_add(&images[1], TERN_OBJ_NAMELESS, &n, sizeof(n), name, n.name));
+	CHECK(!tern_image_add(&images[1], TERN_OBJ_CARRIED, &n, sizeof(n), name, n.name));
 }
 
 static void add_data(__u32 id, __u64 offset, char byte, size_t len)
 {
-	struct tern_obj_data data = { .nameless = id, .offset = offset };
+	struct tern_obj_data data = { .carried = id, .offset = offset };
 	static char bytes[BLOCK];
 
 	memset(bytes, byte, sizeof(bytes));
@@ -107,13 +107,13 @@ static void test_change(void)
 	CHECK(!fill() && size_of(0) == 2 * BLOCK);
 	CHECK(holds(0, 0, 'A', BLOCK) && holds(0, BLOCK, 0, BLOCK));
 	/* the owner comes at the end, as it is then */
-	add_file((struct tern_obj_nameless){ .kind = TERN_NAMELESS_DELETED, .ino = 1, .size = 7,
+	add_file((struct tern_obj_carried){ .kind = TERN_CARRIED_DELETED, .ino = 1, .size = 7,
 					     .mode = S_IFREG | 0604, .uid = 5, .gid = 6 }, dir);
 	add_data(1, 0, 'A', 7);
 	CHECK(!fill() && stash.fd[0] == fd && !tern_stash_finish(&stash, &images[0], &why));
 	CHECK(!fstat(fd, &st) && st.st_uid == 5 && st.st_gid == 6 && st.st_mode == (S_IFREG | 0604));
 	/* of the same inode number, but of another kind */
-	add_file((struct tern_obj_nameless){ .kind = TERN_NAMELESS_TMPFILE, .ino = 1, .size = 7,
+	add_file((struct tern_obj_carried){ .kind = TERN_CARRIED_TMPFILE, .ino = 1, .size = 7,
 					     .mode = S_IFREG | 0604 }, dir);
 	add_data(1, 0, 'A', 7);
 	CHECK(!fill() && stash.fd[0] != fd && holds(0, 0, 'A', 7));
@@ -128,7 +128,7 @@ static void test_files(void)
 
 	/* another one in the place of the first, and one more */
 	add_file(plain(7, 5), dir);
-	add_file((struct tern_obj_nameless){ .kind = TERN_NAMELESS_MEMFD, .ino = 8, .size = 6,
+	add_file((struct tern_obj_carried){ .kind = TERN_CARRIED_MEMFD, .ino = 8, .size = 6,
 					     .mode = S_IFREG | 0777, .seals = F_SEAL_WRITE,
 					     .mtime = 5000000001 }, "a/name");
 	add_data(1, 0, 'x', 5);
@@ -140,7 +140,7 @@ static void test_files(void)
 	CHECK(fcntl(stash.fd[1], F_GET_SEALS) == F_SEAL_WRITE);
 	CHECK(!fstat(stash.fd[1], &st) && st.st_mtim.tv_sec == 5 && st.st_mtim.tv_nsec == 1);
 	/* the first one has gone: the second is the first now, and is made anew */
-	add_file((struct tern_obj_nameless){ .kind = TERN_NAMELESS_TMPFILE, .ino = 9, .size = 3,
+	add_file((struct tern_obj_carried){ .kind = TERN_CARRIED_TMPFILE, .ino = 9, .size = 3,
 					     .mode = S_IFREG }, dir);
 	add_data(1, 0, 'z', 3);
 	CHECK(!fill() && stash.nr == 1 && holds(0, 0, 'z', 3) && size_of(0) == 3);

@@ -44,11 +44,11 @@ static int add_block(struct tern_seen *seen, int fd, char *buf, struct tern_obj_
 	size_t len = size - data->offset < TERN_DATA_BLOCK ? size - data->offset : TERN_DATA_BLOCK;
 	int err;
 
-	seen->nameless_bytes += len;
-	if (seen->nameless_bytes > TERN_NAMELESS_MAX)
+	seen->carried_bytes += len;
+	if (seen->carried_bytes > TERN_CARRIED_MAX)
 		return tern_why_set(seen->why, -EFBIG,
 				    "the process has more than %lu MiB in files without a name (deleted, O_TMPFILE or memfd)",
-				    TERN_NAMELESS_MAX >> 20);
+				    TERN_CARRIED_MAX >> 20);
 	err = read_block(fd, buf, len, data->offset);
 	if (err || is_zero(buf, len))
 		return err;
@@ -57,7 +57,7 @@ static int add_block(struct tern_seen *seen, int fd, char *buf, struct tern_obj_
 
 static int add_blocks(struct tern_seen *seen, int fd, char *buf, __u32 id, __u64 size)
 {
-	struct tern_obj_data data = { .nameless = id };
+	struct tern_obj_data data = { .carried = id };
 	int rc = 0;
 
 	while (!rc && data.offset < size) {
@@ -95,7 +95,7 @@ static int read_file(struct tern_seen *seen, int fd, __u32 id, __u64 size)
  * Open for reading what the migrant has as @fd: its own descriptor may be for writing
  * only. By then the number may be another file's, and to open that might do things.
  */
-static int open_file(const struct tern_seen *seen, int fd, struct tern_obj_nameless *nameless)
+static int open_file(const struct tern_seen *seen, int fd, struct tern_obj_carried *carried)
 {
 	int theirs = tern_seen_dup(seen, fd), own = -1;
 	struct stat st;
@@ -104,11 +104,11 @@ static int open_file(const struct tern_seen *seen, int fd, struct tern_obj_namel
 	if (theirs < 0)
 		return theirs;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", theirs);
-	if (!fstat(theirs, &st) && S_ISREG(st.st_mode) && st.st_ino == nameless->ino) {
+	if (!fstat(theirs, &st) && S_ISREG(st.st_mode) && st.st_ino == carried->ino) {
 		own = open(name, O_RDONLY | O_CLOEXEC | O_NOATIME | O_NOCTTY);
 		/* while the migrant runs it changes all the time */
 		if (!seen->draft)
-			nameless->mtime = to_ns(&st.st_mtim);
+			carried->mtime = to_ns(&st.st_mtim);
 	}
 	close(theirs);
 	if (own < 0)
@@ -118,19 +118,19 @@ static int open_file(const struct tern_seen *seen, int fd, struct tern_obj_namel
 	return own < 0 ? -EAGAIN : own;
 }
 
-static int open_and_read(struct tern_seen *seen, int fd, struct tern_obj_nameless *nameless)
+static int open_and_read(struct tern_seen *seen, int fd, struct tern_obj_carried *carried)
 {
-	int own = open_file(seen, fd, nameless), rc;
+	int own = open_file(seen, fd, carried), rc;
 
 	if (own < 0)
 		return own;
-	rc = read_file(seen, own, nameless->id, nameless->size);
+	rc = read_file(seen, own, carried->id, carried->size);
 	close(own);
 	return rc;
 }
 
-/** tern_seen_nameless() - files without a name: DATA */
-int tern_seen_nameless(struct tern_seen *seen)
+/** tern_seen_carried() - files without a name: DATA */
+int tern_seen_carried(struct tern_seen *seen)
 {
 	/* there are no more of them than descriptors */
 	const struct tern_seen_fd **first = calloc(seen->nr + 1, sizeof(*first));
@@ -144,11 +144,11 @@ int tern_seen_nameless(struct tern_seen *seen)
 	for (i = seen->nr; i--;) {
 		const struct tern_seen_fd *fd = &seen->fds[i];
 
-		if (fd->kind == TERN_DESC_NAMELESS)
+		if (fd->kind == TERN_DESC_CARRIED)
 			first[fd->pipe - 1] = fd;
 	}
 	/* in the order of their numbers; the image moves when it grows */
-	for (i = 0; !rc && (obj = tern_image_find(seen->image, TERN_OBJ_NAMELESS, obj)); i++) {
+	for (i = 0; !rc && (obj = tern_image_find(seen->image, TERN_OBJ_CARRIED, obj)); i++) {
 		at = (const char *)obj - (const char *)seen->image->data;
 		/* one without a descriptor, by --stdio=null, the check of the image finds */
 		if (first[i])

@@ -2,7 +2,7 @@
 /*
  * Regular files that have no name any more, or never had one: deleted ones, O_TMPFILE,
  * memfd_create(2). If nobody but the process has such a file it moves with it, and is
- * made anew on the other host: NAMELESS says what it is, ternd adds what is in it.
+ * made anew on the other host: CARRIED says what it is, ternd adds what is in it.
  */
 #include <linux/cred.h>
 #include <linux/dcache.h>
@@ -64,16 +64,16 @@ static u64 bytes_of(const struct file *file)
 }
 
 /**
- * tern_nameless_check() - are there more contents than may travel?
+ * tern_carried_check() - are there more contents than may travel?
  * @table: the table
  * @reasons: where to
  */
-void tern_nameless_check(const struct tern_table *table, struct tern_reasons *reasons)
+void tern_carried_check(const struct tern_table *table, struct tern_reasons *reasons)
 {
 	unsigned int i;
 	u64 sum = 0;
 
-	if (!table->any_nameless)
+	if (!table->any_carried)
 		return;
 	for (i = 0; i < table->nr; i++) {
 		const struct tern_entry *entry = &table->entries[i];
@@ -81,10 +81,10 @@ void tern_nameless_check(const struct tern_table *table, struct tern_reasons *re
 		if (entry->same_inode == entry && tern_is_nameless(entry->file))
 			sum += bytes_of(entry->file);
 	}
-	if (sum > TERN_NAMELESS_MAX)
+	if (sum > TERN_CARRIED_MAX)
 		tern_reasons_add(reasons,
 				 "it has more than %lu MiB in files without a name (deleted, O_TMPFILE or memfd)",
-				 TERN_NAMELESS_MAX >> 20);
+				 TERN_CARRIED_MAX >> 20);
 }
 
 /* Does the directory have a name in which it has been opened, or made? */
@@ -114,14 +114,14 @@ static bool is_elsewhere(const struct tern_entry *entry)
 }
 
 /**
- * tern_nameless_kind() - can it move?
+ * tern_carried_kind() - can it move?
  * @table: the table, after mappings have been looked at
  * @entry: of a file or directory that has no name
  * @what: out: what it is, if it cannot
  *
- * Return: TERN_DESC_NAMELESS, or 0.
+ * Return: TERN_DESC_CARRIED, or 0.
  */
-u32 tern_nameless_kind(const struct tern_table *table, const struct tern_entry *entry,
+u32 tern_carried_kind(const struct tern_table *table, const struct tern_entry *entry,
 		       const char **what)
 {
 	struct inode *inode = file_inode(entry->file);
@@ -140,15 +140,15 @@ u32 tern_nameless_kind(const struct tern_table *table, const struct tern_entry *
 		*what = "a deleted file of a directory that has been deleted, too";
 	else
 		*what = tern_lock_refused(table, entry, false);
-	return *what ? 0 : TERN_DESC_NAMELESS;
+	return *what ? 0 : TERN_DESC_CARRIED;
 }
 
 static u32 kind_of(const struct file *file)
 {
 	if (is_memfd(file))
-		return TERN_NAMELESS_MEMFD;
-	return file_inode(file)->i_state & I_LINKABLE ? TERN_NAMELESS_TMPFILE :
-	       TERN_NAMELESS_DELETED;
+		return TERN_CARRIED_MEMFD;
+	return file_inode(file)->i_state & I_LINKABLE ? TERN_CARRIED_TMPFILE :
+	       TERN_CARRIED_DELETED;
 }
 
 static const char *place_of(struct tern_name *name, const struct file *file)
@@ -169,7 +169,7 @@ static const char *place_of(struct tern_name *name, const struct file *file)
 static int put(const struct tern_entry *entry, struct tern_name *name, struct tern_image *image)
 {
 	const struct inode *inode = file_inode(entry->file);
-	struct tern_obj_nameless obj = {
+	struct tern_obj_carried obj = {
 		.id = entry->pipe,
 		.kind = kind_of(entry->file),
 		.dev = new_encode_dev(inode->i_sb->s_dev),
@@ -183,25 +183,25 @@ static int put(const struct tern_entry *entry, struct tern_name *name, struct te
 
 	if (IS_ERR(place))
 		return PTR_ERR(place);
-	if (obj.kind == TERN_NAMELESS_MEMFD)
+	if (obj.kind == TERN_CARRIED_MEMFD)
 		obj.seals = READ_ONCE(SHMEM_I(file_inode(entry->file))->seals);
 	obj.name = strlen(place) + 1;
-	tern_image_put(image, TERN_OBJ_NAMELESS, &obj, sizeof(obj), place, obj.name);
+	tern_image_put(image, TERN_OBJ_CARRIED, &obj, sizeof(obj), place, obj.name);
 	return 0;
 }
 
 /**
- * tern_nameless_save() - NAMELESS, before whatever refers to it first
+ * tern_carried_save() - CARRIED, before whatever refers to it first
  * @table: counts them
  * @first: the first entry of a file that can move; learns its number
  * @name: for a path
  * @image: where to
  */
-int tern_nameless_save(struct tern_table *table, struct tern_entry *first,
+int tern_carried_save(struct tern_table *table, struct tern_entry *first,
 		       struct tern_name *name, struct tern_image *image)
 {
 	if (first->pipe)
 		return 0;
-	first->pipe = ++table->nr_nameless;
+	first->pipe = ++table->nr_carried;
 	return put(first, name, image);
 }

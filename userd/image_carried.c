@@ -8,16 +8,16 @@
 
 #define SEALS_ALL	0x3fU	/* linux/fcntl.h: F_SEAL_SEAL to F_SEAL_EXEC */
 
-int check_nameless(struct image_check *c, const struct tern_obj *obj)
+int check_carried(struct image_check *c, const struct tern_obj *obj)
 {
-	const struct tern_obj_nameless *n = tern_obj_payload(obj);
-	bool memfd = n->kind == TERN_NAMELESS_MEMFD;
+	const struct tern_obj_carried *n = tern_obj_payload(obj);
+	bool memfd = n->kind == TERN_CARRIED_MEMFD;
 	size_t len;
 	const char *name = tern_obj_tail(obj, &len);
 
-	if (n->reserved || n->kind < TERN_NAMELESS_MEMFD || n->kind > TERN_NAMELESS_TMPFILE)
+	if (n->reserved || n->kind < TERN_CARRIED_MEMFD || n->kind > TERN_CARRIED_TMPFILE)
 		return check_bad(c, obj, "a field is out of range");
-	if (n->id != c->count[TERN_OBJ_NAMELESS])
+	if (n->id != c->count[TERN_OBJ_CARRIED])
 		return check_bad(c, obj, "files are out of order");
 	if (!S_ISREG(n->mode) || n->mode & ~(S_IFMT | 07777) || n->size > LOW_BITS(63) ||
 	    n->uid == ~0U || n->gid == ~0U || n->mtime > TIME_MAX)
@@ -26,7 +26,7 @@ int check_nameless(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "an impossible seal");
 	if (len != n->name || !(memfd ? check_is_name(name, len) : check_is_path(name, len)))
 		return check_bad(c, obj, "bad name");
-	c->nameless[n->id - 1] = n;
+	c->carried[n->id - 1] = n;
 	return 0;
 }
 
@@ -38,38 +38,38 @@ int check_data(struct image_check *c, const struct tern_obj *obj)
 	size_t len;
 
 	tern_obj_tail(obj, &len);
-	if (d->reserved || !d->nameless || d->nameless > c->count[TERN_OBJ_NAMELESS])
+	if (d->reserved || !d->carried || d->carried > c->count[TERN_OBJ_CARRIED])
 		return check_bad(c, obj, "contents of no file");
-	size = c->nameless[d->nameless - 1]->size;
+	size = c->carried[d->carried - 1]->size;
 	if (d->offset % TERN_DATA_BLOCK || d->offset >= size)
 		return check_bad(c, obj, "contents where there can be none");
 	left = size - d->offset;
 	if (len != (left < TERN_DATA_BLOCK ? left : TERN_DATA_BLOCK))
 		return check_bad(c, obj, "contents of impossible length");
-	if (last && (d->nameless < last->nameless ||
-		     (d->nameless == last->nameless && d->offset <= last->offset)))
+	if (last && (d->carried < last->carried ||
+		     (d->carried == last->carried && d->offset <= last->offset)))
 		return check_bad(c, obj, "contents are out of order");
 	c->data = d;
 	c->data_bytes += len;
-	if (c->data_bytes > TERN_NAMELESS_MAX)
+	if (c->data_bytes > TERN_CARRIED_MAX)
 		return check_bad(c, obj, "more contents than there may be");
 	return 0;
 }
 
-int relate_nameless(struct image_check *c)
+int relate_carried(struct image_check *c)
 {
 	unsigned int i;
 
 	for (i = 0; i < c->nr_descs; i++) {
 		const struct tern_obj_desc *d = c->descs[i];
 
-		if (d->kind != TERN_DESC_NAMELESS)
+		if (d->kind != TERN_DESC_CARRIED)
 			continue;
-		if (d->pipe > c->count[TERN_OBJ_NAMELESS] || !S_ISREG(d->mode))
+		if (d->pipe > c->count[TERN_OBJ_CARRIED] || !S_ISREG(d->mode))
 			return check_bad(c, NULL, "a description of no file");
 		c->is_open[d->pipe - 1] = true;
 	}
-	for (i = 0; i < c->count[TERN_OBJ_NAMELESS]; i++)
+	for (i = 0; i < c->count[TERN_OBJ_CARRIED]; i++)
 		if (!c->is_open[i])
 			return check_bad(c, NULL, "a file without a name and without a description");
 	return 0;
