@@ -243,6 +243,8 @@ static int stop(struct tern_source *s)
 			return rc;
 		if (i == HANDLERS)
 			return -EAGAIN;
+		/* whatever happens next has another reason */
+		s->why.text[0] = '\0';
 		rc = tern_source_pause(s, i);
 		if (rc)
 			return rc;

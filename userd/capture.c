@@ -74,7 +74,7 @@ static int capture(struct tern_source *s, unsigned int flags, struct tern_image 
  * @image: to be made as large
  *
  * Memory that is not there yet would be made page by page while everybody waits. The
- * draft tells of files without a name, which are in the image, too.
+ * draft tells of files that move, whose contents are in the image, too.
  */
 int tern_source_room(const struct tern_source *s, struct tern_image *image)
 {
@@ -120,11 +120,12 @@ int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_i
 	int rc;
 
 	rc = capture(s, flags, image);
+	/* before what takes longer */
+	if (!rc && !(flags & TERN_CAPTURE_DRAFT))
+		rc = outside_vdso(s, image);
 	if (!rc)
 		rc = tern_seen_add(image, s->job->pid, &s->prepared.clocks,
 				   flags & TERN_CAPTURE_DRAFT, &s->why);
-	if (!rc && !(flags & TERN_CAPTURE_DRAFT))
-		rc = outside_vdso(s, image);
 	if (!rc && tern_source_crosses(s))
 		rc = tern_origin_apply(image, s->job->pid, &s->job->host->vdso,
 				       s->lanes.hello.vdso, &s->why);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Will a thread come back to code that is not going to be there, or is halfway through
- * something that it must do on one host? One that stands outside may be in a signal handler, which has interrupted that code: the kernel has
- * put a frame on its stack (struct rt_sigframe, arch/x86/include/asm/sigframe.h) that
- * says where to go on. Frames are found by what the handler returns to, the restorer
- * of its sigaction, and by what stands at fixed places behind it.
+ * Will a thread come back to code that is not going to be there, or that it must run on one
+ * host from beginning to end? One that stands outside may be in a signal handler, which has
+ * interrupted that code: the kernel has put a frame on its stack (struct rt_sigframe,
+ * arch/x86/include/asm/sigframe.h) that says where to go on. Frames are found by what the
+ * handler returns to, the restorer of its sigaction, and by what stands at fixed places
+ * behind it.
  *
  * Reads memory of the migrant, changes nothing, no locks.
  */
