@@ -57,12 +57,12 @@ static int check_all(struct task_struct *leader, u32 flags,
 	}
 	tern_obj_task_check(leader, reasons);
 	check_threads(leader, reasons);
-	err = tern_table_init(&table, leader, true);
+	err = tern_table_init(&table, leader, flags, true);
 	if (err)
 		goto out;
 	err = tern_obj_vma_check(mm, &table, reasons);
 	if (!err)
-		tern_obj_desc_check(&table, flags, reasons);
+		tern_obj_desc_check(&table, reasons);
 	tern_table_fini(&table);
 out:
 	mmput(mm);
@@ -91,7 +91,7 @@ static bool may_look(struct task_struct *leader)
 /**
  * tern_check_pid() - TERN_IOC_CHECK
  * @pid: as the caller sees it
- * @flags: TERN_STDIO_NULL
+ * @flags: of TERN_FLAGS_CHECK
  * @reasons: receives what stands against it
  *
  * Return: -ESRCH, -EPERM, -ENOMEM; 0 when the check was made, whatever it found.
@@ -211,13 +211,13 @@ static int save_memory_and_files(struct tern_migration *m, struct task_struct *l
 				 struct tern_why *why)
 {
 	struct tern_table table;
-	int err = tern_table_init(&table, leader, draft);
+	int err = tern_table_init(&table, leader, m->flags, draft);
 
 	if (err)
 		return err;
 	err = tern_obj_vma_save(mm, &table, image);
 	if (!err)
-		err = tern_obj_desc_save(&table, m->flags, image, why);
+		err = tern_obj_desc_save(&table, image, why);
 	tern_table_fini(&table);
 	return err;
 }

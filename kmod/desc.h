@@ -13,7 +13,6 @@
 /**
  * struct tern_saver - where saving stands
  * @table: the table
- * @flags: TERN_STDIO_NULL
  * @image: where to
  * @name: path of the last description
  * @descs: how many there are
@@ -21,7 +20,6 @@
  */
 struct tern_saver {
 	struct tern_table *table;
-	u32 flags;
 	struct tern_image *image;
 	struct tern_name name;
 	u32 descs;
@@ -55,11 +53,13 @@ const char *tern_lock_refused(const struct tern_table *table, const struct tern_
 void tern_lock_save(struct tern_saver *saver, const struct tern_entry *entry, u32 desc);
 
 /* obj_carried.c */
-u32 tern_carried_kind(const struct tern_table *table, const struct tern_entry *entry,
+u32 tern_carried_named(const struct tern_table *table, const struct tern_entry *entry,
 		       const char **what);
+u32 tern_carried_kind(const struct tern_table *table, const struct tern_entry *entry,
+		      const char **what);
 void tern_carried_check(const struct tern_table *table, struct tern_reasons *reasons);
 int tern_carried_save(struct tern_table *table, struct tern_entry *first,
-		       struct tern_name *name, struct tern_image *image);
+		      struct tern_name *name, struct tern_image *image);
 
 /* obj_file.c */
 bool tern_inode_is_kernels(const struct inode *inode);

@@ -89,6 +89,7 @@ void tern_shared_save(const struct tern_shared_map *map, struct tern_image *imag
 
 /* obj_carried.c: CARRIED (desc.h) */
 bool tern_is_nameless(const struct file *file);
+bool tern_is_carried(const struct tern_table *table, const struct tern_entry *entry);
 unsigned int tern_inode_references(struct inode *inode);
 
 /* obj_file.c */
@@ -97,9 +98,9 @@ bool tern_is_network(const struct super_block *sb);
 int tern_file_write_back(struct file *file);
 
 /* obj_desc.c: DESC, FD, and what belongs to descriptions (desc.h) */
-void tern_obj_desc_check(const struct tern_table *table, u32 flags,
+void tern_obj_desc_check(const struct tern_table *table,
 			 struct tern_reasons *reasons);
-int tern_obj_desc_save(struct tern_table *table, u32 flags, struct tern_image *image,
+int tern_obj_desc_save(struct tern_table *table, struct tern_image *image,
 		       struct tern_why *why);
 
 /* obj_thread.c: THREAD */

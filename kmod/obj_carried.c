@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Regular files that have no name any more, or never had one: deleted ones, O_TMPFILE,
- * memfd_create(2). If nobody but the process has such a file it moves with it, and is
- * made anew on the other host: CARRIED says what it is, ternd adds what is in it.
+ * Regular files that move with the process, if nobody else has them: those that have no
+ * name any more, or never had one (deleted ones, O_TMPFILE, memfd_create(2)), and, with
+ * TERN_WITH_FILES, those of a local file system that it writes to. They are made anew on
+ * the other host: CARRIED says what a file is, ternd adds what is in it.
  */
 #include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <linux/minmax.h>
 #include <linux/shmem_fs.h>
 #include <linux/stat.h>
 
@@ -38,17 +40,43 @@ bool tern_is_nameless(const struct file *file)
 }
 
 /**
- * tern_inode_references() - how often names of an inode are referenced
- * @inode: without a link: nobody can find its names any more
+ * tern_is_carried() - does it move with the process, if at all?
+ * @table: the table
+ * @entry: whatever it is
+ *
+ * What is not written to stays where it is: the destination is to have its own.
+ */
+bool tern_is_carried(const struct tern_table *table, const struct tern_entry *entry)
+{
+	const struct inode *inode = file_inode(entry->file);
+
+	return tern_is_nameless(entry->file) ||
+	       (table->flags & TERN_WITH_FILES && S_ISREG(inode->i_mode) &&
+		entry->same_inode->is_written && tern_path_has_name(&entry->file->f_path) &&
+		!tern_inode_is_kernels(inode) && !tern_is_network(inode->i_sb));
+}
+
+/* What is in memory only holds names that can be found there (mm/shmem.c, fs/ramfs). */
+static bool pins_names(const struct super_block *sb)
+{
+	return sb->s_magic == TMPFS_MAGIC || sb->s_magic == RAMFS_MAGIC;
+}
+
+/**
+ * tern_inode_references() - how often names of an inode are referenced by whoever uses it
+ * @inode: of a regular file
+ *
+ * That is once for each open file, and for a moment by calls that look for it.
  */
 unsigned int tern_inode_references(struct inode *inode)
 {
+	bool pins = pins_names(inode->i_sb);
 	unsigned int references = 0;
 	struct dentry *dentry;
 
 	spin_lock(&inode->i_lock);
 	hlist_for_each_entry(dentry, &inode->i_dentry, d_u.d_alias)
-		references += d_count(dentry);
+		references += d_count(dentry) - (pins && !d_unhashed(dentry));
 	spin_unlock(&inode->i_lock);
 	return references;
 }
@@ -60,7 +88,8 @@ static u64 bytes_of(const struct file *file)
 
 	if (vfs_getattr_nosec(&file->f_path, &stat, STATX_BLOCKS, AT_STATX_SYNC_AS_STAT))
 		return 0;
-	return stat.blocks << SECTOR_SHIFT;
+	/* what has been allocated behind the end is not read */
+	return min_t(u64, stat.blocks << SECTOR_SHIFT, i_size_read(file_inode(file)));
 }
 
 /**
@@ -78,12 +107,12 @@ void tern_carried_check(const struct tern_table *table, struct tern_reasons *rea
 	for (i = 0; i < table->nr; i++) {
 		const struct tern_entry *entry = &table->entries[i];
 
-		if (entry->same_inode == entry && tern_is_nameless(entry->file))
+		if (entry->same_inode == entry && tern_is_carried(table, entry))
 			sum += bytes_of(entry->file);
 	}
 	if (sum > TERN_CARRIED_MAX)
 		tern_reasons_add(reasons,
-				 "it has more than %lu MiB in files without a name (deleted, O_TMPFILE or memfd)",
+				 "it has more than %lu MiB in files that move with it (deleted, O_TMPFILE, memfd, --with-files)",
 				 TERN_CARRIED_MAX >> 20);
 }
 
@@ -101,8 +130,8 @@ static bool has_place(const struct file *file)
 
 /*
  * Somebody has it who is not in the table. Each open file holds one reference to the
- * name by which it was opened, and of these names nothing else is left. What is mapped
- * has been judged with its mappings (obj_shared.c).
+ * name by which it was opened, and nobody else does for long. What is mapped has been
+ * judged with its mappings (obj_shared.c).
  */
 static bool is_elsewhere(const struct tern_entry *entry)
 {
@@ -114,7 +143,27 @@ static bool is_elsewhere(const struct tern_entry *entry)
 }
 
 /**
- * tern_carried_kind() - can it move?
+ * tern_carried_named() - can a local file that it writes to move?
+ * @table: the table, with TERN_WITH_FILES, after mappings have been looked at
+ * @entry: of a file that has a name
+ * @what: out: what it is, if it cannot
+ *
+ * Return: TERN_DESC_CARRIED, or 0.
+ */
+u32 tern_carried_named(const struct tern_table *table, const struct tern_entry *entry,
+		       const char **what)
+{
+	if (file_inode(entry->file)->i_nlink > 1)
+		*what = "a local file that has other names, too (hard links)";
+	else if (is_elsewhere(entry))
+		*what = "a local file that others have open, too";
+	else
+		*what = tern_lock_refused(table, entry, false);
+	return *what ? 0 : TERN_DESC_CARRIED;
+}
+
+/**
+ * tern_carried_kind() - can what has no name move?
  * @table: the table, after mappings have been looked at
  * @entry: of a file or directory that has no name
  * @what: out: what it is, if it cannot
@@ -122,7 +171,7 @@ static bool is_elsewhere(const struct tern_entry *entry)
  * Return: TERN_DESC_CARRIED, or 0.
  */
 u32 tern_carried_kind(const struct tern_table *table, const struct tern_entry *entry,
-		       const char **what)
+		      const char **what)
 {
 	struct inode *inode = file_inode(entry->file);
 
@@ -147,6 +196,8 @@ static u32 kind_of(const struct file *file)
 {
 	if (is_memfd(file))
 		return TERN_CARRIED_MEMFD;
+	if (tern_path_has_name(&file->f_path))
+		return TERN_CARRIED_NAMED;
 	return file_inode(file)->i_state & I_LINKABLE ? TERN_CARRIED_TMPFILE :
 	       TERN_CARRIED_DELETED;
 }
@@ -158,6 +209,8 @@ static const char *place_of(struct tern_name *name, const struct file *file)
 
 	if (is_memfd(file))
 		return name_of(file) + strlen(MEMFD_PREFIX);
+	if (tern_path_has_name(&file->f_path))
+		return tern_name_of(name, &file->f_path);
 	place.dentry = dget_parent(file->f_path.dentry);
 	text = tern_name_of(name, &place);
 	/* nothing holds it from now on: whoever asks next must not compare with it */
@@ -198,7 +251,7 @@ static int put(const struct tern_entry *entry, struct tern_name *name, struct te
  * @image: where to
  */
 int tern_carried_save(struct tern_table *table, struct tern_entry *first,
-		       struct tern_name *name, struct tern_image *image)
+		      struct tern_name *name, struct tern_image *image)
 {
 	if (first->pipe)
 		return 0;

@@ -91,11 +91,11 @@ static bool is_stdio(const struct tern_table *table, const struct file *file)
 }
 
 static u32 kind_of(const struct tern_table *table, const struct tern_entry *entry,
-		   u32 flags, const char **what)
+		   const char **what)
 {
 	u32 kind = classify(table, entry, what);
 
-	if (!kind && flags & TERN_STDIO_NULL && is_stdio(table, entry->file))
+	if (!kind && table->flags & TERN_STDIO_NULL && is_stdio(table, entry->file))
 		kind = TERN_DESC_NULL;
 	return kind;
 }
@@ -117,10 +117,9 @@ static void object(struct tern_reasons *reasons, const struct tern_table *table,
 /**
  * tern_obj_desc_check() - name every descriptor that cannot move
  * @table: of the process, after tern_obj_vma_check()
- * @flags: TERN_STDIO_NULL
  * @reasons: where to
  */
-void tern_obj_desc_check(const struct tern_table *table, u32 flags, struct tern_reasons *reasons)
+void tern_obj_desc_check(const struct tern_table *table, struct tern_reasons *reasons)
 {
 	const char *what;
 	unsigned int i;
@@ -128,7 +127,7 @@ void tern_obj_desc_check(const struct tern_table *table, u32 flags, struct tern_
 	for (i = 0; i < table->nr; i++) {
 		const struct tern_entry *entry = &table->entries[i];
 
-		if (kind_of(table, entry, flags, &what))
+		if (kind_of(table, entry, &what))
 			continue;
 		object(reasons, table, entry, what);
 		cond_resched();
@@ -166,7 +165,7 @@ static int save_desc(struct tern_saver *saver, struct tern_entry *entry, u32 kin
 static int save_new(struct tern_saver *saver, struct tern_entry *entry, struct tern_why *why)
 {
 	const char *what;
-	u32 kind = kind_of(saver->table, entry, saver->flags, &what);
+	u32 kind = kind_of(saver->table, entry, &what);
 	int err;
 
 	if (!kind)
@@ -192,14 +191,13 @@ static int save_entry(struct tern_saver *saver, struct tern_entry *entry, struct
 /**
  * tern_obj_desc_save() - DESC and FD objects, and what belongs to descriptions
  * @table: of the process, after tern_obj_vma_save()
- * @flags: TERN_STDIO_NULL
  * @image: where to
  * @why: sentence
  */
-int tern_obj_desc_save(struct tern_table *table, u32 flags, struct tern_image *image,
+int tern_obj_desc_save(struct tern_table *table, struct tern_image *image,
 		       struct tern_why *why)
 {
-	struct tern_saver saver = { .table = table, .flags = flags, .image = image };
+	struct tern_saver saver = { .table = table, .image = image };
 	unsigned int i;
 	int err;
 

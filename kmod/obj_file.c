@@ -77,9 +77,11 @@ static u32 file_kind(const struct tern_table *table, const struct tern_entry *en
 		*what = "a file of the kernel";
 	else if (S_ISDIR(inode->i_mode) && file->f_pos && !tern_is_network(inode->i_sb))
 		*what = "a directory of a local file system that is being read";
+	else if (tern_is_carried(table, entry))
+		return tern_carried_named(table, entry, what);
 	else if (S_ISREG(inode->i_mode) && file->f_mode & FMODE_WRITE &&
 		 !tern_is_network(inode->i_sb))
-		*what = "open for writing on a local file system; keep it on a shared one";
+		*what = "open for writing on a local file system; share it, or use --with-files";
 	else
 		*what = tern_lock_refused(table, entry, tern_is_network(inode->i_sb));
 	return *what ? 0 : TERN_DESC_FILE;
@@ -131,7 +133,7 @@ static int file_save(struct tern_saver *saver, struct tern_entry *entry,
 	tern_lock_save(saver, entry, obj->id);
 	if (obj->kind == TERN_DESC_CARRIED) {
 		err = tern_carried_save(saver->table, entry->same_inode, &saver->name,
-					 saver->image);
+					saver->image);
 		obj->pipe = entry->same_inode->pipe;
 		return err;
 	}

@@ -88,7 +88,8 @@ const char *tern_lock_refused(const struct tern_table *table, const struct tern_
 	spin_unlock(&ctx->flc_lock);
 	if (lease)
 		return "a file with a lease (fcntl)";
-	if (found.any && !entry->same->is_ours)
+	/* a mapping holds the description, too; then who has it has been judged there */
+	if (found.any && !entry->same->is_ours && !entry->same_inode->is_mapped)
 		return "a locked file (flock or fcntl) that another process has open, too";
 	if (found.writes && network)
 		return "a file that is locked for writing, on a network file system";

@@ -4,8 +4,8 @@
  * it by: MAP_SHARED | MAP_ANONYMOUS, memfd_create(2), deleted files of tmpfs. It
  * moves when nobody but the process has it, and lazily, like private memory:
  * then a missing page is noticed wherever it is missed. By a descriptor it could
- * be read without anybody noticing, so with one it is a file without a name
- * (obj_carried.c), of whatever file system.
+ * be read without anybody noticing, so with one it is a file that moves
+ * (obj_carried.c), of whatever file system, with a name or without.
  *
  * Runs under mmap_lock; a table of what was found holds references to nothing and
  * is of no use without it.
@@ -38,13 +38,13 @@ static bool is_internal(const struct inode *inode)
 static struct tern_entry *find_open(const struct vm_area_struct *vma,
 				    const struct tern_table *table)
 {
-	struct tern_entry **entries;
+	struct tern_entry **entries, *first;
 
 	if (!table->any_carried || !vma->vm_file ||
-	    tern_path_has_name(&vma->vm_file->f_path))
+	    !tern_table_inode(table, file_inode(vma->vm_file), &entries))
 		return NULL;
-	return tern_table_inode(table, file_inode(vma->vm_file), &entries) ?
-	       entries[0]->same_inode : NULL;
+	first = entries[0]->same_inode;
+	return tern_is_carried(table, first) ? first : NULL;
 }
 
 bool tern_vma_is_shared_memory(const struct vm_area_struct *vma)

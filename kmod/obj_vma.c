@@ -198,10 +198,11 @@ put:
 	return 0;
 }
 
-/* Of a file that may be written to by it, for others to see? */
+/* Of a file that may be written to by it, for the destination to see? */
 static bool is_written(struct vm_area_struct *vma)
 {
-	return vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE && has_path(vma);
+	return vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE && has_path(vma) &&
+	       tern_is_network(file_inode(vma->vm_file)->i_sb);
 }
 
 /* The next file from *@addr on that may have been written to by its mapping, referenced. */

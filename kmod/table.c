@@ -77,7 +77,9 @@ static int table_copy(struct task_struct *task, struct tern_table *table)
 	int err;
 
 	do {
-		*table = (struct tern_table) { .leader = task, .draft = table->draft };
+		*table = (struct tern_table) {
+			.leader = task, .flags = table->flags, .draft = table->draft,
+		};
 		task_lock(task);
 		nr = task->files ? table_count(task->files) : 0;
 		task_unlock(task);
@@ -134,7 +136,7 @@ static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int s
 		struct inode *inode = file_inode(order[i]->file);
 		struct tern_entry *first = order[i];
 		unsigned int files = 0;
-		bool whole = true;
+		bool whole = true, written = false;
 
 		for (j = i; j < nr && file_inode(order[j]->file) == inode; j = k) {
 			bool ours;
@@ -146,22 +148,25 @@ static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int s
 			first = min(first, order[j]->same);
 			whole &= ours;
 			files += !(order[j]->file->f_mode & FMODE_PATH);
+			written |= !!(order[j]->file->f_mode & FMODE_WRITE);
 		}
 		for (k = i; k < j; k++) {
 			order[k]->is_whole = whole;
 			order[k]->files = files;
 			order[k]->same_inode = first;
 		}
+		first->is_written = written;
 		cond_resched();
 	}
 }
 
 /* Does it matter who has the other descriptions of the inode? */
-static bool needs_whole(const struct file *file)
+static bool needs_whole(const struct tern_table *table, const struct file *file)
 {
 	umode_t mode = file_inode(file)->i_mode;
 
-	return S_ISFIFO(mode) || S_ISSOCK(mode) || tern_is_nameless(file);
+	return S_ISFIFO(mode) || S_ISSOCK(mode) || tern_is_nameless(file) ||
+	       (table->flags & TERN_WITH_FILES && S_ISREG(mode));
 }
 
 /* Wait in a call that has a reference to each file that it waits for (fs/select.c)? */
@@ -213,8 +218,7 @@ static int find_ours(struct tern_table *table)
 		entry->same = entry;
 		entry->same_inode = entry;
 		entry->is_ours = true;
-		table->any_carried |= tern_is_nameless(entry->file);
-		if (file_count(entry->file) > 2 || needs_whole(entry->file))
+		if (file_count(entry->file) > 2 || needs_whole(table, entry->file))
 			order[nr++] = entry;
 	}
 	sort(order, nr, sizeof(*order), by_inode_and_file, NULL);
@@ -224,6 +228,8 @@ static int find_ours(struct tern_table *table)
 	if (after > before)
 		mark_ours(order, nr, after);
 	table->nr_order = nr;
+	for (i = 0; i < nr && !table->any_carried; i++)
+		table->any_carried = tern_is_carried(table, order[i]);
 	return 0;
 }
 
@@ -231,14 +237,16 @@ static int find_ours(struct tern_table *table)
  * tern_table_init() - the descriptors of a process
  * @table: to be filled
  * @leader: the process
+ * @flags: TERN_WITH_FILES: its local files move with it
  * @draft: it runs
  *
  * Return: 0 or -ENOMEM.
  */
-int tern_table_init(struct tern_table *table, struct task_struct *leader, bool draft)
+int tern_table_init(struct tern_table *table, struct task_struct *leader, u32 flags, bool draft)
 {
 	int err;
 
+	table->flags = flags;
 	table->draft = draft;
 	err = table_copy(leader, table);
 	if (err)

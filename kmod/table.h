@@ -15,9 +15,10 @@ struct task_struct;
  * @fd: its number
  * @cloexec: closed on exec
  * @desc: id of the description, once known
- * @pipe: for a pipe, or a file without a name, its number, once known
+ * @pipe: for a pipe, or a file that moves with the process, its number, once known
  * @is_ours: a description that nobody outside the table has
  * @is_whole: of one inode: nobody outside has any of these descriptions
+ * @is_written: of one inode: some description is for writing; set on the first entry
  * @is_mapped: of one inode: the process maps it, and nobody outside has it at all; set
  *	on the first entry, when mappings are looked at
  * @files: of one inode: how many descriptions the table has, but for O_PATH
@@ -30,6 +31,7 @@ struct tern_entry {
 	bool cloexec;
 	bool is_ours;
 	bool is_whole;
+	bool is_written;
 	bool is_mapped;
 	u32 desc;
 	u32 pipe;
@@ -47,8 +49,9 @@ struct tern_entry {
  * @nr_order: how many
  * @leader: whose it is; the caller holds it
  * @files: its descriptor table, for comparison only
- * @any_carried: it has a regular file without a link
- * @nr_carried: files without a name that have a number
+ * @flags: of the request
+ * @any_carried: it has a regular file that moves with it, if at all
+ * @nr_carried: such files that have a number
  * @draft: the process runs
  */
 struct tern_table {
@@ -59,12 +62,14 @@ struct tern_table {
 	unsigned int nr_order;
 	struct task_struct *leader;
 	const void *files;
+	u32 flags;
 	bool any_carried;
 	u32 nr_carried;
 	bool draft;
 };
 
-int tern_table_init(struct tern_table *table, struct task_struct *leader, bool draft);
+int tern_table_init(struct tern_table *table, struct task_struct *leader, u32 flags,
+		    bool draft);
 void tern_table_fini(struct tern_table *table);
 unsigned int tern_table_slack(const struct tern_table *table);
 unsigned int tern_table_inode(const struct tern_table *table, const struct inode *inode,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is in files without a name, at the source: DATA. Each file is read once, however
- * many descriptions it has, by way of the first of its descriptors; holes are not read.
+ * What is in files that move with the process, at the source: DATA. Each file is read
+ * once, however many descriptions it has, by way of the first of its descriptors; holes are
+ * not read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +48,7 @@ static int add_block(struct tern_seen *seen, int fd, char *buf, struct tern_obj_
 	seen->carried_bytes += len;
 	if (seen->carried_bytes > TERN_CARRIED_MAX)
 		return tern_why_set(seen->why, -EFBIG,
-				    "the process has more than %lu MiB in files without a name (deleted, O_TMPFILE or memfd)",
+				    "the process has more than %lu MiB in files that move with it (deleted, O_TMPFILE, memfd, --with-files)",
 				    TERN_CARRIED_MAX >> 20);
 	err = read_block(fd, buf, len, data->offset);
 	if (err || is_zero(buf, len))
@@ -74,8 +75,8 @@ static int add_blocks(struct tern_seen *seen, int fd, char *buf, __u32 id, __u64
 	return rc;
 }
 
-/* A file may have any time, an image has those of this age. */
-static __u64 to_ns(const struct timespec *ts)
+/** tern_seen_time() - as an image has it, ns: a file may have any */
+__u64 tern_seen_time(const struct timespec *ts)
 {
 	if (ts->tv_sec < 0 || ts->tv_sec > TIME_MAX / 1000000000LL)
 		return 0;
@@ -106,9 +107,11 @@ static int open_file(const struct tern_seen *seen, int fd, struct tern_obj_carri
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", theirs);
 	if (!fstat(theirs, &st) && S_ISREG(st.st_mode) && st.st_ino == carried->ino) {
 		own = open(name, O_RDONLY | O_CLOEXEC | O_NOATIME | O_NOCTTY);
+		/* as stat(2) has it, which btrfs makes up */
+		carried->dev = st.st_dev;
 		/* while the migrant runs it changes all the time */
 		if (!seen->draft)
-			carried->mtime = to_ns(&st.st_mtim);
+			carried->mtime = tern_seen_time(&st.st_mtim);
 	}
 	close(theirs);
 	if (own < 0)
@@ -129,7 +132,7 @@ static int open_and_read(struct tern_seen *seen, int fd, struct tern_obj_carried
 	return rc;
 }
 
-/** tern_seen_carried() - files without a name: DATA */
+/** tern_seen_carried() - files that move with the process: DATA */
 int tern_seen_carried(struct tern_seen *seen)
 {
 	/* there are no more of them than descriptors */

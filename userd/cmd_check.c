@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* tern check: can this process move? */
 #include <errno.h>
+#include <getopt.h>
 #include <string.h>
 
 #include "tern.h"
@@ -18,13 +19,13 @@ static unsigned int count_lines(const char *text)
 	return n;
 }
 
-static int check(struct tern_client *client, int pid)
+static int check(struct tern_client *client, int pid, unsigned int flags)
 {
 	static char reasons[REASONS];
 	unsigned int nr, shown;
 	int rc;
 
-	rc = tern_client_check(client, pid, &nr, reasons, sizeof(reasons));
+	rc = tern_client_check(client, pid, flags, &nr, reasons, sizeof(reasons));
 	if (rc) {
 		char what[32];
 
@@ -44,27 +45,49 @@ static int check(struct tern_client *client, int pid)
 
 static int run(int argc, char **argv)
 {
+	static const struct option options[] = {
+		{ "stdio", required_argument, NULL, 's' },
+		{ "with-files", no_argument, NULL, 'f' },
+		{ },
+	};
 	struct tern_client *client;
-	int pid, rc;
+	unsigned int flags = 0;
+	int opt, pid, rc = 0;
 
-	if (argc != 2)
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 's':
+			rc = parse_stdio(&cmd_check, optarg, &flags);
+			break;
+		case 'f':
+			flags |= TERN_WITH_FILES;
+			break;
+		default:
+			rc = EXIT_USAGE;
+		}
+		if (rc)
+			return rc;
+	}
+	if (argc - optind != 1)
 		return usage(&cmd_check, "check takes one process id");
-	if (parse_pid(argv[1], &pid))
-		return usage(&cmd_check, "\"%s\" is no process id", argv[1]);
+	if (parse_pid(argv[optind], &pid))
+		return usage(&cmd_check, "\"%s\" is no process id", argv[optind]);
 	rc = open_client(&client);
 	if (rc)
 		return rc;
-	rc = check(client, pid);
+	rc = check(client, pid, flags);
 	tern_client_close(client);
 	return rc;
 }
 
 const struct command cmd_check = {
 	.name = "check",
-	.args = "PID",
+	.args = "PID [--stdio=null] [--with-files]",
 	.help = "tell whether a process can move, and what is in the way",
 	.text = "Walks the process without stopping it and prints one line per thing that\n"
 		"cannot move, with the descriptor, address or thread that it concerns.\n"
+		"\n"
+		"  --stdio=null, --with-files   as if it were moved so: see \"tern help migrate\"\n"
 		"\n"
 		"Exit status: 0 it can move, 1 it cannot, 2 it could not be checked.\n"
 		"\n"

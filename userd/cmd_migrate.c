@@ -257,6 +257,7 @@ static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "stdio", required_argument, NULL, 's' },
+		{ "with-files", no_argument, NULL, 'f' },
 		{ "no-prepare", no_argument, NULL, 'c' },
 		{ "mode", required_argument, NULL, 'm' },
 		{ "json", no_argument, NULL, 'j' },
@@ -273,6 +274,9 @@ static int run(int argc, char **argv)
 		switch (opt) {
 		case 's':
 			rc = parse_stdio(&cmd_migrate, optarg, &flags);
+			break;
+		case 'f':
+			flags |= TERN_WITH_FILES;
 			break;
 		case 'c':
 			flags |= TERN_COLD;
@@ -311,12 +315,16 @@ static int run(int argc, char **argv)
 
 const struct command cmd_migrate = {
 	.name = "migrate",
-	.args = "PID HOST [--stdio=null] [--mode=MODE] [--no-prepare] [--json] [--no-wait]",
+	.args = "PID HOST [--stdio=null] [--with-files] [--mode=MODE] [--no-prepare] [--json] [--no-wait]",
 	.help = "move a process to another host",
 	.text = "Moves the process, shows how its pages follow, and ends when nothing of it is\n"
 		"left on this host: from then on this host may be switched off.\n"
 		"\n"
 		"  --stdio=null   standard descriptors that cannot move become /dev/null\n"
+		"  --with-files   files on local disks that the process writes to move with it: they\n"
+		"                 are no more on this host then, and must not be on the other. Only\n"
+		"                 files that nobody else has open, and 16 MiB of them. What it has\n"
+		"                 closed and will open again by its name stays behind\n"
 		"  --mode=lazy    no page is sent before the process has moved: it leaves soonest\n"
 		"  --mode=hybrid  its pages are sent ahead while it still runs here, and only what\n"
 		"                 it writes to meanwhile follows later: it waits least afterwards\n"

@@ -70,6 +70,7 @@ static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "stdio", required_argument, NULL, 's' },
+		{ "with-files", no_argument, NULL, 'f' },
 		{ "mode", required_argument, NULL, 'm' },
 		{ "json", no_argument, NULL, 'j' },
 		{ },
@@ -83,6 +84,9 @@ static int run(int argc, char **argv)
 		switch (opt) {
 		case 's':
 			rc = parse_stdio(&cmd_prepare, optarg, &flags);
+			break;
+		case 'f':
+			flags |= TERN_WITH_FILES;
 			break;
 		case 'm':
 			rc = parse_mode(&cmd_prepare, optarg, &flags);
@@ -112,7 +116,7 @@ static int run(int argc, char **argv)
 
 const struct command cmd_prepare = {
 	.name = "prepare",
-	.args = "PID HOST [--stdio=null] [--mode=MODE] [--json]",
+	.args = "PID HOST [--stdio=null] [--with-files] [--mode=MODE] [--json]",
 	.help = "have another host lay a process out, to move it later",
 	.text = "The other host makes the process's memory map, opens its files and reserves its\n"
 		"ids; the process runs on here, and what it changes is followed. A \"tern migrate\"\n"
@@ -121,6 +125,7 @@ const struct command cmd_prepare = {
 		"beforehand. Ends when all is ready; \"tern abort\" forgets it.\n"
 		"\n"
 		"  --stdio=null   standard descriptors that cannot move become /dev/null\n"
+		"  --with-files   local files that it writes to move with it: as for \"tern migrate\"\n"
 		"  --mode=MODE    lazy, hybrid or auto: as for \"tern migrate\"\n"
 		"  --json         print one JSON object at the end, and nothing else\n"
 		"\n"

@@ -202,6 +202,7 @@ static int on_query(struct tern_dest *d)
 		if (d->dev >= 0)
 			err = tern_dev_fail(d->dev, 0, -ECANCELED, NULL);
 		tern_dest_prepare_fini(d);
+		tern_stash_fini(&d->stash);
 		answer.state = TERN_FAILED;
 	} else {
 		err = ask_kernel(d, &answer.state);
@@ -292,6 +293,7 @@ static void give_up(struct tern_dest *d, int err)
 		close(d->dev);
 		d->dev = -1;
 	}
+	tern_stash_fini(&d->stash);
 	refuse(d, err);
 }
 
@@ -329,6 +331,7 @@ static void run_on(struct tern_dest *d)
 	say(d, LOG_INFO, "resumed", NULL);
 	d->memo->report.bytes += d->link.bytes_in + d->link.bytes_out;
 	d->pager.stage = &d->stage;
+	d->pager.stash = &d->stash;
 	/* what is of no more use is torn down in the end, when nobody waits */
 	page(d, tern_link_release(&d->link));
 }

@@ -41,7 +41,7 @@ struct tern_dest_pages {
  * @shell: the shell, once there is one
  * @base: what is known of it
  * @draft: the last draft
- * @stash: files without a name, as the last image has them
+ * @stash: files that move with it, as the last image has them
  * @worn: how the shell looks by it, if @dressed
  * @dressed: a draft has been put on
  * @image: the image

@@ -229,15 +229,14 @@ int tern_dest_resume(struct tern_dest *d)
 	err = tern_shell_wait(&d->shell, DRESS_MS, &d->why);
 	at[1] = tern_dest_now(CLOCK_MONOTONIC);
 	if (!err)
-		err = tern_stash_finish(&d->stash, &d->image, &d->why);
+		err = tern_stash_finish(&d->stash, &d->image, d->job->host->name, &d->why);
 	if (!err)
 		err = let_go(d, &at[2]);
 	if (err)
 		return err;
 	at[3] = tern_dest_now(CLOCK_MONOTONIC);
 	figures(d, &resume, at);
-	/* nobody has these files but the migrant */
-	tern_stash_fini(&d->stash);
+	tern_stash_leave(&d->stash);
 	/* a link that breaks here leaves the source in doubt: it will ask */
 	send_resumed(d, at);
 	warn_unbound(d);

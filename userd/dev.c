@@ -224,7 +224,7 @@ int tern_dev_fail(int dev, unsigned int flags, int err, const struct tern_why *w
  * tern_dev_check() - can a process move?
  * @dev: handle
  * @pid: the process
- * @flags: of the migration: TERN_STDIO_NULL
+ * @flags: of the migration
  * @why: the first thing that cannot
  *
  * Return: 0, -EOPNOTSUPP, or another negative errno.
@@ -234,7 +234,7 @@ int tern_dev_check(int dev, int pid, unsigned int flags, struct tern_why *why)
 	char reasons[sizeof(why->text)];
 	struct tern_check check = {
 		.size = sizeof(check),
-		.flags = flags & TERN_STDIO_NULL,
+		.flags = flags & TERN_FLAGS_CHECK,
 		.pid = pid,
 		.buf = (unsigned long)reasons,
 		.buf_len = sizeof(reasons),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The check of images: files without a name, and what is in them.
+ * The check of images: files that move with the process, and what is in them.
  */
 #include <sys/stat.h>
 
@@ -15,7 +15,7 @@ int check_carried(struct image_check *c, const struct tern_obj *obj)
 	size_t len;
 	const char *name = tern_obj_tail(obj, &len);
 
-	if (n->reserved || n->kind < TERN_CARRIED_MEMFD || n->kind > TERN_CARRIED_TMPFILE)
+	if (n->reserved || n->kind < TERN_CARRIED_MEMFD || n->kind > TERN_CARRIED_NAMED)
 		return check_bad(c, obj, "a field is out of range");
 	if (n->id != c->count[TERN_OBJ_CARRIED])
 		return check_bad(c, obj, "files are out of order");
@@ -71,6 +71,6 @@ int relate_carried(struct image_check *c)
 	}
 	for (i = 0; i < c->count[TERN_OBJ_CARRIED]; i++)
 		if (!c->is_open[i])
-			return check_bad(c, NULL, "a file without a name and without a description");
+			return check_bad(c, NULL, "a file that moves without a description");
 	return 0;
 }

@@ -760,7 +760,7 @@ int tern_image_check_changes(const struct tern_image *image, __u32 types,
 	const __u32 memory = 1U << TERN_OBJ_VMA | 1U << TERN_OBJ_MEMORY;
 	__u32 skip = 0;
 
-	/* files without a name may be mapped, too */
+	/* files that move may be mapped, too */
 	if (tern_image_find(image, TERN_OBJ_CARRIED, NULL) || types & 1U << TERN_OBJ_CARRIED)
 		return check_image(image, 0, why);
 	if (!(types & memory))

@@ -2,7 +2,7 @@
 /*
  * The check of images, between its files: image_check.c is the check as a whole, of
  * process, memory, threads and timers; image_files.c is of descriptors, and
- * image_carried.c of files without a name.
+ * image_carried.c of files that move.
  */
 #ifndef TERN_IMAGE_CHECK_H
 #define TERN_IMAGE_CHECK_H

@@ -163,15 +163,17 @@ static int call(struct tern_client *c, unsigned long nr, void *arg)
  * tern_client_check() - can a process move?
  * @client: the client
  * @pid: the process
+ * @flags: of TERN_FLAGS_CHECK, as for the migration
  * @nr: filled with the number of reasons against it
  * @buf: receives them, a line each
  * @len: size of @buf
  */
-int tern_client_check(struct tern_client *client, int pid, unsigned int *nr,
-		      char *buf, size_t len)
+int tern_client_check(struct tern_client *client, int pid, unsigned int flags,
+		      unsigned int *nr, char *buf, size_t len)
 {
 	struct tern_check check = {
 		.size = sizeof(check),
+		.flags = flags,
 		.pid = pid,
 		.buf = (unsigned long)buf,
 		.buf_len = len,
@@ -190,7 +192,7 @@ int tern_client_check(struct tern_client *client, int pid, unsigned int *nr,
  * @client: the client
  * @pid: the process to move
  * @host: destination, as the daemon knows it
- * @flags: TERN_STDIO_NULL
+ * @flags: of TERN_FLAGS_ALL
  * @id: filled
  */
 int tern_client_migrate(struct tern_client *client, int pid, const char *host,

@@ -28,7 +28,7 @@ struct tern_client;
  *	pid namespace does
  * @side: enum tern_side
  * @state: enum tern_state
- * @flags: TERN_STDIO_NULL
+ * @flags: of TERN_FLAGS_ALL
  * @error: positive errno of what went wrong, 0: nothing
  * @age_ns: time since it was asked for
  * @host: the other host
@@ -67,8 +67,8 @@ void tern_client_close(struct tern_client *client);
 const char *tern_client_why(const struct tern_client *client);
 
 /* @buf: one line per reason; @nr: how many, also of those that did not fit */
-int tern_client_check(struct tern_client *client, int pid, unsigned int *nr,
-		      char *buf, size_t len);
+int tern_client_check(struct tern_client *client, int pid, unsigned int flags,
+		      unsigned int *nr, char *buf, size_t len);
 int tern_client_migrate(struct tern_client *client, int pid, const char *host,
 			unsigned int flags, __u64 *id);
 int tern_client_abort(struct tern_client *client, __u64 id, bool force);

@@ -380,6 +380,9 @@ static int release(struct tern_pager *p)
 	unsigned int i;
 	int err;
 
+	/* the source removes what it has of these; whoever moves the migrant on finds it alone */
+	if (p->stash && !tern_stash_sync(p->stash))
+		complete.flags = TERN_WIRE_FILES_SAFE;
 	report(p, true);
 	err = tern_dev_release(p->dev);
 	if (err < 0)

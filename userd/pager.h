@@ -96,6 +96,7 @@ struct tern_pager_lane {
  * @intake: lane 1
  * @flush: a message of its that is being put in place
  * @stage: pages that were sent ahead, not owned; NULL: none
+ * @stash: files that have moved, not owned; NULL: none
  * @fresh: those of them that are right and not in place yet
  * @named: the same, in the order in which the source has named them; numbers
  * @nr_named: how many ranges
@@ -134,6 +135,7 @@ struct tern_pager {
 	struct tern_intake intake;
 	struct tern_place flush;
 	struct tern_stage *stage;
+	struct tern_stash *stash;
 	struct tern_pageset fresh;
 	struct tern_wire_range *named;
 	size_t nr_named;

@@ -23,6 +23,7 @@
 #include "prepare.h"
 
 #define FILES_MAX	65536U
+#define FILE_MOVES	(1U << 31)	/* beside TERN_WIRE_FILE_*: it does not stay here */
 #define READY_MS	120000	/* the destination may have large files to digest */
 
 static size_t pad8(size_t len)
@@ -81,6 +82,7 @@ static int add_dirty(struct tern_prepared *p, const char *path)
 
 struct maps {
 	struct tern_prepared *p;
+	unsigned int migration;
 	struct tern_why *why;
 	struct tern_holes holes;
 	__u64 last_ino;
@@ -119,6 +121,8 @@ static int see_map(void *arg, const struct tern_proc_map *map)
 		return 0;
 	if (!map->write)
 		return add_file(m->p, map->path, TERN_WIRE_FILE_MAPPED);
+	if (m->migration & TERN_WITH_FILES && !tern_file_is_shared(map->path))
+		return add_file(m->p, map->path, FILE_MOVES);
 	rc = add_dirty(m->p, map->path);
 	if (rc)
 		return tern_why_set(m->why, rc,
@@ -127,9 +131,9 @@ static int see_map(void *arg, const struct tern_proc_map *map)
 	return add_file(m->p, map->path, TERN_WIRE_FILE_OPEN);
 }
 
-static int find_maps(struct tern_prepared *p, struct tern_why *why)
+static int find_maps(struct tern_prepared *p, unsigned int flags, struct tern_why *why)
 {
-	struct maps m = { .p = p, .why = why };
+	struct maps m = { .p = p, .migration = flags, .why = why };
 	int rc;
 
 	rc = tern_proc_maps(p->pid, see_map, &m);
@@ -164,6 +168,10 @@ static int see_regular(struct tern_prepared *p, int fd, const char *path,
 	if (shared < 0)
 		return tern_why_set(why, shared, "descriptor %d, %.128s: %s", fd, path,
 				    strerror(-shared));
+	if (!shared && migration & TERN_WITH_FILES) {
+		p->carried = true;
+		return add_file(p, path, FILE_MOVES);
+	}
 	if (!shared && fd <= 2 && migration & TERN_STDIO_NULL) {
 		p->null_stdio |= 1U << fd;
 		return 0;
@@ -275,8 +283,14 @@ static int describe_files(struct tern_prepared *p, struct tern_why *why)
 	for (i = 0; i < p->nr_files; i++) {
 		struct tern_prepared_file *f = &p->files[i];
 		unsigned int flags = f->wire.flags;
-		int err = rc ? rc : tern_file_describe(f->path, flags, &f->wire);
+		int err;
 
+		/* the destination makes it, whatever else the process does with it */
+		if (flags & FILE_MOVES) {
+			free(f->path);
+			continue;
+		}
+		err = rc ? rc : tern_file_describe(f->path, flags, &f->wire);
 		if (!err) {
 			p->files[to++] = *f;
 			continue;
@@ -330,7 +344,7 @@ static int find_comm(struct tern_prepared *p, struct tern_why *why)
  * tern_prepare() - look at a running process
  * @p: to be filled; tern_prepared_fini() it in any case
  * @pid: the process
- * @flags: of the migration: TERN_STDIO_NULL
+ * @flags: of the migration
  * @why: what cannot move
  */
 int tern_prepare(struct tern_prepared *p, int pid, unsigned int flags, struct tern_why *why)
@@ -343,7 +357,7 @@ int tern_prepare(struct tern_prepared *p, int pid, unsigned int flags, struct te
 	if (!rc)
 		rc = find_tids(p, why);
 	if (!rc)
-		rc = find_maps(p, why);
+		rc = find_maps(p, flags, why);
 	if (!rc)
 		rc = find_fds(p, flags, why);
 	if (!rc)

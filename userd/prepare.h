@@ -43,7 +43,7 @@ struct tern_prepared_file {
  * @nr_dirty: how many
  * @room: pages that may be sent ahead
  * @null_stdio: bit per standard descriptor that becomes /dev/null
- * @carried: it has a file without a name, whose contents travel
+ * @carried: it has a file whose contents move with it
  */
 struct tern_prepared {
 	int pid;

@@ -132,7 +132,7 @@ struct tern_known {
  * @image: checked
  * @known: files of PREPARE, sorted by path
  * @nr_known: how many
- * @stash: the files without a name; NULL: none
+ * @stash: the files that move with it; NULL: none
  * @stash_path: of each of them, by its id - 1: how the shell opens it
  * @special: the shell's own special mappings, ascending
  * @nr_special: how many

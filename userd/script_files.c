@@ -380,7 +380,7 @@ static bool same_desc(const struct tern_obj *x, const struct tern_obj *y)
 	return len == other && !memcmp(path, name, len) && !memcmp(&a, &b, sizeof(a));
 }
 
-/* Of files without a name it is the stash that says whether one is still the same. */
+/* Of files that move it is the stash that says whether one is still the same. */
 static bool same_stash(const struct tern_dress *a, const struct tern_dress *b,
 		       const struct tern_obj *desc)
 {

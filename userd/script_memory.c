@@ -482,7 +482,7 @@ static bool same_areas(const struct tern_areas *a, const struct tern_areas *b)
 int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *worn,
 			     struct tern_dress *dress, struct tern_why *why)
 {
-	/* a file without a name may be another one now */
+	/* a file that moves may be another one now */
 	bool same = !(dress->types & (1U << TERN_OBJ_VMA | 1U << TERN_OBJ_CARRIED));
 	int err;
 

@@ -171,7 +171,7 @@ static int null_open(struct tern_script *s, const struct script_fds *fds,
 
 /* Made already, and open here: each description opens it anew. */
 static int carried_open(struct tern_script *s, const struct script_fds *fds,
-			 const struct tern_obj *obj, struct tern_why *why)
+			const struct tern_obj *obj, struct tern_why *why)
 {
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
 	struct tern_obj_desc plain = *d;

@@ -14,7 +14,7 @@
  * @fd: its number
  * @desc: its description
  * @kind: enum tern_desc_kind
- * @pipe: number of the file without a name
+ * @pipe: number of the file that moves
  * @first: the first one of the description
  */
 struct tern_seen_fd {
@@ -33,7 +33,7 @@ struct tern_seen_fd {
  * @draft: it runs
  * @fds: copied from the image, in its order: ascending by number
  * @nr: how many
- * @carried_bytes: that have been read of all files without a name
+ * @carried_bytes: that have been read of all files that move with it
  * @why: what cannot move
  */
 struct tern_seen {
@@ -54,6 +54,7 @@ int tern_seen_dup(const struct tern_seen *seen, int fd);
 
 /* all of them, in the order of their numbers */
 int tern_seen_carried(struct tern_seen *seen);
+__u64 tern_seen_time(const struct timespec *ts);
 /* one for each kind: @fd is the first descriptor of its description */
 int tern_seen_epoll(struct tern_seen *seen, const struct tern_seen_fd *fd);
 int tern_seen_inotify(struct tern_seen *seen, const struct tern_seen_fd *fd);

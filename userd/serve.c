@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "pages.h"
+#include "remains.h"
 #include "source.h"
 
 #define PAGE		((__u64)TERN_WIRE_PAGE)
@@ -29,6 +30,7 @@
  * @data: its pages
  * @reported: when progress was last told, monotonic ns
  * @complete: the destination has everything
+ * @files_safe: on its disk, too
  */
 struct serve {
 	struct tern_source *s;
@@ -36,6 +38,7 @@ struct serve {
 	char *data;
 	__u64 reported;
 	bool complete;
+	bool files_safe;
 };
 
 static void tell_progress(struct serve *v, bool now)
@@ -129,6 +132,7 @@ static int on_complete(struct serve *v)
 	report->pages_ahead = complete.ahead;
 	report->pages_twice = complete.twice;
 	report->pages_before = complete.before;
+	v->files_safe = complete.flags & TERN_WIRE_FILES_SAFE;
 	v->complete = true;
 	return 0;
 }
@@ -419,8 +423,11 @@ int tern_source_serve(struct tern_source *s)
 		s->report.phase_ns[TERN_PHASE_PAGING] = tern_source_now() - s->resumed;
 	tern_dev_report(s->dev, &s->report);
 	rc = tern_dev_release(s->dev);
-	if (!rc)
-		say_independent(s);
+	if (rc)
+		goto out;
+	/* the migrant's memory, which is gone now, may have held them open */
+	tern_remains_remove(&s->image, v.files_safe);
+	say_independent(s);
 out:
 	free(v.pages);
 	free(v.data);

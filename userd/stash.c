@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Files without a name, at the destination: made as images say, and brought from one
- * image to the next by writing what differs. The shell opens them by way of
- * /proc/PID/fd of this process, once for each description.
+ * Files that move with a process, at the destination: made as images say, and brought
+ * from one image to the next by writing what differs. The shell opens them by way of
+ * /proc/PID/fd of this process, once for each description. One that is to have a name
+ * has another one in the same directory until the process is let go.
  *
  * Owns the files until the migrant has them open. No locks. Images have been checked.
  */
@@ -16,11 +17,18 @@
 #include <unistd.h>
 
 #include "io.h"
+#include "parent.h"
+#include "host.h"
 #include "stash.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC	0x10U	/* Linux 6.3 */
 #endif
+
+#define WAY_TRIES	20
+#define WAY_PAUSE_US	50000
+
+static const struct tern_stash_file nothing = { .fd = -1, .dir = -1 };
 
 /* ---- making ---------------------------------------------------------------------- */
 
@@ -36,6 +44,59 @@ static int make_unlinked(const char *place)
 		return fd;
 	close(fd);
 	return -1;
+}
+
+static int rename_to(struct tern_stash_file *file, const char *name)
+{
+	if (renameat2(file->dir, file->name, file->dir, name, RENAME_NOREPLACE))
+		return -errno;
+	snprintf(file->name, sizeof(file->name), "%s", name);
+	return 0;
+}
+
+/* Is its temporary name still its own? Others may write to that directory, too. */
+static bool is_there(const struct tern_stash_file *file)
+{
+	struct stat open, named;
+
+	return !fstat(file->fd, &open) && !fstatat(file->dir, file->name, &named,
+						   AT_SYMLINK_NOFOLLOW) &&
+	       open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
+/* Not if a process has just left with it, and we are about to remove it (remains.c). */
+static bool is_in_the_way(int dir, const char *name)
+{
+	unsigned int i;
+	struct stat st;
+
+	for (i = 0; i < WAY_TRIES && !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW); i++)
+		usleep(WAY_PAUSE_US);
+	return i == WAY_TRIES;
+}
+
+/*
+ * In the directory where it is to be, as .tern-something. What has its name there is not
+ * ours. That it can be renamed as is done in the end is to be known now.
+ */
+static int make_beside(const char *path, struct tern_stash_file *file)
+{
+	char temporary[64], *base;
+	const char *name;
+
+	file->dir = tern_parent_open(path, &name);
+	if (file->dir < 0)
+		return file->dir;
+	if (is_in_the_way(file->dir, name))
+		return -EEXIST;
+	snprintf(temporary, sizeof(temporary), "/proc/self/fd/%d/.tern-XXXXXX-", file->dir);
+	file->fd = mkostemps(temporary, 1, O_CLOEXEC);
+	if (file->fd < 0)
+		return -errno;
+	base = strrchr(temporary, '/') + 1;
+	snprintf(file->name, sizeof(file->name), "%s", base);
+	base[strlen(base) - 1] = '\0';
+	return rename_to(file, base);
 }
 
 /* The owner first: to change it takes away bits of the mode. */
@@ -67,29 +128,64 @@ static int make_memfd(const struct tern_obj_carried *n)
 	return err ? -1 : new_memfd(name);
 }
 
-static int make(const struct tern_obj_carried *n, const char *host, struct tern_why *why)
+static int make_nameless(const struct tern_obj_carried *n)
 {
 	const char *name = (const char *)(n + 1);
-	int fd, err;
+	int fd;
 
 	if (n->kind == TERN_CARRIED_MEMFD)
-		fd = make_memfd(n);
-	else
-		fd = open(name, O_TMPFILE | O_RDWR | O_CLOEXEC |
-			  (n->kind == TERN_CARRIED_TMPFILE ? 0 : O_EXCL), 0600);
+		return make_memfd(n);
+	fd = open(name, O_TMPFILE | O_RDWR | O_CLOEXEC |
+		  (n->kind == TERN_CARRIED_TMPFILE ? 0 : O_EXCL), 0600);
 	if (fd < 0 && errno == EOPNOTSUPP && n->kind == TERN_CARRIED_DELETED)
 		fd = make_unlinked(name);
-	if (fd >= 0 && !set_owner(fd, n))
-		return fd;
-	err = -errno;
-	tern_why_set(why, err,
-		     n->kind == TERN_CARRIED_MEMFD ?
-		     "a memfd that the process has (%.64s) cannot be made on %s: %s" :
-		     "a file without a name that the process has in %.160s cannot be made on %s: %s",
-		     name, host, strerror(-err));
-	if (fd >= 0)
-		close(fd);
-	return err;
+	return fd;
+}
+
+/* Close it, and leave nothing behind. */
+static void drop(struct tern_stash_file *file)
+{
+	if (file->name[0] && is_there(file))
+		unlinkat(file->dir, file->name, 0);
+	if (file->fd >= 0)
+		close(file->fd);
+	if (file->dir >= 0)
+		close(file->dir);
+	*file = nothing;
+}
+
+static int cannot_make(const struct tern_obj_carried *n, int err, const char *host,
+		       struct tern_why *why)
+{
+	static const char *const what[] = {
+		[TERN_CARRIED_MEMFD] = "a memfd that the process has (%.64s) cannot be made on %s: %s",
+		[TERN_CARRIED_DELETED] = "a file without a name that the process has in %.160s cannot be made on %s: %s",
+		[TERN_CARRIED_TMPFILE] = "a file without a name that the process has in %.160s cannot be made on %s: %s",
+		[TERN_CARRIED_NAMED] = "%.160s cannot be made on %s: %s",
+	};
+
+	if (n->kind == TERN_CARRIED_NAMED && err == -EEXIST)
+		return tern_why_set(why, err, "%.160s is there already on %s: move it out of the way",
+				    (const char *)(n + 1), host);
+	return tern_why_set(why, err, what[n->kind], (const char *)(n + 1), host, strerror(-err));
+}
+
+static int make(const struct tern_obj_carried *n, struct tern_stash_file *file, const char *host,
+		struct tern_why *why)
+{
+	int err = 0;
+
+	*file = nothing;
+	if (n->kind == TERN_CARRIED_NAMED)
+		err = make_beside((const char *)(n + 1), file);
+	else
+		file->fd = make_nameless(n);
+	if (!err && (file->fd < 0 || set_owner(file->fd, n)))
+		err = -errno;
+	if (!err)
+		return 0;
+	drop(file);
+	return cannot_make(n, err, host, why);
 }
 
 /* Another one with the same inode number, perhaps, but then nobody can tell. */
@@ -110,14 +206,14 @@ static int set_size(int fd, __u64 size)
 
 static int make_room(struct tern_stash *stash, unsigned int nr)
 {
-	int *fd;
+	struct tern_stash_file *file;
 
 	while (stash->nr > nr)
-		close(stash->fd[--stash->nr]);
-	fd = realloc(stash->fd, (nr + 1) * sizeof(*fd));
-	if (!fd)
+		drop(&stash->file[--stash->nr]);
+	file = realloc(stash->file, (nr + 1) * sizeof(*file));
+	if (!file)
 		return -ENOMEM;
-	stash->fd = fd;
+	stash->file = file;
 	return 0;
 }
 
@@ -131,23 +227,24 @@ static int make_all(struct tern_stash *stash, const struct tern_image *old,
 
 	for (i = 0; (y = tern_image_find(new, TERN_OBJ_CARRIED, y)); i++) {
 		const struct tern_obj_carried *n = tern_obj_payload(y);
-		int fd, err;
+		struct tern_stash_file file;
+		int err;
 
 		if (i < stash->nr)
 			x = tern_image_find(old, TERN_OBJ_CARRIED, x);
 		kept[n->id] = i < stash->nr && is_same(tern_obj_payload(x), n);
 		if (!kept[n->id]) {
 			/* before the old one is closed: its path is another one then */
-			fd = make(n, host, why);
-			if (fd < 0)
-				return fd;
+			err = make(n, &file, host, why);
+			if (err)
+				return err;
 			if (i < stash->nr)
-				close(stash->fd[i]);
+				drop(&stash->file[i]);
 			else
 				stash->nr++;
-			stash->fd[i] = fd;
+			stash->file[i] = file;
 		}
-		err = set_size(stash->fd[i], n->size);
+		err = set_size(stash->file[i].fd, n->size);
 		if (err)
 			return err;
 	}
@@ -220,7 +317,7 @@ static int write_changes(const struct tern_stash *stash, const struct tern_image
 	while (!err && (x || y)) {
 		int order = !x ? 1 : !y ? -1 : compare(x, y);
 		const struct tern_obj_data *data = tern_obj_payload(order < 0 ? x : y);
-		int fd = stash->fd[data->carried - 1];
+		int fd = stash->file[data->carried - 1].fd;
 
 		if (order < 0)
 			err = clear_block(fd, x);
@@ -258,50 +355,134 @@ int tern_stash_fill(struct tern_stash *stash, const struct tern_image *old,
 	if (!err)
 		err = write_changes(stash, old, new, kept);
 	free(kept);
-	return err ? tern_why_set(why, err, "files without a name cannot be written on %s: %s",
+	return err ? tern_why_set(why, err,
+				  "files that move with the process cannot be written on %s: %s",
 				  host, strerror(-err)) : 0;
+}
+
+/* The name that the process knows it by. Whoever has it open sees that, too. */
+static int give_name(struct tern_stash_file *file, const char *path)
+{
+	return is_there(file) ? rename_to(file, strrchr(path, '/') + 1) : -ESTALE;
+}
+
+static int finish(struct tern_stash_file *file, const struct tern_obj_carried *n)
+{
+	struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = n->mtime / 1000000000, .tv_nsec = n->mtime % 1000000000 },
+	};
+
+	if (set_owner(file->fd, n) || futimens(file->fd, times) ||
+	    (n->seals && fcntl(file->fd, F_ADD_SEALS, n->seals)))
+		return -errno;
+	return n->kind == TERN_CARRIED_NAMED ? give_name(file, (const char *)(n + 1)) : 0;
 }
 
 /**
  * tern_stash_finish() - what must wait until nothing is written, opened or mapped any
- *	more: owner and mode, the time of the last change, seals
+ *	more: owner and mode, the time of the last change, seals, names
  * @stash: filled
  * @image: by which
+ * @host: name of this host
  * @why: sentence
  */
-int tern_stash_finish(const struct tern_stash *stash, const struct tern_image *image,
-		      struct tern_why *why)
+int tern_stash_finish(struct tern_stash *stash, const struct tern_image *image,
+		      const char *host, struct tern_why *why)
 {
 	const struct tern_obj *obj = NULL;
 
 	while ((obj = tern_image_find(image, TERN_OBJ_CARRIED, obj))) {
 		const struct tern_obj_carried *n = tern_obj_payload(obj);
-		struct timespec times[2] = {
-			{ .tv_nsec = UTIME_OMIT },
-			{ .tv_sec = n->mtime / 1000000000, .tv_nsec = n->mtime % 1000000000 },
-		};
-		int fd = stash->fd[n->id - 1];
+		int err = finish(&stash->file[n->id - 1], n);
 
-		if (set_owner(fd, n) || futimens(fd, times) ||
-		    (n->seals && fcntl(fd, F_ADD_SEALS, n->seals)))
-			return tern_why_set(why, -errno,
-					    "a file without a name cannot be given its owner, time and seals: %s",
-					    strerror(errno));
+		if (err)
+			return cannot_make(n, err, host, why);
 	}
 	return 0;
+}
+
+/* Open for reading, which is in nobody's way. */
+static int reopen(int fd)
+{
+	char path[STASH_PATH_MAX];
+	int own;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, O_RDONLY | O_CLOEXEC | O_NOATIME);
+	close(fd);
+	return own;
+}
+
+/**
+ * tern_stash_leave() - the process runs: those that have names stay where they are
+ * @stash: finished
+ *
+ * The others are closed; with these the process is alone from now on.
+ */
+void tern_stash_leave(struct tern_stash *stash)
+{
+	unsigned int i, to = 0;
+
+	for (i = 0; i < stash->nr; i++) {
+		struct tern_stash_file *file = &stash->file[i];
+
+		if (file->dir < 0) {
+			close(file->fd);
+			continue;
+		}
+		file->fd = reopen(file->fd);
+		file->name[0] = '\0';
+		stash->file[to++] = *file;
+	}
+	stash->nr = to;
+}
+
+static int sync_file(const struct tern_stash_file *file)
+{
+	char path[STASH_PATH_MAX];
+	int dir, err = fsync(file->fd) ? -errno : 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->dir);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!err && (dir < 0 || fsync(dir)))
+		err = -errno;
+	if (dir >= 0)
+		close(dir);
+	return err;
+}
+
+/**
+ * tern_stash_sync() - let those that were left, and their names, reach the disk
+ * @stash: after tern_stash_leave(); empty afterwards
+ *
+ * Return: 0, or an error of one of them.
+ */
+int tern_stash_sync(struct tern_stash *stash)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < stash->nr && !err; i++)
+		err = sync_file(&stash->file[i]);
+	if (err)
+		tern_log(LOG_WARNING, "files that have moved here cannot be written to disk: %s",
+			 strerror(-err));
+	tern_stash_fini(stash);
+	return err;
 }
 
 /** tern_stash_path() - how another process opens the file with id @i + 1 */
 void tern_stash_path(const struct tern_stash *stash, unsigned int i, char path[STASH_PATH_MAX])
 {
-	snprintf(path, STASH_PATH_MAX, "/proc/%d/fd/%d", getpid(), stash->fd[i]);
+	snprintf(path, STASH_PATH_MAX, "/proc/%d/fd/%d", getpid(), stash->file[i].fd);
 }
 
-/** tern_stash_fini() - close them */
+/** tern_stash_fini() - close them, and remove those that were to have a name */
 void tern_stash_fini(struct tern_stash *stash)
 {
 	while (stash->nr)
-		close(stash->fd[--stash->nr]);
-	free(stash->fd);
-	stash->fd = NULL;
+		drop(&stash->file[--stash->nr]);
+	free(stash->file);
+	stash->file = NULL;
 }

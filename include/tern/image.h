@@ -28,7 +28,7 @@
 #define TERN_MEMORY_NAME_MAX	250	/* a name as memfd_create(2) takes it, with its NUL */
 #define TERN_CPUS_WORDS		16	/* of 64 processors each */
 #define TERN_TIMERS_MAX		1024	/* POSIX timers of a process */
-#define TERN_CARRIED_MAX	(16UL << 20)	/* bytes in files without a name, all together */
+#define TERN_CARRIED_MAX	(16UL << 20)	/* bytes in files that move, all together */
 #define TERN_DATA_BLOCK		65536	/* of a file, in one DATA object */
 
 /* The registry: X(NAME, id, fixed payload, most of them in one image). */
@@ -205,7 +205,7 @@ struct tern_obj_vma {
  * @TERN_VMA_VVAR: the kernel's data for the vDSO
  * @TERN_VMA_MEMORY: shared memory, @pgoff in a MEMORY object; pages come from the
  *	source
- * @TERN_VMA_CARRIED: shared, of a file without a name
+ * @TERN_VMA_CARRIED: shared, of a file that moves
  */
 enum tern_vma_kind {
 	TERN_VMA_ANON = 1,
@@ -373,7 +373,7 @@ struct tern_obj_desc {
  * @TERN_DESC_INOTIFY: inotify(7)
  * @TERN_DESC_SOCKET: unix(7), with a SOCKET object
  * @TERN_DESC_PATH: what open(2) with O_PATH gives, by path
- * @TERN_DESC_CARRIED: a regular file that nobody else can open, with a CARRIED object
+ * @TERN_DESC_CARRIED: a regular file that nobody else has open, with a CARRIED object
  */
 enum tern_desc_kind {
 	TERN_DESC_FILE = 1,
@@ -391,10 +391,10 @@ enum tern_desc_kind {
 };
 
 /**
- * struct tern_obj_carried - a regular file without a name, which nobody else has
+ * struct tern_obj_carried - a regular file that moves, for nobody else has it
  * @id: from 1, one by one
  * @kind: enum tern_carried_kind
- * @dev: of the file system at the source, to tell one file from another
+ * @dev: of the file system at the source, to tell one file from another; as stat(2) has it
  * @ino: inode number there
  * @size: bytes
  * @mtime: of the last change, ns; ternd adds it
@@ -403,7 +403,7 @@ enum tern_desc_kind {
  * @gid: its group
  * @seals: F_SEAL_* (fcntl(2)) of a memfd
  * @name: length of what follows (with NUL): a memfd's name as memfd_create(2) takes it,
- *	else the path of the directory that it is in
+ *	the path of a file that has one, else the path of the directory that it is in
  * @reserved: 0
  */
 struct tern_obj_carried {
@@ -422,19 +422,21 @@ struct tern_obj_carried {
 };
 
 /**
- * enum tern_carried_kind - what made it
+ * enum tern_carried_kind - what it is, or what made it
  * @TERN_CARRIED_MEMFD: memfd_create(2)
  * @TERN_CARRIED_DELETED: unlink(2), or O_TMPFILE with O_EXCL
  * @TERN_CARRIED_TMPFILE: O_TMPFILE: linkat(2) may give it a name yet
+ * @TERN_CARRIED_NAMED: on a local file system, and written to (TERN_WITH_FILES)
  */
 enum tern_carried_kind {
 	TERN_CARRIED_MEMFD = 1,
 	TERN_CARRIED_DELETED,
 	TERN_CARRIED_TMPFILE,
+	TERN_CARRIED_NAMED,
 };
 
 /**
- * struct tern_obj_data - a block of a file without a name; ternd adds it
+ * struct tern_obj_data - a block of a file that moves; ternd adds it
  * @carried: id of the file
  * @reserved: 0
  * @offset: in it, a multiple of TERN_DATA_BLOCK

@@ -45,7 +45,7 @@
 #include <tern/image.h>
 
 #define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
-#define TERN_WIRE_VERSION	5
+#define TERN_WIRE_VERSION	6
 #define TERN_WIRE_PORT		7837
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
@@ -312,6 +312,7 @@ struct tern_wire_fault {
  * @ahead: pages that were asked for ahead, and came in time
  * @twice: pages with data that came and were not missing
  * @before: pages kept aside that were right
+ * @flags: TERN_WIRE_FILES_SAFE
  */
 struct tern_wire_complete {
 	__u64 faults;
@@ -322,7 +323,10 @@ struct tern_wire_complete {
 	__u64 ahead;
 	__u64 twice;
 	__u64 before;
+	__u64 flags;
 };
+
+#define TERN_WIRE_FILES_SAFE	(1U << 0)	/* those that have moved are on disk */
 
 /**
  * struct tern_wire_answer - after QUERY
@@ -363,7 +367,7 @@ TERN_ASSERT_SIZE(struct tern_wire_packed, 8);
 TERN_ASSERT_SIZE(struct tern_wire_resume, 40);
 TERN_ASSERT_SIZE(struct tern_wire_resumed, 80);
 TERN_ASSERT_SIZE(struct tern_wire_fault, 16);
-TERN_ASSERT_SIZE(struct tern_wire_complete, 64);
+TERN_ASSERT_SIZE(struct tern_wire_complete, 72);
 TERN_ASSERT_SIZE(struct tern_wire_answer, 8);
 
 #endif /* _TERN_WIRE_H */

@@ -315,8 +315,9 @@ static void spoil_carried(void)
 	SPOILED(gone->id, 2);
 	SPOILED(mem->id, 3);
 	SPOILED(gone->kind, 0);
-	SPOILED(gone->kind, 4);
+	SPOILED(gone->kind, 5);
 	SPOILED(mem->kind, TERN_CARRIED_TMPFILE);
+	SPOILED(mem->kind, TERN_CARRIED_NAMED);
 	SPOILED(gone->size, 1ULL << 63);
 	SPOILED(gone->size, 69999);
 	SPOILED(gone->size, 70001);

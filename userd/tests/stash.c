@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* stash.c: files without a name, from image to image. */
+/* stash.c: files that move with a process, from image to image. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -65,7 +67,7 @@ static off_t size_of(unsigned int i)
 {
 	struct stat st;
 
-	return fstat(stash.fd[i], &st) ? -1 : st.st_size;
+	return fstat(stash.file[i].fd, &st) ? -1 : st.st_size;
 }
 
 /* Is it @byte in all of that place? */
@@ -74,7 +76,7 @@ static bool holds(unsigned int i, off_t offset, char byte, size_t len)
 	char c;
 
 	for (; len; len--, offset++)
-		if (pread(stash.fd[i], &c, 1, offset) != 1 || c != byte)
+		if (pread(stash.file[i].fd, &c, 1, offset) != 1 || c != byte)
 			return false;
 	return true;
 }
@@ -90,12 +92,12 @@ static void test_change(void)
 	CHECK(!fill() && stash.nr == 1 && size_of(0) == 200000);
 	CHECK(holds(0, 0, 'a', BLOCK) && holds(0, BLOCK, 0, BLOCK) &&
 	      holds(0, 2 * BLOCK, 'b', BLOCK) && holds(0, 3 * BLOCK, 0, 200000 - 3 * BLOCK));
-	fd = stash.fd[0];
+	fd = stash.file[0].fd;
 	/* a block is another, one is new, one has gone; it is longer */
 	add_file(plain(1, MIB), dir);
 	add_data(1, 0, 'A', BLOCK);
 	add_data(1, BLOCK, 'c', BLOCK);
-	CHECK(!fill() && stash.fd[0] == fd && size_of(0) == MIB);
+	CHECK(!fill() && stash.file[0].fd == fd && size_of(0) == MIB);
 	CHECK(holds(0, 0, 'A', BLOCK) && holds(0, BLOCK, 'c', BLOCK) &&
 	      holds(0, 2 * BLOCK, 0, MIB - 2 * BLOCK));
 	/* shorter, and longer again: what was behind the end is gone */
@@ -110,13 +112,13 @@ static void test_change(void)
 	add_file((struct tern_obj_carried){ .kind = TERN_CARRIED_DELETED, .ino = 1, .size = 7,
 					     .mode = S_IFREG | 0604, .uid = 5, .gid = 6 }, dir);
 	add_data(1, 0, 'A', 7);
-	CHECK(!fill() && stash.fd[0] == fd && !tern_stash_finish(&stash, &images[0], &why));
+	CHECK(!fill() && stash.file[0].fd == fd && !tern_stash_finish(&stash, &images[0], "here", &why));
 	CHECK(!fstat(fd, &st) && st.st_uid == 5 && st.st_gid == 6 && st.st_mode == (S_IFREG | 0604));
 	/* of the same inode number, but of another kind */
 	add_file((struct tern_obj_carried){ .kind = TERN_CARRIED_TMPFILE, .ino = 1, .size = 7,
 					     .mode = S_IFREG | 0604 }, dir);
 	add_data(1, 0, 'A', 7);
-	CHECK(!fill() && stash.fd[0] != fd && holds(0, 0, 'A', 7));
+	CHECK(!fill() && stash.file[0].fd != fd && holds(0, 0, 'A', 7));
 	/* cut within a block that has gone */
 	add_file(plain(1, 10), dir);
 	CHECK(!fill() && size_of(0) == 10 && holds(0, 0, 0, 10));
@@ -135,16 +137,93 @@ static void test_files(void)
 	add_data(2, 0, 'y', 6);
 	CHECK(!fill() && stash.nr == 2);
 	CHECK(holds(0, 0, 'x', 5) && holds(1, 0, 'y', 6));
-	CHECK(!fstat(stash.fd[0], &st) && st.st_mode == (S_IFREG | 0640) && !st.st_nlink);
-	CHECK(!tern_stash_finish(&stash, &images[0], &why));
-	CHECK(fcntl(stash.fd[1], F_GET_SEALS) == F_SEAL_WRITE);
-	CHECK(!fstat(stash.fd[1], &st) && st.st_mtim.tv_sec == 5 && st.st_mtim.tv_nsec == 1);
+	CHECK(!fstat(stash.file[0].fd, &st) && st.st_mode == (S_IFREG | 0640) && !st.st_nlink);
+	CHECK(!tern_stash_finish(&stash, &images[0], "here", &why));
+	CHECK(fcntl(stash.file[1].fd, F_GET_SEALS) == F_SEAL_WRITE);
+	CHECK(!fstat(stash.file[1].fd, &st) && st.st_mtim.tv_sec == 5 && st.st_mtim.tv_nsec == 1);
 	/* the first one has gone: the second is the first now, and is made anew */
 	add_file((struct tern_obj_carried){ .kind = TERN_CARRIED_TMPFILE, .ino = 9, .size = 3,
 					     .mode = S_IFREG }, dir);
 	add_data(1, 0, 'z', 3);
 	CHECK(!fill() && stash.nr == 1 && holds(0, 0, 'z', 3) && size_of(0) == 3);
 	CHECK(!fill() && !stash.nr);
+}
+
+static unsigned int files_in_dir(void)
+{
+	struct dirent *entry;
+	unsigned int nr = 0;
+	DIR *d = opendir(dir);
+
+	while (d && (entry = readdir(d)))
+		nr += entry->d_name[0] != '.' || entry->d_name[1] == 't';
+	closedir(d);
+	return nr;
+}
+
+/* It has another name until the end, and none if that never comes. */
+static void test_named(void)
+{
+	struct tern_obj_carried n = plain(3, 4);
+	char name[64], link[64], path[512];
+	ssize_t len;
+
+	n.kind = TERN_CARRIED_NAMED;
+	snprintf(name, sizeof(name), "%s/name", dir);
+	add_file(n, name);
+	add_data(1, 0, 'n', 4);
+	CHECK(!fill() && access(name, F_OK) && files_in_dir() == 1);
+	tern_stash_fini(&stash);
+	CHECK(files_in_dir() == 0);
+	tern_image_free(&images[0]);
+	/* its name, when all is as it should be; gone if the process does not come after all */
+	add_file(n, name);
+	add_file(plain(4, 0), dir);
+	add_data(1, 0, 'n', 4);
+	CHECK(!fill() && !tern_stash_finish(&stash, &images[0], "here", &why));
+	CHECK(!access(name, F_OK) && files_in_dir() == 1);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", stash.file[0].fd);
+	len = readlink(link, path, sizeof(path));
+	CHECK(len == (ssize_t)strlen(name) && !memcmp(path, name, len));
+	tern_stash_fini(&stash);
+	CHECK(files_in_dir() == 0);
+	tern_image_free(&images[0]);
+	/* left, beside one without a name; then it is in the way of another one */
+	add_file(plain(4, 0), dir);
+	add_file(n, name);
+	CHECK(!fill() && !tern_stash_finish(&stash, &images[0], "here", &why));
+	tern_stash_leave(&stash);
+	CHECK(stash.nr == 1);
+	tern_stash_sync(&stash);
+	CHECK(!stash.nr && files_in_dir() == 1 && !access(name, F_OK));
+	tern_image_free(&images[0]);
+	add_file(n, name);
+	CHECK(fill() == -EEXIST && strstr(why.text, name) && files_in_dir() == 1);
+	tern_stash_fini(&stash);
+	tern_image_free(&images[0]);
+	CHECK(!unlink(name));
+	/* one comes there while it is prepared */
+	add_file(n, name);
+	CHECK(!fill() && close(creat(name, 0600)) == 0);
+	CHECK(tern_stash_finish(&stash, &images[0], "here", &why) == -EEXIST);
+	tern_stash_fini(&stash);
+	tern_image_free(&images[0]);
+	CHECK(files_in_dir() == 1 && !unlink(name));
+	/* not by way of a link; and what has taken its temporary name is not removed */
+	CHECK(!symlink(".", name));
+	snprintf(path, sizeof(path), "%s/name/other", dir);
+	add_file(n, path);
+	CHECK(fill() == -ELOOP && files_in_dir() == 1 && !unlink(name));
+	tern_stash_fini(&stash);
+	tern_image_free(&images[0]);
+	add_file(n, name);
+	CHECK(!fill());
+	snprintf(path, sizeof(path), "%s/%s", dir, stash.file[0].name);
+	CHECK(!rename(path, name) && !mkdir(path, 0700));
+	CHECK(tern_stash_finish(&stash, &images[0], "here", &why) < 0);
+	tern_stash_fini(&stash);
+	tern_image_free(&images[0]);
+	CHECK(!rmdir(path) && !unlink(name) && !files_in_dir());
 }
 
 static void test_errors(void)
@@ -171,6 +250,7 @@ int main(void)
 	CHECK(mkdtemp(dir));
 	test_change();
 	test_files();
+	test_named();
 	test_errors();
 	tern_stash_fini(&stash);
 	CHECK(!rmdir(dir));

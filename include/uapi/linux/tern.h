@@ -179,15 +179,19 @@ struct tern_check {
 #define TERN_LAZY		(1U << 4)
 /* pages are sent ahead while the migrant still runs; neither: the daemon decides */
 #define TERN_HYBRID		(1U << 5)
-#define TERN_FLAGS_ALL		(TERN_STDIO_NULL | TERN_COLD | TERN_HOLD | TERN_LAZY | \
+/* local files that the migrant writes to, and nobody else has, move with it */
+#define TERN_WITH_FILES		(1U << 6)
+/* of these, the ones that decide what can move: for TERN_IOC_CHECK */
+#define TERN_FLAGS_CHECK	(TERN_STDIO_NULL | TERN_WITH_FILES)
+#define TERN_FLAGS_ALL		(TERN_FLAGS_CHECK | TERN_COLD | TERN_HOLD | TERN_LAZY | \
 				 TERN_HYBRID)
 
 /**
  * struct tern_ask - ask for a migration, or for the end of one (TERN_IOC_ASK)
  * @size: sizeof(struct tern_ask)
  * @what: TERN_ASK_*
- * @flags: TERN_STDIO_NULL, TERN_COLD, TERN_HOLD, TERN_LAZY, TERN_HYBRID for
- *	TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
+ * @flags: TERN_STDIO_NULL, TERN_WITH_FILES, TERN_COLD, TERN_HOLD, TERN_LAZY, TERN_HYBRID
+ *	for TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
  * @pid: the process to move, in the caller's pid namespace
  * @id: TERN_ASK_MIGRATE: out, the new migration; TERN_ASK_ABORT: in
  * @host: TERN_ASK_MIGRATE: the destination's name as the daemon knows it
