@@ -167,22 +167,6 @@ static void change(unsigned int hop)
 	scratch = open_own("scratch", O_WRONLY | O_CREAT | O_EXCL);
 }
 
-static bool count_until_hop(void)
-{
-	struct timespec pause = { .tv_nsec = 200000 };
-	unsigned int hops = migrant.hops;
-
-	while (migrant.hops == hops) {
-		if (!migrant_step())
-			return false;
-		check(write(journal, &counted, sizeof(counted)) == sizeof(counted), "write: %s",
-		      strerror(errno));
-		counted++;
-		nanosleep(&pause, NULL);
-	}
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned int i, hops;
@@ -204,7 +188,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < PAGES; i++)
 		set(i, i + 1);
 	migrant_tell("ready", "yes");
-	for (i = 1; i <= hops && count_until_hop(); i++) {
+	for (i = 1; i <= hops && migrant_count_until_hop(journal, &counted); i++) {
 		check_all();
 		change(i);
 	}

@@ -167,6 +167,22 @@ bool migrant_wait_hop(void)
 	}
 }
 
+bool migrant_count_until_hop(int fd, uint64_t *counted)
+{
+	struct timespec pause = { .tv_nsec = 200000 };
+	unsigned int hops = migrant.hops;
+
+	while (migrant.hops == hops) {
+		if (!migrant_step())
+			return false;
+		check(write(fd, counted, sizeof(*counted)) == sizeof(*counted), "write: %s",
+		      strerror(errno));
+		(*counted)++;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 void migrant_start(int argc, char **argv, int least, const char *usage)
 {
 	struct utsname uts;

@@ -47,6 +47,8 @@ void migrant_rest(void);
 bool migrant_hopped(void);
 /** migrant_wait_hop() - wait until the host has changed; false: told to stop before */
 bool migrant_wait_hop(void);
+/** migrant_count_until_hop() - likewise, and write to @fd all the time, one *@counted after another */
+bool migrant_count_until_hop(int fd, uint64_t *counted);
 /** migrant_tell() - publish @text as DIR/@name at once */
 void migrant_tell(const char *name, const char *text);
 /** migrant_ok(), migrant_fail() - the verdict; do not return */

@@ -225,23 +225,6 @@ static void check_memfd(unsigned int hop)
 	check(pread(memfd, &n, sizeof(n), 0) == sizeof(n) && n == hop, "memfd has %u", n);
 }
 
-/* Something is written all the time, also while the move is prepared. */
-static bool count_until_hop(void)
-{
-	struct timespec pause = { .tv_nsec = 200000 };
-	unsigned int hops = migrant.hops;
-
-	while (migrant.hops == hops) {
-		if (!migrant_step())
-			return false;
-		check(write(counts, &counted, sizeof(counted)) == sizeof(counted), "write: %s",
-		      strerror(errno));
-		counted++;
-		nanosleep(&pause, NULL);
-	}
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned int i, hops;
@@ -255,7 +238,7 @@ int main(int argc, char **argv)
 	change(0);
 	check_all(mib, 0);
 	migrant_tell("ready", "yes");
-	for (i = 1; i <= hops && count_until_hop(); i++) {
+	for (i = 1; i <= hops && migrant_count_until_hop(counts, &counted); i++) {
 		check_all(mib, i - 1);
 		check_memfd(i - 1);
 		check_counts();
