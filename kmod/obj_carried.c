@@ -225,7 +225,6 @@ static int put(const struct tern_entry *entry, struct tern_name *name, struct te
 	struct tern_obj_carried obj = {
 		.id = entry->pipe,
 		.kind = kind_of(entry->file),
-		.dev = new_encode_dev(inode->i_sb->s_dev),
 		.ino = inode->i_ino,
 		.size = i_size_read(inode),
 		.mode = inode->i_mode,

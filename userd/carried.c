@@ -107,7 +107,7 @@ static int open_file(const struct tern_seen *seen, int fd, struct tern_obj_carri
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", theirs);
 	if (!fstat(theirs, &st) && S_ISREG(st.st_mode) && st.st_ino == carried->ino) {
 		own = open(name, O_RDONLY | O_CLOEXEC | O_NOATIME | O_NOCTTY);
-		/* as stat(2) has it, which btrfs makes up */
+		/* as stat(2) will have it again (remains.c): btrfs makes it up */
 		carried->dev = st.st_dev;
 		/* while the migrant runs it changes all the time */
 		if (!seen->draft)

@@ -394,7 +394,7 @@ enum tern_desc_kind {
  * struct tern_obj_carried - a regular file that moves, for nobody else has it
  * @id: from 1, one by one
  * @kind: enum tern_carried_kind
- * @dev: of the file system at the source, to tell one file from another; as stat(2) has it
+ * @dev: of the file system at the source, to tell one file from another; ternd adds it
  * @ino: inode number there
  * @size: bytes
  * @mtime: of the last change, ns; ternd adds it
