@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "io.h"
 #include "parent.h"
-#include "host.h"
 #include "stash.h"
 
 #ifndef MFD_EXEC
@@ -157,17 +157,17 @@ static void drop(struct tern_stash_file *file)
 static int cannot_make(const struct tern_obj_carried *n, int err, const char *host,
 		       struct tern_why *why)
 {
-	static const char *const what[] = {
-		[TERN_CARRIED_MEMFD] = "a memfd that the process has (%.64s) cannot be made on %s: %s",
-		[TERN_CARRIED_DELETED] = "a file without a name that the process has in %.160s cannot be made on %s: %s",
-		[TERN_CARRIED_TMPFILE] = "a file without a name that the process has in %.160s cannot be made on %s: %s",
-		[TERN_CARRIED_NAMED] = "%.160s cannot be made on %s: %s",
-	};
+	const char *name = (const char *)(n + 1);
 
 	if (n->kind == TERN_CARRIED_NAMED && err == -EEXIST)
 		return tern_why_set(why, err, "%.160s is there already on %s: move it out of the way",
-				    (const char *)(n + 1), host);
-	return tern_why_set(why, err, what[n->kind], (const char *)(n + 1), host, strerror(-err));
+				    name, host);
+	return tern_why_set(why, err,
+			    n->kind == TERN_CARRIED_MEMFD ?
+			    "a memfd that the process has (%.64s) cannot be made on %s: %s" :
+			    n->kind == TERN_CARRIED_NAMED ? "%.160s cannot be made on %s: %s" :
+			    "a file without a name that the process has in %.160s cannot be made on %s: %s",
+			    name, host, strerror(-err));
 }
 
 static int make(const struct tern_obj_carried *n, struct tern_stash_file *file, const char *host,
