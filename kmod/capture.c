@@ -5,6 +5,7 @@
  * parked one. Both go through the same kinds of objects in the same order.
  */
 #include <linux/cred.h>
+#include <linux/delay.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
@@ -24,6 +25,10 @@
 
 /* room for most images; only a large one is worth a second round */
 #define USUAL	(64UL << 10)
+
+/* how often the check looks before it says no, and how far apart */
+#define LOOKS	3
+#define LOOK_US	2000
 
 static void check_threads(struct task_struct *leader,
 			  struct tern_reasons *reasons)
@@ -69,6 +74,25 @@ out:
 	return err;
 }
 
+/*
+ * Others hold for an instant what is the process's alone while they look at it (lsof, a
+ * monitor that reads its /proc): what stands against a move still does so a moment later.
+ */
+static int check_patiently(struct task_struct *leader, u32 flags, struct tern_reasons *reasons)
+{
+	unsigned int i;
+	int err;
+
+	err = check_all(leader, flags, reasons);
+	reasons->nr += tern_fault(TERN_FAULT_LOOK);
+	for (i = 1; i < LOOKS && !err && reasons->nr; i++) {
+		usleep_range(LOOK_US, 2 * LOOK_US);
+		tern_reasons_clear(reasons);
+		err = check_all(leader, flags, reasons);
+	}
+	return err;
+}
+
 /* Root may look at anything, others at what is theirs (compare ptrace(2)). */
 static bool may_look(struct task_struct *leader)
 {
@@ -105,7 +129,7 @@ int tern_check_pid(pid_t pid, u32 flags, struct tern_reasons *reasons)
 	put_pid(ref);
 	if (!leader)
 		return err;
-	err = may_look(leader) ? check_all(leader, flags, reasons) : -EPERM;
+	err = may_look(leader) ? check_patiently(leader, flags, reasons) : -EPERM;
 	put_task_struct(leader);
 	return err;
 }
@@ -124,7 +148,7 @@ int tern_check_task(struct task_struct *leader, u32 flags, struct tern_why *why)
 		.buf = why->text,
 		.size = sizeof(why->text),
 	};
-	int err = check_all(leader, flags, &reasons);
+	int err = check_patiently(leader, flags, &reasons);
 
 	if (err || !reasons.nr)
 		return err;
@@ -362,6 +386,8 @@ int tern_capture(struct tern_migration *m, struct tern_image_io *io,
 		err = -EBADFD;
 	else if (tern_fault(TERN_FAULT_CAPTURE))
 		err = tern_why(why, -EIO, "the state could not be captured");
+	else if (tern_fault(TERN_FAULT_REFUSE))
+		err = tern_why(why, -EOPNOTSUPP, "somebody looks at it");
 	else if (!leader)
 		err = tern_why(why, -ESRCH, "the process has ended");
 	else

@@ -29,9 +29,20 @@ void tern_reasons_add(struct tern_reasons *reasons, const char *fmt, ...)
 		reasons->buf[reasons->len] = '\0';
 		return;
 	}
+	/* names may have anything in them, and a reason is a line */
+	strreplace(reasons->buf + reasons->len, '\n', '?');
 	reasons->len += len;
 	reasons->buf[reasons->len++] = '\n';
 	reasons->buf[reasons->len] = '\0';
+}
+
+/** tern_reasons_clear() - none after all */
+void tern_reasons_clear(struct tern_reasons *reasons)
+{
+	reasons->nr = 0;
+	reasons->len = 0;
+	if (reasons->size)
+		reasons->buf[0] = '\0';
 }
 
 /**

@@ -22,6 +22,7 @@ struct tern_reasons {
 
 __printf(2, 3)
 void tern_reasons_add(struct tern_reasons *reasons, const char *fmt, ...);
+void tern_reasons_clear(struct tern_reasons *reasons);
 
 /**
  * struct tern_why - the sentence that goes with an errno

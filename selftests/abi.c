@@ -779,7 +779,8 @@ static void wear(struct __test_metadata *_metadata, unsigned int rounds)
 	free(image);
 }
 
-TEST_F(dev, leaks)
+/* every refusal takes three looks */
+TEST_F_TIMEOUT(dev, leaks, 120)
 {
 	long before, after;
 

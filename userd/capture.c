@@ -20,6 +20,7 @@
 #define IMAGE_FIRST	(64UL << 10)	/* room for an image without its mappings */
 #define PER_MAPPING	256
 #define PER_THREAD	12288
+#define OBJECTIONS	2	/* of the kernel to a capture; then it is believed */
 
 /*
  * A file mapping that the destination cannot map by itself is memory like any
@@ -47,6 +48,16 @@ static int mark_backed(struct tern_source *s, struct tern_image *image)
 	return 0;
 }
 
+/*
+ * What the check has let through, and the capture has not: somebody may look at the process
+ * just now (lsof, a monitor), and hold for an instant what is its own. Then it runs on, and
+ * all is tried again.
+ */
+static int believe(struct tern_source *s, int rc)
+{
+	return rc == -EOPNOTSUPP && s->objections++ < OBJECTIONS ? -EAGAIN : rc;
+}
+
 static int capture(struct tern_source *s, unsigned int flags, struct tern_image *image)
 {
 	for (;;) {
@@ -55,7 +66,7 @@ static int capture(struct tern_source *s, unsigned int flags, struct tern_image 
 
 		image->len = len;
 		if (rc != -ENOSPC)
-			return rc;
+			return believe(s, rc);
 		if (image->size >= TERN_IMAGE_MAX)
 			return tern_why_set(&s->why, -E2BIG, "the process's state is larger than %lu MiB",
 					    TERN_IMAGE_MAX >> 20);
@@ -131,6 +142,7 @@ int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_i
 				       s->lanes.hello.vdso, &s->why);
 	if (rc)
 		return rc;
+	s->objections = 0;
 	tern_prepared_apply(&s->prepared, image);
 	rc = mark_backed(s, image);
 	if (!rc)

@@ -48,6 +48,7 @@ struct tern_memo {
  * @dev: handle that stands for it
  * @lanes: to the destination
  * @prepared: what the destination was told
+ * @objections: of the kernel to a capture, one after another
  * @released: what was held (TERN_HOLD) has been asked for
  * @drafts: how many drafts were sent
  * @draft: the last image that the destination has dressed its shell by
@@ -72,6 +73,7 @@ struct tern_source {
 	int dev;
 	struct tern_lanes lanes;
 	struct tern_prepared prepared;
+	unsigned int objections;
 	bool released;
 	unsigned int drafts;
 	struct tern_draft draft;

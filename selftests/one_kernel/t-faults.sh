@@ -32,8 +32,9 @@ hops=0
 for point in "${POINTS[@]}"; do
 	for how in "" --no-prepare; do
 		case $point in
-		# what runs elsewhere must be committed; a page is asked for again
-		commit | read_pages)
+		# what runs elsewhere must be committed; a page is asked for again; and who
+		# says no is asked once more
+		commit | read_pages | look | refuse)
 			must "$point ${how:-prepared}: it moves all the same" survives "$point" $how
 			hops=$((hops + 2))
 			;;

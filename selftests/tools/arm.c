@@ -12,7 +12,7 @@
 /* as enum tern_fault of kmod/fault.h */
 static const char *const points[] = {
 	NULL, "park_alloc", "park_save", "capture", "sent", "commit", "shell", "become",
-	"load", "resume", "read_pages", "keep",
+	"load", "resume", "read_pages", "keep", "look", "refuse",
 };
 
 #define NR (sizeof(points) / sizeof(points[0]))
