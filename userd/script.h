@@ -165,7 +165,7 @@ struct tern_dress {
 	const struct tern_known *known;
 	unsigned int nr_known;
 	const struct tern_stash *stash;
-	char (*stash_path)[STASH_PATH_MAX];
+	char (*stash_path)[NEWFILE_PATH_MAX];
 	struct tern_special special[SCRIPT_SPECIAL_MAX];
 	unsigned int nr_special;
 	struct tern_obj_creds own;

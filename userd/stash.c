@@ -18,17 +18,11 @@
 
 #include "host.h"
 #include "io.h"
-#include "parent.h"
 #include "stash.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC	0x10U	/* Linux 6.3 */
 #endif
-
-#define WAY_TRIES	20
-#define WAY_PAUSE_US	50000
-
-static const struct tern_stash_file nothing = { .fd = -1, .dir = -1 };
 
 /* ---- making ---------------------------------------------------------------------- */
 
@@ -44,65 +38,6 @@ static int make_unlinked(const char *place)
 		return fd;
 	close(fd);
 	return -1;
-}
-
-static int rename_to(struct tern_stash_file *file, const char *name)
-{
-	if (renameat2(file->dir, file->name, file->dir, name, RENAME_NOREPLACE))
-		return -errno;
-	snprintf(file->name, sizeof(file->name), "%s", name);
-	return 0;
-}
-
-/* Is its temporary name still its own? Others may write to that directory, too. */
-static bool is_there(const struct tern_stash_file *file)
-{
-	struct stat open, named;
-
-	return !fstat(file->fd, &open) && !fstatat(file->dir, file->name, &named,
-						   AT_SYMLINK_NOFOLLOW) &&
-	       open.st_dev == named.st_dev && open.st_ino == named.st_ino;
-}
-
-/* Not if a process has just left with it, and we are about to remove it (remains.c). */
-static bool is_in_the_way(int dir, const char *name)
-{
-	unsigned int i;
-	struct stat st;
-
-	for (i = 0; i < WAY_TRIES && !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW); i++)
-		usleep(WAY_PAUSE_US);
-	return i == WAY_TRIES;
-}
-
-/*
- * In the directory where it is to be, as .tern-something. What has its name there is not
- * ours. That it can be renamed as is done in the end is to be known now.
- */
-static int make_beside(const char *path, struct tern_stash_file *file)
-{
-	char temporary[64], *base;
-	const char *name;
-
-	file->dir = tern_parent_open(path, &name);
-	if (file->dir < 0)
-		return file->dir;
-	if (is_in_the_way(file->dir, name))
-		return -EEXIST;
-	snprintf(temporary, sizeof(temporary), "/proc/self/fd/%d/.tern-XXXXXX-", file->dir);
-	file->fd = mkostemps(temporary, 1, O_CLOEXEC);
-	if (file->fd < 0)
-		return -errno;
-	base = strrchr(temporary, '/') + 1;
-	snprintf(file->name, sizeof(file->name), "%s", base);
-	base[strlen(base) - 1] = '\0';
-	return rename_to(file, base);
-}
-
-/* The owner first: to change it takes away bits of the mode. */
-static int set_owner(int fd, const struct tern_obj_carried *n)
-{
-	return fchown(fd, n->uid, n->gid) ? -1 : fchmod(fd, n->mode & 07777);
 }
 
 /* Executable, whatever the sysctl vm.memfd_noexec says of those who do not ask. */
@@ -142,18 +77,6 @@ static int make_nameless(const struct tern_obj_carried *n)
 	return fd;
 }
 
-/* Close it, and leave nothing behind. */
-static void drop(struct tern_stash_file *file)
-{
-	if (file->name[0] && is_there(file))
-		unlinkat(file->dir, file->name, 0);
-	if (file->fd >= 0)
-		close(file->fd);
-	if (file->dir >= 0)
-		close(file->dir);
-	*file = nothing;
-}
-
 static int cannot_make(const struct tern_obj_carried *n, int err, const char *host,
 		       struct tern_why *why)
 {
@@ -170,21 +93,23 @@ static int cannot_make(const struct tern_obj_carried *n, int err, const char *ho
 			    name, host, strerror(-err));
 }
 
-static int make(const struct tern_obj_carried *n, struct tern_stash_file *file, const char *host,
+static int make(const struct tern_obj_carried *n, struct tern_newfile *file, const char *host,
 		struct tern_why *why)
 {
 	int err = 0;
 
-	*file = nothing;
+	*file = TERN_NEWFILE_NONE;
 	if (n->kind == TERN_CARRIED_NAMED)
-		err = make_beside((const char *)(n + 1), file);
+		err = tern_newfile_make(file, (const char *)(n + 1));
 	else
 		file->fd = make_nameless(n);
-	if (!err && (file->fd < 0 || set_owner(file->fd, n)))
+	if (!err && file->fd < 0)
 		err = -errno;
 	if (!err)
+		err = tern_newfile_owner(file->fd, n->uid, n->gid, n->mode);
+	if (!err)
 		return 0;
-	drop(file);
+	tern_newfile_drop(file);
 	return cannot_make(n, err, host, why);
 }
 
@@ -206,10 +131,10 @@ static int set_size(int fd, __u64 size)
 
 static int make_room(struct tern_stash *stash, unsigned int nr)
 {
-	struct tern_stash_file *file;
+	struct tern_newfile *file;
 
 	while (stash->nr > nr)
-		drop(&stash->file[--stash->nr]);
+		tern_newfile_drop(&stash->file[--stash->nr]);
 	file = realloc(stash->file, (nr + 1) * sizeof(*file));
 	if (!file)
 		return -ENOMEM;
@@ -227,7 +152,7 @@ static int make_all(struct tern_stash *stash, const struct tern_image *old,
 
 	for (i = 0; (y = tern_image_find(new, TERN_OBJ_CARRIED, y)); i++) {
 		const struct tern_obj_carried *n = tern_obj_payload(y);
-		struct tern_stash_file file;
+		struct tern_newfile file;
 		int err;
 
 		if (i < stash->nr)
@@ -239,7 +164,7 @@ static int make_all(struct tern_stash *stash, const struct tern_image *old,
 			if (err)
 				return err;
 			if (i < stash->nr)
-				drop(&stash->file[i]);
+				tern_newfile_drop(&stash->file[i]);
 			else
 				stash->nr++;
 			stash->file[i] = file;
@@ -360,23 +285,17 @@ int tern_stash_fill(struct tern_stash *stash, const struct tern_image *old,
 				  host, strerror(-err)) : 0;
 }
 
-/* The name that the process knows it by. Whoever has it open sees that, too. */
-static int give_name(struct tern_stash_file *file, const char *path)
+static int finish(struct tern_newfile *file, const struct tern_obj_carried *n)
 {
-	return is_there(file) ? rename_to(file, strrchr(path, '/') + 1) : -ESTALE;
-}
+	int err = tern_newfile_owner(file->fd, n->uid, n->gid, n->mode);
 
-static int finish(struct tern_stash_file *file, const struct tern_obj_carried *n)
-{
-	struct timespec times[2] = {
-		{ .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = n->mtime / 1000000000, .tv_nsec = n->mtime % 1000000000 },
-	};
-
-	if (set_owner(file->fd, n) || futimens(file->fd, times) ||
-	    (n->seals && fcntl(file->fd, F_ADD_SEALS, n->seals)))
-		return -errno;
-	return n->kind == TERN_CARRIED_NAMED ? give_name(file, (const char *)(n + 1)) : 0;
+	if (!err)
+		err = tern_newfile_time(file, n->mtime);
+	if (!err && n->seals && fcntl(file->fd, F_ADD_SEALS, n->seals))
+		err = -errno;
+	if (!err && n->kind == TERN_CARRIED_NAMED)
+		err = tern_newfile_name(file, (const char *)(n + 1));
+	return err;
 }
 
 /**
@@ -402,18 +321,6 @@ int tern_stash_finish(struct tern_stash *stash, const struct tern_image *image,
 	return 0;
 }
 
-/* Open for reading, which is in nobody's way. */
-static int reopen(int fd)
-{
-	char path[STASH_PATH_MAX];
-	int own;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	own = open(path, O_RDONLY | O_CLOEXEC | O_NOATIME);
-	close(fd);
-	return own;
-}
-
 /**
  * tern_stash_leave() - the process runs: those that have names stay where they are
  * @stash: finished
@@ -425,31 +332,17 @@ void tern_stash_leave(struct tern_stash *stash)
 	unsigned int i, to = 0;
 
 	for (i = 0; i < stash->nr; i++) {
-		struct tern_stash_file *file = &stash->file[i];
+		struct tern_newfile *file = &stash->file[i];
 
 		if (file->dir < 0) {
 			close(file->fd);
 			continue;
 		}
-		file->fd = reopen(file->fd);
 		file->name[0] = '\0';
+		tern_newfile_reopen(file);
 		stash->file[to++] = *file;
 	}
 	stash->nr = to;
-}
-
-static int sync_file(const struct tern_stash_file *file)
-{
-	char path[STASH_PATH_MAX];
-	int dir, err = fsync(file->fd) ? -errno : 0;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->dir);
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (!err && (dir < 0 || fsync(dir)))
-		err = -errno;
-	if (dir >= 0)
-		close(dir);
-	return err;
 }
 
 /**
@@ -464,7 +357,7 @@ int tern_stash_sync(struct tern_stash *stash)
 	int err = 0;
 
 	for (i = 0; i < stash->nr && !err; i++)
-		err = sync_file(&stash->file[i]);
+		err = tern_newfile_sync(&stash->file[i]);
 	if (err)
 		tern_log(LOG_WARNING, "files that have moved here cannot be written to disk: %s",
 			 strerror(-err));
@@ -473,16 +366,16 @@ int tern_stash_sync(struct tern_stash *stash)
 }
 
 /** tern_stash_path() - how another process opens the file with id @i + 1 */
-void tern_stash_path(const struct tern_stash *stash, unsigned int i, char path[STASH_PATH_MAX])
+void tern_stash_path(const struct tern_stash *stash, unsigned int i, char path[NEWFILE_PATH_MAX])
 {
-	snprintf(path, STASH_PATH_MAX, "/proc/%d/fd/%d", getpid(), stash->file[i].fd);
+	tern_newfile_path(&stash->file[i], path);
 }
 
 /** tern_stash_fini() - close them, and remove those that were to have a name */
 void tern_stash_fini(struct tern_stash *stash)
 {
 	while (stash->nr)
-		drop(&stash->file[--stash->nr]);
+		tern_newfile_drop(&stash->file[--stash->nr]);
 	free(stash->file);
 	stash->file = NULL;
 }

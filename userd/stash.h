@@ -3,25 +3,9 @@
 #ifndef TERN_STASH_H
 #define TERN_STASH_H
 
-#include <limits.h>
-#include <stdbool.h>
-
 #include "dev.h"
 #include "image.h"
-
-#define STASH_PATH_MAX	48
-
-/**
- * struct tern_stash_file - one of them
- * @fd: open for reading and writing
- * @dir: where it has a name; -1: nowhere
- * @name: its name there for now, which goes if the file is not left; "": it is left
- */
-struct tern_stash_file {
-	int fd;
-	int dir;
-	char name[NAME_MAX + 1];
-};
+#include "newfile.h"
 
 /**
  * struct tern_stash - the files
@@ -29,7 +13,7 @@ struct tern_stash_file {
  * @nr: how many
  */
 struct tern_stash {
-	struct tern_stash_file *file;
+	struct tern_newfile *file;
 	unsigned int nr;
 };
 
@@ -39,7 +23,7 @@ int tern_stash_finish(struct tern_stash *stash, const struct tern_image *image,
 		      const char *host, struct tern_why *why);
 void tern_stash_leave(struct tern_stash *stash);
 int tern_stash_sync(struct tern_stash *stash);
-void tern_stash_path(const struct tern_stash *stash, unsigned int i, char path[STASH_PATH_MAX]);
+void tern_stash_path(const struct tern_stash *stash, unsigned int i, char path[NEWFILE_PATH_MAX]);
 void tern_stash_fini(struct tern_stash *stash);
 
 #endif
