@@ -93,6 +93,8 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 		rc = tern_prepared_write_back(p, &s->why);
 	if (!rc)
 		rc = tern_prepared_ready(p, &s->lanes.lane[0], &s->why);
+	if (!rc)
+		rc = tern_prepared_copy(p, &s->lanes.lane[0], &s->why);
 	if (!rc && !cold)
 		rc = tern_source_draft(s);
 	if (!rc && !cold)

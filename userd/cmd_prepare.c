@@ -125,7 +125,7 @@ const struct command cmd_prepare = {
 		"beforehand. Ends when all is ready; \"tern abort\" forgets it.\n"
 		"\n"
 		"  --stdio=null   standard descriptors that cannot move become /dev/null\n"
-		"  --with-files   local files that it writes to move with it: as for \"tern migrate\"\n"
+		"  --with-files   local files that it has open go with it: as for \"tern migrate\"\n"
 		"  --mode=MODE    lazy, hybrid or auto: as for \"tern migrate\"\n"
 		"  --json         print one JSON object at the end, and nothing else\n"
 		"\n"

@@ -25,6 +25,7 @@
 #define BODY_MS		10000
 #define LINGER_MS	500
 #define LANE_MS		10000	/* from the start of the job until lane 0 is there */
+#define AGAIN_MS	5000	/* until a source that has given up an attempt comes again */
 #define QUIET_MS	300000	/* a source that has prepared and says nothing more */
 
 /** tern_dest_now() - a clock, in ns */
@@ -227,6 +228,8 @@ static int on_message(struct tern_dest *d, const struct tern_wire *head)
 		return on_query(d);
 	case TERN_MSG_PREPARE:
 		return tern_dest_prepare(d, head->len);
+	case TERN_MSG_COPY:
+		return tern_dest_copy(d, head->len);
 	case TERN_MSG_DRAFT:
 		return tern_dest_draft(d, head->len);
 	case TERN_MSG_IMAGE:
@@ -376,15 +379,17 @@ static void adopt_at_start(struct tern_job *job)
 	fini(&d);
 }
 
-/* One attempt, on the lane @fd. */
-static void attempt(struct tern_job *job, int fd)
+/* One attempt, on the lane @fd. -ECONNRESET, -EAGAIN: the source may come again. */
+static int attempt(struct tern_job *job, int fd, struct tern_copies *copies)
 {
-	struct tern_dest d = { .job = job, .dev = -1, .link.fd = -1, .shell.sock = -1 };
+	struct tern_dest d = {
+		.job = job, .dev = -1, .link.fd = -1, .shell.sock = -1, .copies = copies,
+	};
 	int err;
 
 	err = tern_link_init(&d.link, fd, job->cancel);
 	if (err)
-		return;
+		return err;
 	err = until_resume(&d);
 	if (err < 0)
 		give_up(&d, err);
@@ -393,6 +398,22 @@ static void attempt(struct tern_job *job, int fd)
 	else
 		adopt(&d, tern_link_release(&d.link));
 	fini(&d);
+	return err;
+}
+
+/* What was copied is kept for a moment: a source that prepares anew need not send it again. */
+static int next_lane(struct tern_job *job, const struct tern_copies *copies, int err)
+{
+	struct pollfd p[2] = {
+		{ .fd = job->mail, .events = POLLIN },
+		{ .fd = job->cancel, .events = POLLIN },
+	};
+	int fd = take_lane(job);
+
+	if (fd >= 0 || !copies->nr || (err != -ECONNRESET && err != -EAGAIN))
+		return fd;
+	poll(p, 2, AGAIN_MS);
+	return take_lane(job);
 }
 
 /**
@@ -401,6 +422,7 @@ static void attempt(struct tern_job *job, int fd)
  */
 void tern_dest_run(struct tern_job *job)
 {
+	struct tern_copies copies = { .host = job->host->name };
 	int fd;
 
 	if (job->state) {
@@ -409,7 +431,9 @@ void tern_dest_run(struct tern_job *job)
 	}
 	fd = first_lane(job);
 	while (fd >= 0) {
-		attempt(job, fd);
-		fd = take_lane(job);
+		int err = attempt(job, fd, &copies);
+
+		fd = next_lane(job, &copies, err);
 	}
+	tern_copies_fini(&copies);
 }

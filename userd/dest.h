@@ -3,7 +3,7 @@
  * The destination's job, until the migrant runs.
  *
  * dest.c		messages, states, the end of it
- * dest_prepare.c	PREPARE: files, shell
+ * dest_prepare.c	PREPARE, COPY: files, shell
  * dest_dress.c		DRAFT, IMAGE: the shell is made to look like the migrant
  * dest_build.c		PAGES, RESUME: the migrant
  */
@@ -11,6 +11,7 @@
 #define TERN_DEST_H
 
 #include "changes.h"
+#include "copies.h"
 #include "host.h"
 #include "link.h"
 #include "memo.h"
@@ -38,6 +39,7 @@ struct tern_dest_pages {
  * @prepare: payload of PREPARE; what follows points into it
  * @tids: of the migrant, its pid first
  * @known: its files
+ * @copies: what was made of those that were not here; outlives the attempt
  * @shell: the shell, once there is one
  * @base: what is known of it
  * @draft: the last draft
@@ -66,6 +68,7 @@ struct tern_dest {
 	struct tern_wire_prepare *prepare;
 	const __s32 *tids;
 	struct tern_known *known;
+	struct tern_copies *copies;
 	struct tern_shell_proc shell;
 	struct tern_dress base;
 	struct tern_draft draft;
@@ -90,6 +93,8 @@ struct tern_dest {
 __u64 tern_dest_now(clockid_t clock);
 
 int tern_dest_prepare(struct tern_dest *d, size_t len);
+int tern_dest_copy(struct tern_dest *d, size_t len);
+int tern_dest_unchanged(struct tern_dest *d);
 void tern_dest_prepare_fini(struct tern_dest *d);
 
 int tern_dest_draft(struct tern_dest *d, size_t len);

@@ -237,6 +237,7 @@ int tern_dest_resume(struct tern_dest *d)
 	at[3] = tern_dest_now(CLOCK_MONOTONIC);
 	figures(d, &resume, at);
 	tern_stash_leave(&d->stash);
+	tern_copies_leave(d->copies);
 	/* a link that breaks here leaves the source in doubt: it will ask */
 	send_resumed(d, at);
 	warn_unbound(d);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PREPARE: while the migrant still runs at the source, find out whether it could
+ * PREPARE, COPY: while the migrant still runs at the source, find out whether it could
  * run here, and have a shell ready for it. All that can be refused for a reason
  * of this host is refused here.
  *
@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "dest.h"
 #include "files.h"
@@ -117,25 +118,103 @@ static int parse(struct tern_dest *d, size_t len, const struct tern_wire_range *
 
 /* ---- is everything here? --------------------------------------------------------- */
 
-static int check_file(struct tern_dest *d, struct tern_known *known)
+static bool is_missing(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) && errno == ENOENT;
+}
+
+static bool is_regular(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
+static int refuse_file(struct tern_dest *d, const struct tern_known *known, bool missing)
 {
 	const char *host = d->job->host->name;
-	int ret = tern_file_same(known->path, &known->file);
+	bool offered = known->file.flags & TERN_WIRE_FILE_OFFERED;
 
-	known->same = ret == 1;
-	if (known->same || !(known->file.flags & (TERN_WIRE_FILE_OPEN | TERN_WIRE_FILE_DIR)))
-		return 0;
 	if (known->file.flags & TERN_WIRE_FILE_DIR)
 		return tern_why_set(&d->why, -ENOENT,
-				    "directory %s is not on %s: make it there, or mount what it is on",
+				    offered ? "there is something else than the directory %s on %s: move it out of the way" :
+				    "directory %s is not on %s: make it there, mount what it is on, or use --with-files",
 				    known->path, host);
 	if (known->file.flags & TERN_WIRE_FILE_SHARED)
 		return tern_why_set(&d->why, -ENOENT,
 				    "%s, which the process has open on a network file system, is not the same file on %s: mount the same file system there",
 				    known->path, host);
 	return tern_why_set(&d->why, -ENOENT,
-			    "%s, which the process has open, does not exist or differs on %s: copy it there, or use a shared file system",
+			    missing ?
+			    "%s, which the process has open, does not exist on %s: copy it there, or use --with-files or a shared file system" :
+			    !is_regular(known->path) ?
+			    "there is something else than the file %s on %s: move it out of the way" :
+			    "%s, which the process has open, is another one on %s: copy it there, or use a shared file system",
 			    known->path, host);
+}
+
+static int check_file(struct tern_dest *d, struct tern_known *known)
+{
+	bool offered = known->file.flags & TERN_WIRE_FILE_OFFERED, missing;
+	int err = 0;
+
+	/* before it is looked at, so that nobody takes it away afterwards */
+	if (offered)
+		err = tern_copies_use(d->copies, known->path);
+	if (err)
+		return err;
+	known->same = !stat(known->path, &known->was) &&
+		      tern_file_same(known->path, &known->file) == 1;
+	if (known->same || !(known->file.flags & (TERN_WIRE_FILE_OPEN | TERN_WIRE_FILE_DIR)))
+		return 0;
+	if (offered)
+		tern_copies_forget(d->copies, known->path);
+	missing = is_missing(known->path);
+	known->wanted = missing && offered;
+	return known->wanted ? 0 : refuse_file(d, known, missing);
+}
+
+/**
+ * tern_dest_unchanged() - is what was found to be the same still what it was?
+ * @d: the attempt
+ *
+ * What is on a network file system both hosts see, and mappings were proved for long.
+ */
+int tern_dest_unchanged(struct tern_dest *d)
+{
+	unsigned int i;
+	struct stat st;
+
+	for (i = 0; i < d->prepare->nr_files; i++) {
+		const struct tern_known *known = &d->known[i];
+		const struct stat *was = &known->was;
+
+		if (!known->same || !(known->file.flags & TERN_WIRE_FILE_OPEN) ||
+		    known->file.flags & (TERN_WIRE_FILE_SHARED | TERN_WIRE_FILE_DIR))
+			continue;
+		if (stat(known->path, &st) || st.st_ino != was->st_ino ||
+		    st.st_size != was->st_size || st.st_mtim.tv_sec != was->st_mtim.tv_sec ||
+		    st.st_mtim.tv_nsec != was->st_mtim.tv_nsec)
+			return tern_why_set(&d->why, -EAGAIN,
+					    "%s, which the process has open, has changed on %s since it was compared; try again",
+					    known->path, d->job->host->name);
+	}
+	return 0;
+}
+
+static int check_files(struct tern_dest *d)
+{
+	unsigned int i;
+	int err = 0;
+
+	tern_copies_begin(d->copies);
+	for (i = 0; !err && i < d->prepare->nr_files; i++)
+		err = check_file(d, &d->known[i]);
+	if (!err)
+		tern_copies_prune(d->copies);
+	return err;
 }
 
 static int attach(struct tern_dest *d)
@@ -184,19 +263,20 @@ static int send_ready(struct tern_dest *d)
 	struct tern_wire_ready ready = { .nr_files = d->prepare->nr_files };
 	__u64 room = tern_stage_room();
 	struct iovec iov[3] = { [1] = { &ready, sizeof(ready) } };
-	unsigned char *same = malloc(ready.nr_files + 1);
+	unsigned char *here = malloc(ready.nr_files + 1);
 	unsigned int i;
 	int err;
 
-	if (!same)
+	if (!here)
 		return -ENOMEM;
 	ready.room = room < UINT32_MAX ? room : UINT32_MAX;
 	d->stage.room = ready.room;
 	for (i = 0; i < ready.nr_files; i++)
-		same[i] = d->known[i].same;
-	iov[2] = (struct iovec){ same, ready.nr_files };
+		here[i] = d->known[i].same ? TERN_WIRE_SAME :
+			  d->known[i].wanted ? TERN_WIRE_WANTED : TERN_WIRE_DIFFERS;
+	iov[2] = (struct iovec){ here, ready.nr_files };
 	err = tern_link_sendv(&d->link, TERN_MSG_READY, iov, 3);
-	free(same);
+	free(here);
 	return err;
 }
 
@@ -211,7 +291,6 @@ int tern_dest_prepare(struct tern_dest *d, size_t len)
 				    .cancel = d->job->cancel };
 	__u64 monotonic = tern_dest_now(CLOCK_MONOTONIC);
 	__u64 boottime = tern_dest_now(CLOCK_BOOTTIME);
-	unsigned int i;
 	int err;
 
 	if (d->prepare || len < sizeof(*d->prepare))
@@ -225,8 +304,8 @@ int tern_dest_prepare(struct tern_dest *d, size_t len)
 	err = parse(d, len, &birth.holes);
 	if (err == -EPROTO)
 		return malformed(d);
-	for (i = 0; !err && i < d->prepare->nr_files; i++)
-		err = check_file(d, &d->known[i]);
+	if (!err)
+		err = check_files(d);
 	if (!err)
 		err = attach(d);
 	if (err)
@@ -241,6 +320,35 @@ int tern_dest_prepare(struct tern_dest *d, size_t len)
 	if (!err)
 		err = send_ready(d);
 	return err;
+}
+
+/**
+ * tern_dest_copy() - receive COPY; answer COPIED, when it is the last part of a file
+ * @d: the attempt
+ * @len: bytes of the message
+ */
+int tern_dest_copy(struct tern_dest *d, size_t len)
+{
+	struct tern_wire_copy *part;
+	bool last;
+	int err;
+
+	if (!d->prepare || d->dressed || d->dressing)
+		return malformed(d);
+	part = malloc(len);
+	if (!part)
+		return -ENOMEM;
+	err = tern_link_recv_body(&d->link, part, len, BODY_MS);
+	if (!err && part->file >= d->prepare->nr_files)
+		err = -EPROTO;
+	if (!err)
+		err = tern_copies_put(d->copies, &d->known[part->file], part,
+				      len - sizeof(*part), &d->why);
+	last = part->flags & TERN_WIRE_COPY_LAST;
+	free(part);
+	if (err)
+		return err == -EPROTO ? malformed(d) : err;
+	return last ? tern_link_send(&d->link, TERN_MSG_COPIED, NULL, 0) : 0;
 }
 
 /** tern_dest_prepare_fini() - the message is not needed any more; the shell ends */

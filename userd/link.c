@@ -49,6 +49,8 @@ static size_t most(unsigned int type)
 		return TERN_WIRE_WARM_MAX;
 	case TERN_MSG_READY:
 		return fixed[type] + (1U << 20);
+	case TERN_MSG_COPY:
+		return fixed[type] + TERN_WIRE_COPY_MAX;
 	case TERN_MSG_PAGES:
 		return TERN_WIRE_PAGES_LEN;
 	case TERN_MSG_PACKED:

@@ -21,6 +21,7 @@
 #include "dev.h"
 #include "files.h"
 #include "prepare.h"
+#include "seen.h"
 
 #define FILES_MAX	65536U
 #define FILE_MOVES	(1U << 31)	/* beside TERN_WIRE_FILE_*: it does not stay here */
@@ -44,10 +45,40 @@ static int grow(void **list, unsigned int nr, size_t each)
 	return 0;
 }
 
+/* ---- files: each once ---- */
+
+static int compare_path(const void *a, const void *b)
+{
+	const struct tern_prepared_file *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+static void merge_files(struct tern_prepared *p)
+{
+	unsigned int i, to = 0;
+
+	if (!p->nr_files)
+		return;
+	qsort(p->files, p->nr_files, sizeof(p->files[0]), compare_path);
+	for (i = 1; i < p->nr_files; i++) {
+		if (!strcmp(p->files[i].path, p->files[to].path)) {
+			p->files[to].wire.flags |= p->files[i].wire.flags;
+			free(p->files[i].path);
+		} else {
+			p->files[++to] = p->files[i];
+		}
+	}
+	p->nr_files = to + 1;
+}
+
 static int add_file(struct tern_prepared *p, const char *path, unsigned int flags)
 {
 	struct tern_prepared_file *file;
 
+	/* many are of a few paths */
+	if (p->nr_files == FILES_MAX)
+		merge_files(p);
 	if (p->nr_files == FILES_MAX)
 		return -E2BIG;
 	if (grow((void **)&p->files, p->nr_files, sizeof(*file)))
@@ -60,6 +91,29 @@ static int add_file(struct tern_prepared *p, const char *path, unsigned int flag
 		return -ENOMEM;
 	p->nr_files++;
 	return 0;
+}
+
+/* What its path leads through: it can be made there, too. */
+static int add_parents(struct tern_prepared *p, const char *path)
+{
+	char dir[PATH_MAX];
+	const char *slash;
+	int rc = 0;
+
+	for (slash = strchr(path + 1, '/'); slash && !rc; slash = strchr(slash + 1, '/')) {
+		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+		rc = add_file(p, dir, TERN_WIRE_FILE_OPEN);
+	}
+	return rc;
+}
+
+/* With all that it needs to be there. */
+static int add_local(struct tern_prepared *p, const char *path, unsigned int flags,
+		     unsigned int migration)
+{
+	int rc = add_file(p, path, flags);
+
+	return !rc && migration & TERN_WITH_FILES ? add_parents(p, path) : rc;
 }
 
 /* ---- mappings: files and holes ---- */
@@ -88,14 +142,29 @@ struct maps {
 	__u64 last_ino;
 };
 
+static void name_mapped(int pid, const struct tern_proc_map *map, char name[96])
+{
+	snprintf(name, 96, "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)map->start, (unsigned long long)map->end);
+}
+
+/* May it be written to, if it is not now? The mode of the link says how it was opened. */
+static bool may_write(int pid, const struct tern_proc_map *map)
+{
+	struct stat link;
+	char name[96];
+
+	name_mapped(pid, map, name);
+	return map->write || (map->shared && !lstat(name, &link) && link.st_mode & S_IWUSR);
+}
+
 /* The path must still name the file that is mapped. */
 static bool is_mapped_file(int pid, const struct tern_proc_map *map)
 {
 	struct stat mapped, named;
 	char name[96];
 
-	snprintf(name, sizeof(name), "/proc/%d/map_files/%llx-%llx", pid,
-		 (unsigned long long)map->start, (unsigned long long)map->end);
+	name_mapped(pid, map, name);
 	return !stat(name, &mapped) && S_ISREG(mapped.st_mode) &&
 	       !stat(map->path, &named) && mapped.st_dev == named.st_dev &&
 	       mapped.st_ino == named.st_ino;
@@ -114,15 +183,18 @@ static int see_map(void *arg, const struct tern_proc_map *map)
 	if (!map->ino || (map->write && !map->shared) || map->path[0] != '/')
 		return 0;
 	/* neighbours are mostly of one file */
-	if (!map->write && m->p->nr_files &&
+	if (!map->write && !map->shared && m->p->nr_files &&
 	    !strcmp(m->p->files[m->p->nr_files - 1].path, map->path))
 		return 0;
 	if (!is_mapped_file(m->p->pid, map))
 		return 0;
+	if (m->migration & TERN_WITH_FILES && may_write(m->p->pid, map) &&
+	    !tern_file_is_shared(map->path)) {
+		m->p->carried = true;
+		return add_local(m->p, map->path, FILE_MOVES, m->migration);
+	}
 	if (!map->write)
 		return add_file(m->p, map->path, TERN_WIRE_FILE_MAPPED);
-	if (m->migration & TERN_WITH_FILES && !tern_file_is_shared(map->path))
-		return add_file(m->p, map->path, FILE_MOVES);
 	rc = add_dirty(m->p, map->path);
 	if (rc)
 		return tern_why_set(m->why, rc,
@@ -163,14 +235,14 @@ static int see_regular(struct tern_prepared *p, int fd, const char *path,
 	if (rc)
 		return rc;
 	if (flags & O_PATH || (flags & O_ACCMODE) == O_RDONLY)
-		return add_file(p, path, TERN_WIRE_FILE_OPEN);
+		return add_local(p, path, TERN_WIRE_FILE_OPEN, migration);
 	shared = tern_file_is_shared(path);
 	if (shared < 0)
 		return tern_why_set(why, shared, "descriptor %d, %.128s: %s", fd, path,
 				    strerror(-shared));
 	if (!shared && migration & TERN_WITH_FILES) {
 		p->carried = true;
-		return add_file(p, path, FILE_MOVES);
+		return add_local(p, path, FILE_MOVES, migration);
 	}
 	if (!shared && fd <= 2 && migration & TERN_STDIO_NULL) {
 		p->null_stdio |= 1U << fd;
@@ -212,7 +284,7 @@ static int see_fd(struct tern_prepared *p, int fd, unsigned int migration,
 				    fd, path);
 	}
 	if (S_ISDIR(open.st_mode))
-		return add_file(p, path, TERN_WIRE_FILE_OPEN);
+		return add_local(p, path, TERN_WIRE_FILE_OPEN, migration);
 	return see_regular(p, fd, path, migration, why);
 }
 
@@ -233,14 +305,14 @@ static int find_fds(struct tern_prepared *p, unsigned int flags, struct tern_why
 	return rc;
 }
 
-static int find_links(struct tern_prepared *p, struct tern_why *why)
+static int find_links(struct tern_prepared *p, unsigned int migration, struct tern_why *why)
 {
 	char path[PATH_MAX];
 	int rc;
 
 	rc = tern_proc_link(p->pid, "cwd", path, sizeof(path));
 	if (!rc)
-		rc = add_file(p, path, TERN_WIRE_FILE_OPEN);
+		rc = add_local(p, path, TERN_WIRE_FILE_OPEN, migration);
 	if (!rc)
 		rc = tern_proc_link(p->pid, "exe", path, sizeof(path));
 	if (!rc)
@@ -248,34 +320,16 @@ static int find_links(struct tern_prepared *p, struct tern_why *why)
 	return rc ? tern_why_set(why, rc, "/proc/%d: %s", p->pid, strerror(-rc)) : 0;
 }
 
-/* ---- files: each once, with its digest ---- */
+/* ---- files: what they are ---- */
 
-static int compare_path(const void *a, const void *b)
+/* A file that is not there can be copied, if only contents matter; a directory made. */
+static bool is_offered(const struct tern_wire_file *file, unsigned int migration)
 {
-	const struct tern_prepared_file *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
+	return migration & TERN_WITH_FILES && file->flags & TERN_WIRE_FILE_OPEN &&
+	       !(file->flags & TERN_WIRE_FILE_SHARED);
 }
 
-static void merge_files(struct tern_prepared *p)
-{
-	unsigned int i, to = 0;
-
-	if (!p->nr_files)
-		return;
-	qsort(p->files, p->nr_files, sizeof(p->files[0]), compare_path);
-	for (i = 1; i < p->nr_files; i++) {
-		if (!strcmp(p->files[i].path, p->files[to].path)) {
-			p->files[to].wire.flags |= p->files[i].wire.flags;
-			free(p->files[i].path);
-		} else {
-			p->files[++to] = p->files[i];
-		}
-	}
-	p->nr_files = to + 1;
-}
-
-static int describe_files(struct tern_prepared *p, struct tern_why *why)
+static int describe_files(struct tern_prepared *p, unsigned int migration, struct tern_why *why)
 {
 	unsigned int i, to = 0;
 	int rc = 0;
@@ -290,8 +344,12 @@ static int describe_files(struct tern_prepared *p, struct tern_why *why)
 			free(f->path);
 			continue;
 		}
-		err = rc ? rc : tern_file_describe(f->path, flags, &f->wire);
+		/* before it is read: what happens from now on counts */
+		err = rc ? rc : stat(f->path, &f->was) ? -errno :
+		      tern_file_describe(f->path, flags, &f->wire);
 		if (!err) {
+			if (is_offered(&f->wire, migration))
+				f->wire.flags |= TERN_WIRE_FILE_OFFERED;
 			p->files[to++] = *f;
 			continue;
 		}
@@ -361,11 +419,11 @@ int tern_prepare(struct tern_prepared *p, int pid, unsigned int flags, struct te
 	if (!rc)
 		rc = find_fds(p, flags, why);
 	if (!rc)
-		rc = find_links(p, why);
+		rc = find_links(p, flags, why);
 	if (rc)
 		return tern_why_set(why, rc, "process %d: %s", pid, strerror(-rc));
 	merge_files(p);
-	return describe_files(p, why);
+	return describe_files(p, flags, why);
 }
 
 /**
@@ -465,10 +523,10 @@ int tern_prepared_send(struct tern_prepared *p, struct tern_link *link, int dev,
 	return rc;
 }
 
-static int read_same(struct tern_prepared *p, struct tern_link *link, const struct tern_wire *head)
+static int read_here(struct tern_prepared *p, struct tern_link *link, const struct tern_wire *head)
 {
 	struct tern_wire_ready ready;
-	unsigned char *same;
+	unsigned char *here;
 	unsigned int i;
 	int rc;
 
@@ -480,22 +538,24 @@ static int read_same(struct tern_prepared *p, struct tern_link *link, const stru
 	if (ready.nr_files != p->nr_files)
 		return -EPROTO;
 	p->room = ready.room;
-	same = malloc(p->nr_files + 1);
-	if (!same)
+	here = malloc(p->nr_files + 1);
+	if (!here)
 		return -ENOMEM;
-	rc = tern_link_recv_body(link, same, p->nr_files, READY_MS);
+	rc = tern_link_recv_body(link, here, p->nr_files, READY_MS);
 	for (i = 0; i < p->nr_files && !rc; i++) {
-		if (same[i] > 1)
+		if (here[i] > TERN_WIRE_WANTED ||
+		    (here[i] == TERN_WIRE_WANTED &&
+		     !(p->files[i].wire.flags & TERN_WIRE_FILE_OFFERED)))
 			rc = -EPROTO;
-		p->files[i].same = same[i];
+		p->files[i].here = here[i];
 	}
-	free(same);
+	free(here);
 	return rc;
 }
 
 /**
  * tern_prepared_ready() - receive READY
- * @p: learns which files are the same there
+ * @p: learns which files are the same there, and which it wants
  * @link: lane 0
  * @why: the destination's sentence if it refuses
  */
@@ -512,7 +572,7 @@ int tern_prepared_ready(struct tern_prepared *p, struct tern_link *link,
 		return tern_link_recv_refused(link, why);
 	if (head.type != TERN_MSG_READY)
 		return -EPROTO;
-	return read_same(p, link, &head);
+	return read_here(p, link, &head);
 }
 
 /* ---- compared with the capture ---- */
@@ -537,7 +597,7 @@ bool tern_prepared_same(const struct tern_prepared *p, const char *path,
 {
 	const struct tern_prepared_file *f = find_file(p, path);
 
-	return f && f->same && f->wire.ino == vma->ino &&
+	return f && f->here == TERN_WIRE_SAME && f->wire.ino == vma->ino &&
 	       (f->wire.flags & TERN_WIRE_FILE_SHARED || f->wire.size == vma->size);
 }
 
@@ -599,6 +659,15 @@ static bool is_open(const struct tern_prepared *p, const struct tern_obj *obj)
 	return f && f->wire.flags & (TERN_WIRE_FILE_OPEN | TERN_WIRE_FILE_DIR);
 }
 
+/* A file that moves has been told of as one that does not, if it is written to only now. */
+static bool moves(const struct tern_prepared *p, const struct tern_obj *obj)
+{
+	const struct tern_obj_carried *carried = tern_obj_payload(obj);
+	size_t len;
+
+	return carried->kind != TERN_CARRIED_NAMED || !find_file(p, tern_obj_tail(obj, &len));
+}
+
 static bool covers(const struct tern_prepared *p, const struct tern_obj *obj)
 {
 	const struct tern_obj_desc *desc;
@@ -615,9 +684,38 @@ static bool covers(const struct tern_prepared *p, const struct tern_obj *obj)
 		return desc->kind != TERN_DESC_FILE || is_open(p, obj);
 	case TERN_OBJ_FS:
 		return is_open(p, obj);
+	case TERN_OBJ_CARRIED:
+		return moves(p, obj);
 	default:
 		return true;
 	}
+}
+
+/* The destination has it as it was when it was described; others may write to it. */
+static bool is_copy(const struct tern_prepared_file *f)
+{
+	return f->wire.flags & TERN_WIRE_FILE_OPEN &&
+	       !(f->wire.flags & (TERN_WIRE_FILE_SHARED | TERN_WIRE_FILE_DIR));
+}
+
+static int unchanged(const struct tern_prepared *p, struct tern_why *why)
+{
+	unsigned int i;
+	struct stat st;
+
+	for (i = 0; i < p->nr_files; i++) {
+		const struct tern_prepared_file *f = &p->files[i];
+
+		if (!is_copy(f))
+			continue;
+		if (stat(f->path, &st) || st.st_ino != f->was.st_ino ||
+		    st.st_size != f->was.st_size || tern_seen_time(&st.st_mtim) !=
+		    tern_seen_time(&f->was.st_mtim))
+			return tern_why_set(why, -EAGAIN,
+					    "%.160s, which the process only reads, is written to by others: try again when it is not",
+					    f->path);
+	}
+	return 0;
 }
 
 /**
@@ -634,6 +732,7 @@ int tern_prepared_covers(const struct tern_prepared *p, const struct tern_image 
 	static const char *const what[__TERN_OBJ_MAX] = {
 		[TERN_OBJ_THREAD] = "threads", [TERN_OBJ_VMA] = "mappings",
 		[TERN_OBJ_DESC] = "open files", [TERN_OBJ_FS] = "working directory",
+		[TERN_OBJ_CARRIED] = "open files",
 	};
 	const struct tern_obj *obj = NULL;
 	unsigned int threads = 0;
@@ -648,7 +747,7 @@ int tern_prepared_covers(const struct tern_prepared *p, const struct tern_image 
 	if (threads != p->nr_tids)
 		return tern_why_set(why, -EAGAIN,
 				    "the process keeps starting and ending threads: try again when it is quieter");
-	return 0;
+	return unchanged(p, why);
 }
 
 static bool is_null(const struct tern_prepared *p, const struct tern_obj_fd *fd)

@@ -4,6 +4,7 @@
 #define TERN_PREPARE_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <tern/wire.h>
 
 #include "dev.h"
@@ -18,12 +19,14 @@ struct tern_why;
  * struct tern_prepared_file - a file of the migrant
  * @wire: as the destination is told, but for the path's length
  * @path: absolute
- * @same: the destination said that it has the same
+ * @was: how it was before it was read
+ * @here: enum tern_wire_here, as the destination has said
  */
 struct tern_prepared_file {
 	struct tern_wire_file wire;
 	char *path;
-	bool same;
+	struct stat was;
+	unsigned char here;
 };
 
 /**
@@ -71,6 +74,8 @@ int tern_prepared_send(struct tern_prepared *p, struct tern_link *link, int dev,
 		       __u64 oneway_ns);
 int tern_prepared_ready(struct tern_prepared *p, struct tern_link *link,
 			struct tern_why *why);
+int tern_prepared_copy(struct tern_prepared *p, struct tern_link *link,
+		       struct tern_why *why);
 bool tern_prepared_same(const struct tern_prepared *p, const char *path,
 			const struct tern_obj_vma *vma);
 int tern_prepared_write_back(const struct tern_prepared *p, struct tern_why *why);

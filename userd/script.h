@@ -6,6 +6,7 @@
 #ifndef TERN_SCRIPT_H
 #define TERN_SCRIPT_H
 
+#include <sys/stat.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <tern/wire.h>
@@ -120,11 +121,15 @@ struct tern_areas {
  * @path: NUL-terminated
  * @file: what the source says about it
  * @same: it is the same here; the source has been told so
+ * @was: how it was when that was found
+ * @wanted: it is not here, and the source is to send it
  */
 struct tern_known {
 	const char *path;
 	struct tern_wire_file file;
 	bool same;
+	bool wanted;
+	struct stat was;
 };
 
 /**

@@ -13,6 +13,8 @@
  *                        ◄──────────────    CLOCK
  *       PREPARE          ──────────────►    shell is made, pid and tids reserved
  *                        ◄──────────────    READY or REFUSED
+ *       COPY             ──────────────►    files that it has offered, and READY asks for
+ *                        ◄──────────────    COPIED or REFUSED, for each of them
  *       DRAFT            ──────────────►    shell is dressed; again when it has changed
  *                        ◄──────────────    DRESSED or REFUSED
  *       PAGES            ──────────────►    while the migrant runs: kept aside
@@ -45,7 +47,7 @@
 #include <tern/image.h>
 
 #define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
-#define TERN_WIRE_VERSION	6
+#define TERN_WIRE_VERSION	7
 #define TERN_WIRE_PORT		7837
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
@@ -56,6 +58,7 @@
 #define TERN_WIRE_PACKED_MAX	(5U << 20)	/* and of PACKED */
 #define TERN_WIRE_WINDOW_LOG	24		/* how far back PACKED refers, at most */
 #define TERN_WIRE_WARM_MAX	(512U << 10)	/* bytes of one WARM */
+#define TERN_WIRE_COPY_MAX	(256U << 10)	/* bytes of a file in one COPY */
 
 /* X(NAME, id, fixed payload or void-like struct tern_wire_none, lane mask) */
 #define TERN_MESSAGES(X) \
@@ -80,7 +83,9 @@
 	X(DRESSED,	19, struct tern_wire_none) \
 	X(WARM,		20, struct tern_wire_clock) \
 	X(FRESH,	21, struct tern_wire_none) \
-	X(PACKED,	22, struct tern_wire_packed)
+	X(PACKED,	22, struct tern_wire_packed) \
+	X(COPY,		23, struct tern_wire_copy) \
+	X(COPIED,	24, struct tern_wire_none)
 
 enum tern_msg_type {
 #define X(name, id, type) TERN_MSG_##name = id,
@@ -196,16 +201,55 @@ struct tern_wire_file {
 #define TERN_WIRE_FILE_OPEN	(1U << 1)	/* if not the same: refused */
 #define TERN_WIRE_FILE_SHARED	(1U << 2)	/* on a network file system: same file, not same contents */
 #define TERN_WIRE_FILE_DIR	(1U << 3)	/* a directory: must exist */
+#define TERN_WIRE_FILE_OFFERED	(1U << 4)	/* if there is nothing of that name: may be copied */
+
+/**
+ * enum tern_wire_here - what the destination has of a file
+ * @TERN_WIRE_DIFFERS: it is not there, or another one
+ * @TERN_WIRE_SAME: the same
+ * @TERN_WIRE_WANTED: nothing, and takes what is offered
+ */
+enum tern_wire_here {
+	TERN_WIRE_DIFFERS,
+	TERN_WIRE_SAME,
+	TERN_WIRE_WANTED,
+};
 
 /**
  * struct tern_wire_ready - the shell waits
- * @nr_files: one byte follows per file of PREPARE: 1: the same here
+ * @nr_files: one byte follows per file of PREPARE: enum tern_wire_here
  * @room: pages that may be sent before IMAGE, not more than which are kept
  */
 struct tern_wire_ready {
 	__u32 nr_files;
 	__u32 room;
 };
+
+/**
+ * struct tern_wire_copy - a part of a file that READY wants
+ * @offset: where the bytes belong that follow; between parts there are zeros
+ * @mtime: ns since the epoch; this and what follows counts with TERN_WIRE_COPY_LAST
+ * @file: which, by its place in PREPARE
+ * @flags: TERN_WIRE_COPY_LAST
+ * @mode: permissions
+ * @uid: owner
+ * @gid: likewise
+ * @reserved: 0
+ *
+ * Size and digest are those of PREPARE: if they are not, it is refused with EAGAIN.
+ */
+struct tern_wire_copy {
+	__u64 offset;
+	__s64 mtime;
+	__u32 file;
+	__u32 flags;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 reserved;
+};
+
+#define TERN_WIRE_COPY_LAST	(1U << 0)	/* no other part comes: it is whole */
 
 /**
  * struct tern_wire_refused - it will not happen; nothing runs here
@@ -360,6 +404,7 @@ TERN_ASSERT_SIZE(struct tern_wire_prepare, 56);
 TERN_ASSERT_SIZE(struct tern_wire_range, 16);
 TERN_ASSERT_SIZE(struct tern_wire_file, 32);
 TERN_ASSERT_SIZE(struct tern_wire_ready, 8);
+TERN_ASSERT_SIZE(struct tern_wire_copy, 40);
 TERN_ASSERT_SIZE(struct tern_wire_refused, 264);
 TERN_ASSERT_SIZE(struct tern_wire_pages, 8);
 TERN_ASSERT_SIZE(struct tern_wire_run, 16);
