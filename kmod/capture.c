@@ -62,7 +62,7 @@ static int check_all(struct task_struct *leader, u32 flags,
 	}
 	tern_obj_task_check(leader, reasons);
 	check_threads(leader, reasons);
-	err = tern_table_init(&table, leader, flags, true);
+	err = tern_table_init(&table, leader, mm, flags, true);
 	if (err)
 		goto out;
 	err = tern_obj_vma_check(mm, &table, reasons);
@@ -235,7 +235,7 @@ static int save_memory_and_files(struct tern_migration *m, struct task_struct *l
 				 struct tern_why *why)
 {
 	struct tern_table table;
-	int err = tern_table_init(&table, leader, m->flags, draft);
+	int err = tern_table_init(&table, leader, mm, m->flags, draft);
 
 	if (err)
 		return err;

@@ -48,6 +48,7 @@ extern const struct tern_desc_family tern_desc_anon;
 extern const struct tern_desc_family tern_desc_path;
 
 /* obj_lock.c */
+u32 tern_lock_of_mapping(const struct tern_table *table, const struct tern_entry *entry);
 const char *tern_lock_refused(const struct tern_table *table, const struct tern_entry *entry,
 			      bool network);
 void tern_lock_save(struct tern_saver *saver, const struct tern_entry *entry, u32 desc);

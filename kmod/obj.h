@@ -36,6 +36,7 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 int tern_obj_vma_check(struct mm_struct *mm, const struct tern_table *table,
 		       struct tern_reasons *reasons);
 int tern_obj_vma_save(struct mm_struct *mm, struct tern_table *table, struct tern_image *image);
+bool tern_vma_is_carried(struct vm_area_struct *vma, u32 flags);
 
 /* obj_shared.c: MEMORY */
 
@@ -49,8 +50,8 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_table *table, struct ter
  * @writable: may be made so
  * @private: nobody can write to the memory any more
  * @first: the first mapping that has this @id
- * @id: of the MEMORY object, from 1; 0: @private, or @open
- * @open: the first descriptor of it, NULL: none
+ * @id: of the MEMORY object, from 1; 0: @private, or a file that moves
+ * @open: the first entry of the table for it, NULL: none
  * @objection: why it cannot move, or NULL
  */
 struct tern_shared_map {
@@ -89,6 +90,7 @@ void tern_shared_save(const struct tern_shared_map *map, struct tern_image *imag
 
 /* obj_carried.c: CARRIED (desc.h) */
 bool tern_is_nameless(const struct file *file);
+bool tern_is_sysv(const struct file *file);
 bool tern_is_carried(const struct tern_table *table, const struct tern_entry *entry);
 unsigned int tern_inode_references(struct inode *inode);
 

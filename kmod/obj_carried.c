@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Regular files that move with the process, if nobody else has them: those that have no
- * name any more, or never had one (deleted ones, O_TMPFILE, memfd_create(2)), and, with
- * TERN_WITH_FILES, those of a local file system that it writes to. They are made anew on
- * the other host: CARRIED says what a file is, ternd adds what is in it.
+ * name any more, or never had one (deleted ones, O_TMPFILE, memfd_create(2), segments of
+ * shmget(2)), and, with TERN_WITH_FILES, those of a local file system that it writes to.
+ * They are made anew on the other host: CARRIED says what a file is, ternd adds what is in
+ * it.
  */
 #include <linux/cred.h>
 #include <linux/dcache.h>
@@ -16,19 +17,31 @@
 #include "desc.h"
 
 #define MEMFD_PREFIX	"memfd:"	/* mm/memfd.c */
+#define SYSV_PREFIX	"SYSV"		/* ipc/shm.c, newseg() */
 
 static const char *name_of(const struct file *file)
 {
 	return file->f_path.dentry->d_name.name;
 }
 
-/* In the mount that the kernel has for itself; there by no other call than this one. */
-static bool is_memfd(const struct file *file)
+/* In the mount that the kernel has for itself; there by no other call than one. */
+static bool is_made_by(const struct file *file, const char *prefix)
 {
 	const struct super_block *sb = file_inode(file)->i_sb;
 
 	return sb->s_magic == TMPFS_MAGIC && sb->s_flags & SB_KERNMOUNT &&
-	       !strncmp(name_of(file), MEMFD_PREFIX, strlen(MEMFD_PREFIX));
+	       !strncmp(name_of(file), prefix, strlen(prefix));
+}
+
+static bool is_memfd(const struct file *file)
+{
+	return is_made_by(file, MEMFD_PREFIX);
+}
+
+/** tern_is_sysv() - a segment of shmget(2)? */
+bool tern_is_sysv(const struct file *file)
+{
+	return is_made_by(file, SYSV_PREFIX);
 }
 
 /** tern_is_nameless() - a regular file without a link? */
@@ -104,7 +117,7 @@ void tern_carried_check(const struct tern_table *table, struct tern_reasons *rea
 
 	if (!table->any_carried)
 		return;
-	for (i = 0; i < table->nr; i++) {
+	for (i = 0; i < table->nr_all; i++) {
 		const struct tern_entry *entry = &table->entries[i];
 
 		if (entry->same_inode == entry && tern_is_carried(table, entry))
@@ -112,7 +125,7 @@ void tern_carried_check(const struct tern_table *table, struct tern_reasons *rea
 	}
 	if (sum > TERN_CARRIED_MAX)
 		tern_reasons_add(reasons,
-				 "it has more than %lu MiB in files that move with it (deleted, O_TMPFILE, memfd, --with-files)",
+				 "it has more than %lu MiB in files that move with it (deleted, O_TMPFILE, memfd, System V, --with-files)",
 				 TERN_CARRIED_MAX >> 20);
 }
 
@@ -142,6 +155,18 @@ static bool is_elsewhere(const struct tern_entry *entry)
 	return !entry->is_whole || tern_inode_references(inode) != entry->files;
 }
 
+/* Is it there by its path alone, too? */
+static bool is_named_alone(const struct tern_table *table, const struct tern_entry *entry)
+{
+	struct tern_entry **entries;
+	unsigned int i, nr = tern_table_inode(table, file_inode(entry->file), &entries);
+
+	for (i = 0; i < nr; i++)
+		if (entries[i]->file->f_mode & FMODE_PATH)
+			return true;
+	return false;
+}
+
 /**
  * tern_carried_named() - can a local file that it writes to move?
  * @table: the table, with TERN_WITH_FILES, after mappings have been looked at
@@ -155,6 +180,8 @@ u32 tern_carried_named(const struct tern_table *table, const struct tern_entry *
 {
 	if (file_inode(entry->file)->i_nlink > 1)
 		*what = "a local file that has other names, too (hard links)";
+	else if (is_named_alone(table, entry))
+		*what = "a local file that it names by O_PATH, too";
 	else if (is_elsewhere(entry))
 		*what = "a local file that others have open, too";
 	else
@@ -196,6 +223,8 @@ static u32 kind_of(const struct file *file)
 {
 	if (is_memfd(file))
 		return TERN_CARRIED_MEMFD;
+	if (tern_is_sysv(file))
+		return TERN_CARRIED_SYSV;
 	if (tern_path_has_name(&file->f_path))
 		return TERN_CARRIED_NAMED;
 	return file_inode(file)->i_state & I_LINKABLE ? TERN_CARRIED_TMPFILE :
@@ -209,6 +238,8 @@ static const char *place_of(struct tern_name *name, const struct file *file)
 
 	if (is_memfd(file))
 		return name_of(file) + strlen(MEMFD_PREFIX);
+	if (tern_is_sysv(file))
+		return name_of(file);
 	if (tern_path_has_name(&file->f_path))
 		return tern_name_of(name, &file->f_path);
 	place.dentry = dget_parent(file->f_path.dentry);

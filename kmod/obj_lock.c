@@ -51,10 +51,12 @@ static void walk(struct file_lock_context *ctx, const struct tern_table *table,
  * struct found - what there is
  * @any: a lock
  * @writes: one for writing
+ * @other: one that is none of flock(2)
  */
 struct found {
 	bool any;
 	bool writes;
+	bool other;
 };
 
 static void look(struct file_lock *lock, void *arg)
@@ -63,6 +65,39 @@ static void look(struct file_lock *lock, void *arg)
 
 	found->any = true;
 	found->writes |= compat_lock(lock, type) == F_WRLCK;
+	found->other |= !(compat_lock(lock, flags) & FL_FLOCK);
+}
+
+/* Of a description that is only mapped, not by one mapping alone? */
+static bool is_mapped_twice(const struct tern_table *table, const struct tern_entry *entry)
+{
+	struct tern_entry **entries;
+	unsigned int i, nr, same = 0;
+
+	nr = tern_table_inode(table, file_inode(entry->file), &entries);
+	for (i = 0; i < nr; i++)
+		same += entries[i]->file == entry->file;
+	return same > 1;
+}
+
+/**
+ * tern_lock_of_mapping() - how is a file locked that is mapped, and not open any more?
+ * @table: the table
+ * @entry: the mapping's
+ *
+ * Return: TERN_VMA_FLOCK_EX, _SH, or 0.
+ */
+u32 tern_lock_of_mapping(const struct tern_table *table, const struct tern_entry *entry)
+{
+	struct file_lock_context *ctx = context(entry);
+	struct found found = {};
+
+	if (!ctx)
+		return 0;
+	spin_lock(&ctx->flc_lock);
+	walk(ctx, table, entry, look, &found);
+	spin_unlock(&ctx->flc_lock);
+	return found.writes ? TERN_VMA_FLOCK_EX : found.any ? TERN_VMA_FLOCK_SH : 0;
 }
 
 /**
@@ -91,6 +126,8 @@ const char *tern_lock_refused(const struct tern_table *table, const struct tern_
 	/* a mapping holds the description, too; then who has it has been judged there */
 	if (found.any && !entry->same->is_ours && !entry->same_inode->is_mapped)
 		return "a locked file (flock or fcntl) that another process has open, too";
+	if (found.any && entry->fd < 0 && (found.other || is_mapped_twice(table, entry)))
+		return "a file that it has mapped and locked (twice, or by fcntl), and not open";
 	if (found.writes && network)
 		return "a file that is locked for writing, on a network file system";
 	return NULL;

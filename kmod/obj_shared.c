@@ -5,7 +5,8 @@
  * moves when nobody but the process has it, and lazily, like private memory:
  * then a missing page is noticed wherever it is missed. By a descriptor it could
  * be read without anybody noticing, so with one it is a file that moves
- * (obj_carried.c), of whatever file system, with a name or without.
+ * (obj_carried.c), of whatever file system, with a name or without. So are System V
+ * segments, which have an id, and, with TERN_WITH_FILES, local files.
  *
  * Runs under mmap_lock; a table of what was found holds references to nothing and
  * is of no use without it.
@@ -21,7 +22,6 @@
 #include "table.h"
 
 #define ANON_NAME	"dev/zero"	/* mm/shmem.c, shmem_zero_setup() */
-#define SYSV_PREFIX	"SYSV"		/* ipc/shm.c, newseg() */
 
 static const char *name_of(const struct tern_shared_map *map)
 {
@@ -34,7 +34,7 @@ static bool is_internal(const struct inode *inode)
 	return inode->i_sb->s_flags & SB_KERNMOUNT;
 }
 
-/* What @vma maps and the process has open, too: the first entry; NULL: nothing. */
+/* What @vma maps, if it is a file that moves: the first entry of the table; else NULL. */
 static struct tern_entry *find_open(const struct vm_area_struct *vma,
 				    const struct tern_table *table)
 {
@@ -102,8 +102,8 @@ static unsigned int count_file(const struct tern_shared_map *map, unsigned int n
 
 /*
  * Somebody has it who is neither among @nr mappings of it nor in the table. Each mapping
- * and each descriptor holds a reference to its open file, and the table one more; each
- * open file holds one to the name. While the process runs, each of its threads may hold
+ * holds a reference to its open file, as does what is in the table; each open file holds
+ * one to the name. While the process runs, each of its threads may hold
  * one more for a call (msync(2)).
  */
 static bool is_elsewhere(const struct tern_shared_map *map, unsigned int nr,
@@ -122,7 +122,8 @@ static bool is_elsewhere(const struct tern_shared_map *map, unsigned int nr,
 
 		for (j = i; j < nr_entries && entries[j]->file == file; j++)
 			;
-		if (file_count(file) > 2 * (j - i) + count_file(map, nr, file) + slack)
+		if (file_count(file) > tern_table_references(entries + i, j - i) +
+				       count_file(map, nr, file) + slack)
 			return true;
 		files++;
 	}
@@ -135,22 +136,23 @@ static bool is_elsewhere(const struct tern_shared_map *map, unsigned int nr,
 			return true;
 		files++;
 	}
-	return tern_inode_references(map->inode) != files;
+	/* a segment has one that all others are made from */
+	return tern_inode_references(map->inode) != files + tern_is_sysv(map->file);
 }
 
 /* @nr mappings of one memory, by open file. */
 static void judge_owners(struct tern_shared_map *map, unsigned int nr,
 			 const struct tern_table *table)
 {
-	if (is_internal(map->inode) && !strncmp(name_of(map), SYSV_PREFIX, strlen(SYSV_PREFIX)))
-		object_all(map, nr, "System V shared memory");
-	else if (is_elsewhere(map, nr, table))
-		object_all(map, nr, "shared memory that another process has, too");
+	if (is_elsewhere(map, nr, table))
+		object_all(map, nr, map->inode->i_nlink ?
+			   "a local file that others have open, too" :
+			   "shared memory that another process has, too");
 	else if (map->open)
 		map->open->is_mapped = true;
 }
 
-/* @nr mappings of one memory, by place in it. With a descriptor all of it is there. */
+/* @nr mappings of one memory, by place in it. A file that moves is there as a whole. */
 static void judge_views(struct tern_shared_map *map, unsigned int nr,
 			const struct tern_table *table)
 {

@@ -45,8 +45,51 @@ static bool has_path(struct vm_area_struct *vma)
 	       tern_path_has_name(&file->f_path);
 }
 
+/* May a file be written to by it that only this host sees? */
+static bool writes_local(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_MAYSHARE && vma->vm_flags & VM_MAYWRITE && has_path(vma) &&
+	       !tern_is_network(file_inode(vma->vm_file)->i_sb);
+}
+
+static bool is_sysv(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_MAYSHARE && vma->vm_file && tern_is_sysv(vma->vm_file);
+}
+
+/**
+ * tern_vma_is_carried() - is it of a file that moves with the process, if at all, whether
+ *	or not a descriptor leads to it?
+ * @vma: the mapping
+ * @flags: TERN_WITH_FILES
+ */
+bool tern_vma_is_carried(struct vm_area_struct *vma, u32 flags)
+{
+	return is_sysv(vma) || (flags & TERN_WITH_FILES && writes_local(vma));
+}
+
+static bool is_whole(struct vm_area_struct *vma)
+{
+	return !vma->vm_pgoff &&
+	       vma_pages(vma) == DIV_ROUND_UP(i_size_read(file_inode(vma->vm_file)), PAGE_SIZE);
+}
+
+/* What is open, too, is judged by its descriptors; the entry of what is not, NULL: none. */
+static const struct tern_entry *only_mapped(struct vm_area_struct *vma,
+					    const struct tern_table *table,
+					    const struct tern_shared_map *map)
+{
+	const struct tern_entry *entry;
+
+	if (!map->open)
+		return NULL;
+	entry = tern_table_find(table, map->inode, vma->vm_file);
+	return entry && entry->fd < 0 ? entry : NULL;
+}
+
 /* What would have to be said against @vma, or NULL. */
-static const char *objection(struct vm_area_struct *vma, const struct tern_shared *shared)
+static const char *objection(struct vm_area_struct *vma, const struct tern_table *table,
+			     const struct tern_shared *shared)
 {
 	const struct tern_shared_map *map = tern_shared_at(shared, vma->vm_start);
 	vm_flags_t flags = vma->vm_flags;
@@ -68,13 +111,21 @@ static const char *objection(struct vm_area_struct *vma, const struct tern_share
 		return "memory that may not be read, by a protection key";
 	if (!(flags & VM_MAYSHARE))
 		return NULL;
-	if (map)
-		return map->objection;
+	if (map) {
+		const struct tern_entry *entry = only_mapped(vma, table, map);
+		const char *what = map->objection;
+
+		if (!what && entry)
+			tern_carried_named(table, entry, &what);
+		if (!what && is_sysv(vma) && !is_whole(vma))
+			what = "a part of a System V segment";
+		return what;
+	}
 	if (!has_path(vma))
 		return "shared memory";
 	/* shared for reading only, as glibc maps its caches: private in effect */
-	if (flags & VM_MAYWRITE && !tern_is_network(file_inode(vma->vm_file)->i_sb))
-		return "a shared mapping of a file on a local file system";
+	if (writes_local(vma))
+		return "a shared mapping of a local file; share it, or use --with-files";
 	return NULL;
 }
 
@@ -97,7 +148,7 @@ int tern_obj_vma_check(struct mm_struct *mm, const struct tern_table *table,
 	if (err)
 		goto out;
 	for_each_vma(vmi, vma) {
-		const char *what = objection(vma, &shared);
+		const char *what = objection(vma, table, &shared);
 
 		if (what && vma->vm_file)
 			tern_reasons_add(reasons, "mapping %lx-%lx is %s: %pD4",
@@ -155,6 +206,7 @@ static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *ma
 		.flags = flags_of(vma),
 		.pkey = vma_pkey(vma),
 	};
+	const struct tern_entry *entry;
 	char *path = NULL;
 	int err;
 
@@ -169,6 +221,10 @@ static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *ma
 			err = tern_carried_save(table, map->open, name, image);
 			if (err)
 				return err;
+			entry = only_mapped(vma, table, map);
+			if (entry)
+				obj.flags |= tern_lock_of_mapping(table, entry);
+			obj.flags |= is_sysv(vma) ? TERN_VMA_SYSV : 0;
 			obj.kind = TERN_VMA_CARRIED;
 			obj.memory = map->open->pipe;
 			goto put;
@@ -267,7 +323,7 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_table *table, struct ter
 				break;
 		}
 		any_written |= is_written(vma);
-		err = objection(vma, &shared) ? -EOPNOTSUPP :
+		err = objection(vma, table, &shared) ? -EOPNOTSUPP :
 		      save_one(vma, tern_shared_at(&shared, vma->vm_start), table, image,
 			       &name);
 		if (err)

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The descriptor table of a process. It is copied first, with a reference on each
- * file; everything else happens without a lock.
+ * The files of a process: its descriptor table, and what it has mapped of files that move
+ * with it. They are copied first, with a reference on each file; everything else happens
+ * without a lock.
  */
 #include <linux/bitmap.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
@@ -65,15 +67,50 @@ void tern_table_fini(struct tern_table *table)
 {
 	unsigned int i;
 
-	for (i = 0; i < table->nr; i++)
+	for (i = 0; i < table->nr_all; i++)
 		fput(table->entries[i].file);
 	kvfree(table->order);
 	kvfree(table->entries);
 }
 
-static int table_copy(struct task_struct *task, struct tern_table *table)
+static unsigned int count_mapped(struct mm_struct *mm, u32 flags)
 {
-	unsigned int nr;
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+	unsigned int nr = 0;
+
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma)
+		nr += tern_vma_is_carried(vma, flags);
+	mmap_read_unlock(mm);
+	return nr;
+}
+
+static int fill_mapped(struct mm_struct *mm, struct tern_table *table)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+	int err = 0;
+
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		if (!tern_vma_is_carried(vma, table->flags))
+			continue;
+		if (table->nr_all == table->max) {
+			err = -EAGAIN;
+			break;
+		}
+		table->entries[table->nr_all++] = (struct tern_entry) {
+			.file = get_file(vma->vm_file), .fd = -1,
+		};
+	}
+	mmap_read_unlock(mm);
+	return err;
+}
+
+static int table_copy(struct task_struct *task, struct mm_struct *mm, struct tern_table *table)
+{
+	unsigned int nr, mapped;
 	int err;
 
 	do {
@@ -83,7 +120,8 @@ static int table_copy(struct task_struct *task, struct tern_table *table)
 		task_lock(task);
 		nr = task->files ? table_count(task->files) : 0;
 		task_unlock(task);
-		table->max = nr + 16;
+		mapped = count_mapped(mm, table->flags);
+		table->max = nr + 16 + mapped;
 		table->entries = kvcalloc(table->max, sizeof(struct tern_entry),
 					  GFP_KERNEL);
 		if (!table->entries)
@@ -92,6 +130,10 @@ static int table_copy(struct task_struct *task, struct tern_table *table)
 		table->files = task->files;
 		err = task->files ? table_fill(task->files, table) : 0;
 		task_unlock(task);
+		table->nr_all = table->nr;
+		/* most have none; one that comes just now is seen when the process stands */
+		if (!err && mapped)
+			err = fill_mapped(mm, table);
 		if (err)
 			tern_table_fini(table);
 	} while (err == -EAGAIN);
@@ -122,11 +164,26 @@ static void link_same(struct tern_entry **order, unsigned int nr, bool ours)
 	}
 }
 
+/**
+ * tern_table_references() - how often an open file is referenced that nobody else has
+ * @entries: all entries of it
+ * @nr: how many
+ *
+ * Each holds our reference, and a descriptor one of its own. Mappings come on top.
+ */
+unsigned int tern_table_references(struct tern_entry **entries, unsigned int nr)
+{
+	unsigned int i, references = nr;
+
+	for (i = 0; i < nr; i++)
+		references += entries[i]->fd >= 0;
+	return references;
+}
+
 /*
  * Who has what, of @nr entries sorted by inode and file. Nobody else has a
- * description when it is referenced no more often than the table says; each entry
- * holds two references, its own and ours. While the process runs there may be
- * @slack more.
+ * description when it is referenced no more often than the table says. While the
+ * process runs there may be @slack more.
  */
 static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int slack)
 {
@@ -143,7 +200,8 @@ static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int s
 
 			for (k = j; k < nr && order[k]->file == order[j]->file; k++)
 				;
-			ours = file_count(order[j]->file) <= 2 * (k - j) + slack;
+			ours = file_count(order[j]->file) <=
+			       tern_table_references(order + j, k - j) + slack;
 			link_same(order + j, k - j, ours);
 			first = min(first, order[j]->same);
 			whole &= ours;
@@ -208,11 +266,11 @@ static int find_ours(struct tern_table *table)
 	unsigned int i, nr = 0, before = tern_table_slack(table), after;
 	struct tern_entry **order;
 
-	order = kvmalloc_array(table->nr + 1, sizeof(*order), GFP_KERNEL);
+	order = kvmalloc_array(table->nr_all + 1, sizeof(*order), GFP_KERNEL);
 	if (!order)
 		return -ENOMEM;
 	table->order = order;
-	for (i = 0; i < table->nr; i++) {
+	for (i = 0; i < table->nr_all; i++) {
 		struct tern_entry *entry = &table->entries[i];
 
 		entry->same = entry;
@@ -234,21 +292,23 @@ static int find_ours(struct tern_table *table)
 }
 
 /**
- * tern_table_init() - the descriptors of a process
+ * tern_table_init() - the files of a process
  * @table: to be filled
  * @leader: the process
+ * @mm: its address space, mmap_lock not held
  * @flags: TERN_WITH_FILES: its local files move with it
  * @draft: it runs
  *
  * Return: 0 or -ENOMEM.
  */
-int tern_table_init(struct tern_table *table, struct task_struct *leader, u32 flags, bool draft)
+int tern_table_init(struct tern_table *table, struct task_struct *leader,
+		    struct mm_struct *mm, u32 flags, bool draft)
 {
 	int err;
 
 	table->flags = flags;
 	table->draft = draft;
-	err = table_copy(leader, table);
+	err = table_copy(leader, mm, table);
 	if (err)
 		return err;
 	err = find_ours(table);

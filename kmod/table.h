@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The descriptor table of a process, copied, and who else has what is in it. */
+/* The files of a process, copied, and who else has them. */
 #ifndef TERN_TABLE_H
 #define TERN_TABLE_H
 
@@ -7,12 +7,13 @@
 
 struct file;
 struct inode;
+struct mm_struct;
 struct task_struct;
 
 /**
- * struct tern_entry - one descriptor
+ * struct tern_entry - one descriptor, or one mapping
  * @file: referenced
- * @fd: its number
+ * @fd: its number; -1: of a file that is mapped, for which there need not be any
  * @cloexec: closed on exec
  * @desc: id of the description, once known
  * @pipe: for a pipe, or a file that moves with the process, its number, once known
@@ -41,9 +42,10 @@ struct tern_entry {
 };
 
 /**
- * struct tern_table - the descriptor table of a process
- * @entries: in ascending order
- * @nr: how many there are
+ * struct tern_table - the files of a process
+ * @entries: in ascending order; behind the descriptors there are files that are mapped
+ * @nr: how many descriptors there are
+ * @nr_all: how many entries
  * @max: how many there is room for
  * @order: those that may be shared, or have ends, by inode and description
  * @nr_order: how many
@@ -57,6 +59,7 @@ struct tern_entry {
 struct tern_table {
 	struct tern_entry *entries;
 	unsigned int nr;
+	unsigned int nr_all;
 	unsigned int max;
 	struct tern_entry **order;
 	unsigned int nr_order;
@@ -68,9 +71,10 @@ struct tern_table {
 	bool draft;
 };
 
-int tern_table_init(struct tern_table *table, struct task_struct *leader, u32 flags,
-		    bool draft);
+int tern_table_init(struct tern_table *table, struct task_struct *leader,
+		    struct mm_struct *mm, u32 flags, bool draft);
 void tern_table_fini(struct tern_table *table);
+unsigned int tern_table_references(struct tern_entry **entries, unsigned int nr);
 unsigned int tern_table_slack(const struct tern_table *table);
 unsigned int tern_table_inode(const struct tern_table *table, const struct inode *inode,
 			      struct tern_entry ***entries);

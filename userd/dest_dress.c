@@ -88,6 +88,9 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	dress->known = d->known;
 	dress->nr_known = d->prepare->nr_files;
 	dress->become = true;
+	err = tern_dest_unchanged(d);
+	if (err)
+		return err;
 	err = tern_stash_fill(&d->stash, &d->draft.image, image, d->job->host->name, &d->why);
 	if (err)
 		return err;

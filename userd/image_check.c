@@ -152,6 +152,8 @@ static int check_vma(struct image_check *c, const struct tern_obj *obj)
 	if (v->pkey >= TERN_PKEYS ||
 	    !!v->memory != (v->kind == TERN_VMA_MEMORY || v->kind == TERN_VMA_CARRIED))
 		return check_bad(c, obj, "a field is out of range");
+	if (v->flags & (TERN_VMA_FLOCK_SH | TERN_VMA_FLOCK_EX | TERN_VMA_SYSV) && v->kind != TERN_VMA_CARRIED)
+		return check_bad(c, obj, "a flag that goes with a file that moves");
 	c->pkeys_used |= 1U << v->pkey;
 	if (v->pgoff > LOW_BITS(51) - (v->end - v->start) / PAGE)
 		return check_bad(c, obj, "impossible offset in the file");
@@ -569,6 +571,11 @@ static int relate(struct image_check *c, const struct tern_image *image)
 		    v->memory > (v->kind == TERN_VMA_CARRIED ? c->count[TERN_OBJ_CARRIED] :
 				 c->room_memories))
 			return check_bad(c, obj, "a mapping of nothing");
+		if (obj->type == TERN_OBJ_VMA && v->kind == TERN_VMA_CARRIED) {
+			if (relate_segment(c, obj))
+				return -EBADMSG;
+			c->is_used[v->memory - 1] = true;
+		}
 		if (obj->type == TERN_OBJ_SIGNAL && s->tid && !check_is_thread(c, s->tid))
 			return check_bad(c, obj, "a signal for an unknown thread");
 		if (obj->type == TERN_OBJ_TIMER && t->tid && !check_is_thread(c, t->tid))
@@ -677,8 +684,8 @@ static int make_room(struct image_check *c, const struct tern_image *image)
 	c->extra = calloc(c->room + 1, 1);
 	c->sockets = calloc(nr[TERN_OBJ_SOCKET] + 1, sizeof(*c->sockets));
 	c->carried = calloc(nr[TERN_OBJ_CARRIED] + 1, sizeof(*c->carried));
-	c->is_open = calloc(nr[TERN_OBJ_CARRIED] + 1, sizeof(*c->is_open));
-	return c->carried && c->is_open && c->memories && c->sockets && c->extra && c->descs &&
+	c->is_used = calloc(nr[TERN_OBJ_CARRIED] + 1, sizeof(*c->is_used));
+	return c->carried && c->is_used && c->memories && c->sockets && c->extra && c->descs &&
 	       c->fds && c->tids && c->timers && c->pipes ? 0 : -ENOMEM;
 }
 
@@ -710,15 +717,15 @@ static int check_image(const struct tern_image *image, __u32 skip, struct tern_w
 	if (!err)
 		err = relate_pipes(&c);
 	if (!err)
-		err = relate_carried(&c);
-	if (!err)
 		err = relate_pkeys(&c);
 	if (!err)
 		err = relate_vdso(&c);
 	if (!err)
 		err = relate(&c, image);
+	if (!err)
+		err = relate_carried(&c);
 out:
-	free(c.is_open);
+	free(c.is_used);
 	free(c.carried);
 	free(c.sockets);
 	free(c.extra);

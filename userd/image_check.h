@@ -62,7 +62,7 @@ static inline size_t pad8(size_t len)
  * @pipes: pipe numbers of the PIPE objects
  * @watch: the last WATCH object
  * @carried: CARRIED objects by id - 1
- * @is_open: likewise: there is a description of it
+ * @is_used: of each file that moves: a description or a mapping of it is there
  * @data: the last DATA object
  * @data_bytes: in all of them
  * @sockets: SOCKET objects
@@ -93,7 +93,7 @@ struct image_check {
 	__u32 *pipes;
 	const struct tern_obj_watch *watch;
 	const struct tern_obj_carried **carried;
-	bool *is_open;
+	bool *is_used;
 	const struct tern_obj_data *data;
 	size_t data_bytes;
 	const struct tern_obj_socket **sockets;
@@ -125,6 +125,7 @@ int check_watch(struct image_check *c, const struct tern_obj *obj);
 /* image_carried.c: likewise */
 int check_carried(struct image_check *c, const struct tern_obj *obj);
 int check_data(struct image_check *c, const struct tern_obj *obj);
+int relate_segment(struct image_check *c, const struct tern_obj *obj);
 int relate_carried(struct image_check *c);
 /* and what one says about another, when all are known */
 int relate_descs(struct image_check *c);

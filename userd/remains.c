@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The end of local files that have moved with their process (--with-files), at the source.
+ * The end of local files that have moved with their process (--with-files), and of System V
+ * segments, at the source.
  * Their names were there for anybody meanwhile: a file is removed only if it is still what
  * has moved, and nobody has it open. Else it is left, and that is said.
  */
@@ -15,6 +16,7 @@
 #include "parent.h"
 #include "remains.h"
 #include "seen.h"
+#include "segment.h"
 
 static bool is_what_moved(int fd, const struct tern_obj_carried *c)
 {
@@ -80,7 +82,8 @@ void tern_remains_remove(const struct tern_image *image, bool safe)
 	while ((obj = tern_image_find(image, TERN_OBJ_CARRIED, obj))) {
 		const struct tern_obj_carried *c = tern_obj_payload(obj);
 		const char *path = (const char *)(c + 1);
-		const char *why = c->kind == TERN_CARRIED_NAMED ? remove_named(c, path, safe) : NULL;
+		const char *why = c->kind == TERN_CARRIED_NAMED ? remove_named(c, path, safe) :
+				  tern_is_segment(c) ? tern_segment_remove(c) : NULL;
 
 		if (why)
 			tern_log(LOG_WARNING, "%s has moved with its process and is left here, too: %s",

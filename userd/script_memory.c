@@ -11,7 +11,9 @@
 #include <linux/userfaultfd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 
 #include "script.h"
@@ -109,6 +111,12 @@ struct mapper {
 	int flags;
 };
 
+/* Then it has an open file of its own: the lock ends with the mapping. */
+static bool is_locked(const struct tern_area *a)
+{
+	return a->v->flags & (TERN_VMA_FLOCK_SH | TERN_VMA_FLOCK_EX);
+}
+
 static void close_file(struct mapper *m)
 {
 	if (m->open)
@@ -121,7 +129,7 @@ static void open_file(struct mapper *m, const struct tern_area *a)
 	const char *path = a->path;
 	int flags = a->v->flags & TERN_VMA_MAYWRITE ? O_RDWR : O_RDONLY;
 
-	if (m->open && !strcmp(m->open, path) && m->flags == flags)
+	if (m->open && !strcmp(m->open, path) && m->flags == flags && !is_locked(a))
 		return;
 	close_file(m);
 	SCRIPT(m->s, "a mapped file could not be opened:", SYS_openat, AT_FDCWD,
@@ -131,18 +139,47 @@ static void open_file(struct mapper *m, const struct tern_area *a)
 	m->flags = flags;
 }
 
-static void map_area(struct mapper *m, const struct tern_area *a)
+/* With no more rights than the process has asked for; it may have given some up since. */
+static void attach_segment(struct tern_script *s, const struct tern_area *a)
+{
+	int flags = (a->v->flags & TERN_VMA_MAYWRITE ? 0 : SHM_RDONLY) |
+		    (a->v->prot & PROT_EXEC ? SHM_EXEC : 0);
+	__u32 prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
+		     (flags & SHM_EXEC ? PROT_EXEC : 0);
+
+	SCRIPT(s, "a System V segment could not be attached", SYS_shmat, a->v->ino, a->start,
+	       flags);
+	if (a->v->prot != prot)
+		SCRIPT(s, "a System V segment could not be protected", SYS_mprotect, a->start,
+		       a->end - a->start, a->v->prot);
+}
+
+static void map_file(struct mapper *m, const struct tern_area *a)
 {
 	bool by_fd = a->path || (a->memory && !is_whole_anon(a));
 	struct shell_op *op;
 
 	if (a->path)
 		open_file(m, a);
+	if (is_locked(a))
+		SCRIPT(m->s, "a file that the process has mapped could not be locked", SYS_flock,
+		       SHELL_SLOT_FREE, LOCK_NB | (a->v->flags & TERN_VMA_FLOCK_EX ? LOCK_EX :
+						   LOCK_SH))->slots = 1 << 0;
 	op = SCRIPT(m->s, "no room for mapping", SYS_mmap, a->start, a->end - a->start,
 		    a->v->prot, map_flags(a), by_fd ? SHELL_SLOT_FREE : -1ULL,
 		    by_fd ? a->v->pgoff * PAGE : 0);
 	if (by_fd)
 		op->slots = 1 << 4;
+	if (is_locked(a))
+		close_file(m);
+}
+
+static void map_area(struct mapper *m, const struct tern_area *a)
+{
+	if (a->v->flags & TERN_VMA_SYSV)
+		attach_segment(m->s, a);
+	else
+		map_file(m, a);
 	advise(m->s, a);
 	lock(m->s, a);
 	protect(m->s, a);

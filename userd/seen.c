@@ -26,11 +26,6 @@ static bool is_each(__u32 kind)
 	return kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[kind];
 }
 
-static bool is_seen(__u32 kind)
-{
-	return kind == TERN_DESC_CARRIED || is_each(kind);
-}
-
 /**
  * tern_seen_fdinfo() - open /proc/PID/fdinfo/@fd; NULL and a sentence
  */
@@ -75,7 +70,7 @@ static unsigned int count(const struct tern_image *image, unsigned int *descs)
 	while ((obj = tern_image_find(image, TERN_OBJ_DESC, obj))) {
 		const struct tern_obj_desc *desc = tern_obj_payload(obj);
 
-		nr += is_seen(desc->kind);
+		nr += is_each(desc->kind);
 		++*descs;
 	}
 	return nr;
@@ -132,7 +127,7 @@ int tern_seen_add(struct tern_image *image, int pid, const struct tern_clocks *c
 	unsigned int descs, i;
 	int rc;
 
-	if (!count(image, &descs))
+	if (!count(image, &descs) && !tern_image_find(image, TERN_OBJ_CARRIED, NULL))
 		return 0;
 	rc = copy(&seen, descs);
 	for (i = 0; i < seen.nr && !rc; i++)

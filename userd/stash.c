@@ -18,6 +18,7 @@
 
 #include "host.h"
 #include "io.h"
+#include "segment.h"
 #include "stash.h"
 
 #ifndef MFD_EXEC
@@ -85,38 +86,78 @@ static int cannot_make(const struct tern_obj_carried *n, int err, const char *ho
 	if (n->kind == TERN_CARRIED_NAMED && err == -EEXIST)
 		return tern_why_set(why, err, "%.160s is there already on %s: move it out of the way",
 				    name, host);
+	if (tern_is_segment(n) && err == -EEXIST)
+		return tern_why_set(why, err,
+				    "System V segment %llu (%.64s) cannot be made on %s: its id or its key is taken (ipcs -m)",
+				    (unsigned long long)n->ino, name, host);
+	if (tern_is_segment(n))
+		return tern_why_set(why, err, "System V segment %llu (%.64s) cannot be made on %s: %s",
+				    (unsigned long long)n->ino, name, host, strerror(-err));
+	/* it was there, or was made, when the migration was prepared */
+	if (n->kind == TERN_CARRIED_NAMED && err == -ENOENT)
+		return tern_why_set(why, -EAGAIN,
+				    "%.160s cannot be made on %s: its directory is there no more; try again",
+				    name, host);
+	if (n->kind == TERN_CARRIED_NAMED)
+		return tern_newfile_failed(name, host, err, why);
 	return tern_why_set(why, err,
 			    n->kind == TERN_CARRIED_MEMFD ?
 			    "a memfd that the process has (%.64s) cannot be made on %s: %s" :
-			    n->kind == TERN_CARRIED_NAMED ? "%.160s cannot be made on %s: %s" :
 			    "a file without a name that the process has in %.160s cannot be made on %s: %s",
 			    name, host, strerror(-err));
 }
 
-static int make(const struct tern_obj_carried *n, struct tern_newfile *file, const char *host,
-		struct tern_why *why)
+/* Close it, and leave nothing behind. */
+static void drop(struct tern_stash_file *stashed)
+{
+	tern_newfile_drop(&stashed->file);
+	if (stashed->segment >= 0)
+		tern_segment_drop(stashed->segment);
+	stashed->segment = -1;
+}
+
+static int make_segment(const struct tern_obj_carried *n, struct tern_stash_file *stashed)
+{
+	int fd = tern_segment_make(n);
+
+	if (fd < 0)
+		return fd;
+	stashed->file.fd = fd;
+	stashed->segment = n->ino;
+	return 0;
+}
+
+static int make_file(const struct tern_obj_carried *n, struct tern_newfile *file)
 {
 	int err = 0;
 
-	*file = TERN_NEWFILE_NONE;
 	if (n->kind == TERN_CARRIED_NAMED)
 		err = tern_newfile_make(file, (const char *)(n + 1));
 	else
 		file->fd = make_nameless(n);
 	if (!err && file->fd < 0)
 		err = -errno;
-	if (!err)
-		err = tern_newfile_owner(file->fd, n->uid, n->gid, n->mode);
+	return err ? err : tern_newfile_owner(file->fd, n->uid, n->gid, n->mode);
+}
+
+static int make(const struct tern_obj_carried *n, struct tern_stash_file *stashed,
+		const char *host, struct tern_why *why)
+{
+	int err;
+
+	*stashed = (struct tern_stash_file){ .file = TERN_NEWFILE_NONE, .segment = -1 };
+	err = tern_is_segment(n) ? make_segment(n, stashed) : make_file(n, &stashed->file);
 	if (!err)
 		return 0;
-	tern_newfile_drop(file);
+	drop(stashed);
 	return cannot_make(n, err, host, why);
 }
 
 /* Another one with the same inode number, perhaps, but then nobody can tell. */
 static bool is_same(const struct tern_obj_carried *a, const struct tern_obj_carried *b)
 {
-	return a->dev == b->dev && a->ino == b->ino && a->kind == b->kind &&
+	return a->dev == b->dev && a->ino == b->ino &&
+	       (a->kind == b->kind || (tern_is_segment(a) && tern_is_segment(b))) &&
 	       a->name == b->name && !memcmp(a + 1, b + 1, a->name);
 }
 
@@ -131,10 +172,10 @@ static int set_size(int fd, __u64 size)
 
 static int make_room(struct tern_stash *stash, unsigned int nr)
 {
-	struct tern_newfile *file;
+	struct tern_stash_file *file;
 
 	while (stash->nr > nr)
-		tern_newfile_drop(&stash->file[--stash->nr]);
+		drop(&stash->file[--stash->nr]);
 	file = realloc(stash->file, (nr + 1) * sizeof(*file));
 	if (!file)
 		return -ENOMEM;
@@ -152,7 +193,7 @@ static int make_all(struct tern_stash *stash, const struct tern_image *old,
 
 	for (i = 0; (y = tern_image_find(new, TERN_OBJ_CARRIED, y)); i++) {
 		const struct tern_obj_carried *n = tern_obj_payload(y);
-		struct tern_newfile file;
+		struct tern_stash_file file;
 		int err;
 
 		if (i < stash->nr)
@@ -164,12 +205,13 @@ static int make_all(struct tern_stash *stash, const struct tern_image *old,
 			if (err)
 				return err;
 			if (i < stash->nr)
-				tern_newfile_drop(&stash->file[i]);
+				drop(&stash->file[i]);
 			else
 				stash->nr++;
 			stash->file[i] = file;
 		}
-		err = set_size(stash->file[i].fd, n->size);
+		/* one of a segment ends where its last page does, or before: both will do */
+		err = tern_is_segment(n) ? 0 : set_size(stash->file[i].file.fd, n->size);
 		if (err)
 			return err;
 	}
@@ -242,7 +284,7 @@ static int write_changes(const struct tern_stash *stash, const struct tern_image
 	while (!err && (x || y)) {
 		int order = !x ? 1 : !y ? -1 : compare(x, y);
 		const struct tern_obj_data *data = tern_obj_payload(order < 0 ? x : y);
-		int fd = stash->file[data->carried - 1].fd;
+		int fd = stash->file[data->carried - 1].file.fd;
 
 		if (order < 0)
 			err = clear_block(fd, x);
@@ -280,6 +322,10 @@ int tern_stash_fill(struct tern_stash *stash, const struct tern_image *old,
 	if (!err)
 		err = write_changes(stash, old, new, kept);
 	free(kept);
+	if (err == -ENOSPC || err == -EDQUOT)
+		return tern_why_set(why, err,
+				    "there is no room on %s for the files that move with the process: make some",
+				    host);
 	return err ? tern_why_set(why, err,
 				  "files that move with the process cannot be written on %s: %s",
 				  host, strerror(-err)) : 0;
@@ -313,7 +359,8 @@ int tern_stash_finish(struct tern_stash *stash, const struct tern_image *image,
 
 	while ((obj = tern_image_find(image, TERN_OBJ_CARRIED, obj))) {
 		const struct tern_obj_carried *n = tern_obj_payload(obj);
-		int err = finish(&stash->file[n->id - 1], n);
+		int err = tern_is_segment(n) ? tern_segment_finish(n) :
+			  finish(&stash->file[n->id - 1].file, n);
 
 		if (err)
 			return cannot_make(n, err, host, why);
@@ -332,15 +379,16 @@ void tern_stash_leave(struct tern_stash *stash)
 	unsigned int i, to = 0;
 
 	for (i = 0; i < stash->nr; i++) {
-		struct tern_newfile *file = &stash->file[i];
+		struct tern_stash_file *stashed = &stash->file[i];
 
-		if (file->dir < 0) {
-			close(file->fd);
+		stashed->segment = -1;
+		if (stashed->file.dir < 0) {
+			drop(stashed);
 			continue;
 		}
-		file->name[0] = '\0';
-		tern_newfile_reopen(file);
-		stash->file[to++] = *file;
+		stashed->file.name[0] = '\0';
+		tern_newfile_reopen(&stashed->file);
+		stash->file[to++] = *stashed;
 	}
 	stash->nr = to;
 }
@@ -357,7 +405,7 @@ int tern_stash_sync(struct tern_stash *stash)
 	int err = 0;
 
 	for (i = 0; i < stash->nr && !err; i++)
-		err = tern_newfile_sync(&stash->file[i]);
+		err = tern_newfile_sync(&stash->file[i].file);
 	if (err)
 		tern_log(LOG_WARNING, "files that have moved here cannot be written to disk: %s",
 			 strerror(-err));
@@ -368,14 +416,14 @@ int tern_stash_sync(struct tern_stash *stash)
 /** tern_stash_path() - how another process opens the file with id @i + 1 */
 void tern_stash_path(const struct tern_stash *stash, unsigned int i, char path[NEWFILE_PATH_MAX])
 {
-	tern_newfile_path(&stash->file[i], path);
+	tern_newfile_path(&stash->file[i].file, path);
 }
 
 /** tern_stash_fini() - close them, and remove those that were to have a name */
 void tern_stash_fini(struct tern_stash *stash)
 {
 	while (stash->nr)
-		tern_newfile_drop(&stash->file[--stash->nr]);
+		drop(&stash->file[--stash->nr]);
 	free(stash->file);
 	stash->file = NULL;
 }

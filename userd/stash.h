@@ -8,12 +8,22 @@
 #include "newfile.h"
 
 /**
+ * struct tern_stash_file - one of them
+ * @file: the file
+ * @segment: its id, if it is one of System V that goes if it is not left; else -1
+ */
+struct tern_stash_file {
+	struct tern_newfile file;
+	int segment;
+};
+
+/**
  * struct tern_stash - the files
  * @file: by their ids - 1
  * @nr: how many
  */
 struct tern_stash {
-	struct tern_newfile *file;
+	struct tern_stash_file *file;
 	unsigned int nr;
 };
 

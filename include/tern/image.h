@@ -232,7 +232,10 @@ enum tern_vma_kind {
 #define TERN_VMA_LOCKED		(1U << 12)
 #define TERN_VMA_LOCK_ONFAULT	(1U << 13)	/* with LOCKED: page by page, as they are touched */
 #define TERN_VMA_MAYWRITE	(1U << 14)	/* SHARED, and may be written to if @prot allows it */
-#define TERN_VMA_FLAGS_ALL	((1U << 15) - 1)
+#define TERN_VMA_FLOCK_SH	(1U << 15)	/* CARRIED: not open any more, and flock(2)ed */
+#define TERN_VMA_FLOCK_EX	(1U << 16)
+#define TERN_VMA_SYSV		(1U << 17)	/* CARRIED: shmat(2) of all of it; @ino is its id */
+#define TERN_VMA_FLAGS_ALL	((1U << 18) - 1)
 
 /**
  * struct tern_obj_vdso - the vDSO that the process was started with, where the
@@ -427,12 +430,18 @@ struct tern_obj_carried {
  * @TERN_CARRIED_DELETED: unlink(2), or O_TMPFILE with O_EXCL
  * @TERN_CARRIED_TMPFILE: O_TMPFILE: linkat(2) may give it a name yet
  * @TERN_CARRIED_NAMED: on a local file system, and written to (TERN_WITH_FILES)
+ * @TERN_CARRIED_SYSV: shmget(2), called SYSV and its key, eight hexadecimal digits; @ino is
+ *	its id
+ * @TERN_CARRIED_SYSV_GONE: likewise, and has been removed: nobody finds it by its key, and
+ *	it goes with its last mapping; ternd tells
  */
 enum tern_carried_kind {
 	TERN_CARRIED_MEMFD = 1,
 	TERN_CARRIED_DELETED,
 	TERN_CARRIED_TMPFILE,
 	TERN_CARRIED_NAMED,
+	TERN_CARRIED_SYSV,
+	TERN_CARRIED_SYSV_GONE,
 };
 
 /**

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Files on a local disk that it writes to, and that move with it (--with-files): written
- * to all the time, mapped, locked, renamed, removed and made between moves. And one that
- * it only reads, which every host has.
+ * to all the time, mapped, mapped and closed, locked, renamed, removed and made between
+ * moves. And one that it only reads, which every host has.
  *
  * usage: local DIR HOPS OWN	OWN: a directory, which each host has of its own, with a
  *	file "config"
@@ -27,9 +27,11 @@
 #define MODE	0640
 
 static const char *own;
-static int journal, reader, table, config, scratch;
+static int journal, reader, table, config, scratch, deep;
 static char journal_name[64] = "journal";
 static char *map;
+static char *ring, *ring_again;	/* a file that is mapped twice, and not open any more */
+static char *pidfile;		/* another one, which is locked against all others */
 static unsigned int key[PAGES];
 static uint64_t counted;
 
@@ -63,6 +65,10 @@ static void set(unsigned int page, unsigned int what)
 		memcpy(map + page * PAGE, buf, PAGE);
 	else
 		check(pwrite(table, buf, PAGE, page * PAGE) == PAGE, "pwrite: %s", strerror(errno));
+	if (page < PAGES / 2)
+		memcpy(ring + page * PAGE, buf, PAGE);
+	else
+		memcpy(ring_again + (page - PAGES / 2) * PAGE, buf, PAGE);
 	key[page] = what;
 }
 
@@ -117,6 +123,43 @@ static void check_table(void)
 	close(fd);
 }
 
+static char *map_closed(const char *name, int flags, int lock, off_t offset, size_t len)
+{
+	int fd = open_own(name, O_RDWR | flags);
+	char *at;
+
+	must(ftruncate(fd, PAGES * PAGE), "ftruncate");
+	at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+	check(at != MAP_FAILED, "mmap: %s", strerror(errno));
+	must(flock(fd, lock), "flock");
+	close(fd);
+	return at;
+}
+
+/* Of the second half there are two mappings. */
+static void check_ring(void)
+{
+	int fd = open_own("pid", O_RDWR);
+	char buf[PAGE];
+	unsigned int i;
+
+	check(flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK, "pid is not locked");
+	check(read(fd, buf, 4) == 4 && !strcmp(buf, "pid"), "pid");
+	check(pwrite(fd, "PID", 3, 0) == 3 && !strcmp(pidfile, "PID"), "pid is another file");
+	strcpy(pidfile, "pid");
+	close(fd);
+	fd = open_own("ring", O_RDONLY);
+	check(flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK, "ring is not locked");
+	for (i = 0; i < PAGES; i++) {
+		check(pread(fd, buf, PAGE, i * PAGE) == PAGE, "pread: %s", strerror(errno));
+		check(page_is(buf, key[i]) && page_is(ring + i * PAGE, key[i]) &&
+		      (i < PAGES / 2 || page_is(ring_again + (i - PAGES / 2) * PAGE, key[i])),
+		      "page %u of ring is not %u after %u hops", i, key[i], migrant.hops);
+	}
+	close(fd);
+	page_fill(ring_again, key[PAGES / 2]);
+}
+
 /* Nothing else is there. */
 static void check_directory(void)
 {
@@ -130,11 +173,13 @@ static void check_directory(void)
 			continue;
 		nr++;
 		check(!strcmp(e->d_name, "config") || !strcmp(e->d_name, "table") ||
-		      !strcmp(e->d_name, "scratch") || !strcmp(e->d_name, journal_name),
+		      !strcmp(e->d_name, "pid") || !strcmp(e->d_name, "sub") ||
+		      !strcmp(e->d_name, "ring") || !strcmp(e->d_name, "scratch") ||
+		      !strcmp(e->d_name, journal_name),
 		      "%s is there after %u hops", e->d_name, migrant.hops);
 	}
 	closedir(d);
-	check(nr == 4, "%u files are there after %u hops", nr, migrant.hops);
+	check(nr == 7, "%u files are there after %u hops", nr, migrant.hops);
 }
 
 static void check_all(void)
@@ -146,8 +191,12 @@ static void check_all(void)
 	check_name(table, "table");
 	check_name(scratch, "scratch");
 	check_name(config, "config");
+	check_name(deep, "sub/dir/file");
+	check(pread(deep, text, sizeof(text), 0) == migrant.hops - 1, "a file in a directory");
+	check(write(deep, "x", 1) == 1, "write: %s", strerror(errno));
 	check_journal();
 	check_table();
+	check_ring();
 	check(pread(config, text, sizeof(text), 0) == 5 && !strcmp(text, "same\n"), "config");
 	check_directory();
 }
@@ -175,6 +224,9 @@ int main(int argc, char **argv)
 	hops = atoi(argv[2]);
 	own = argv[3];
 	config = open_own("config", O_RDONLY);
+	must(mkdir(path_of("sub"), 0700), "sub");
+	must(mkdir(path_of("sub/dir"), 0700), "sub/dir");
+	deep = open_own("sub/dir/file", O_RDWR | O_APPEND | O_CREAT | O_EXCL);
 	journal = open_own(journal_name, O_WRONLY | O_APPEND | O_CREAT | O_EXCL);
 	reader = open_own(journal_name, O_RDONLY);
 	scratch = open_own("scratch", O_WRONLY | O_CREAT | O_EXCL);
@@ -185,6 +237,10 @@ int main(int argc, char **argv)
 	must(flock(table, LOCK_EX), "flock");
 	map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, table, 0);
 	check(map != MAP_FAILED, "mmap: %s", strerror(errno));
+	ring = map_closed("ring", O_CREAT | O_EXCL, LOCK_SH, 0, PAGES * PAGE);
+	ring_again = map_closed("ring", 0, LOCK_SH, PAGES / 2 * PAGE, PAGES / 2 * PAGE);
+	pidfile = map_closed("pid", O_CREAT | O_EXCL, LOCK_EX, 0, PAGE);
+	strcpy(pidfile, "pid");
 	for (i = 0; i < PAGES; i++)
 		set(i, i + 1);
 	migrant_tell("ready", "yes");

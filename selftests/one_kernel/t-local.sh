@@ -20,6 +20,12 @@ only()
 	}
 }
 
+# has HOST FILES
+has()
+{
+	[[ $(files "$1") == "$2" ]]
+}
+
 # stays SENTENCE [OPTION…]: it does not move for that reason, and all is as it was
 stays()
 {
@@ -31,14 +37,14 @@ stays()
 		return 1
 	}
 	cat "$WORK/said"
-	grep -q -- "$1" "$WORK/said" && lives_on local a && [[ $(files b) == "$before" ]]
+	grep -q -- "$1" "$WORK/said" && lives_on local a && wait_until "$LONG" has b "$before"
 }
 
-# hop_with FROM TO NUMBER [OPTION…]: its files are there, and nowhere else
+# hop_with FROM TO NUMBER [OPTION…]: its files are there, and nowhere else; directories are
 hop_with()
 {
 	tern "$1" migrate "$PID" "$2" --with-files "${@:4}" --json && lives_on local "$2" &&
-		only "$1" config && wait_until "$LONG" renamed "$2" "$3"
+		only "$1" config sub && wait_until "$LONG" renamed "$2" "$3"
 }
 
 renamed()
@@ -56,6 +62,13 @@ in_the_way()
 {
 	on b "echo mine >$OWN/table" && stays "table is there already on b" --with-files &&
 		on b "grep -q mine $OWN/table && rm $OWN/table"
+}
+
+# A file that it has mapped, and not open, others have.
+others_map()
+{
+	on a "sleep 1000 <$OWN/ring >/dev/null 2>&1 & echo \$! >$WORK/holder" &&
+		stays "a local file that others have open, too: /ring" --with-files && on a "kill \$(cat $WORK/holder)"
 }
 
 others_open()
@@ -77,14 +90,15 @@ fails()
 	"$HERE/../tools/arm" "$1" && stays "" --with-files
 }
 
-plan 16
+plan 17
 OWN=$WORK/own
 must "each host has a directory" own "echo same >config"
 must "a process with local files starts" start a local local 4 "$OWN"
-must "it is refused without the option" stays "on a local file system"
+must "it is refused without the option" stays "use --with-files"
 must "the check says so, too" checks
 must "a file that is there is not overwritten" in_the_way
 must "a file that others have open stays" others_open
+must "a file that others have open stays, if it is only mapped, too" others_map
 must "a file with two names stays" two_names
 for point in sent become resume; do
 	must "$point fails: its files stay" fails "$point"
@@ -94,5 +108,5 @@ must "it moves back, not prepared" hop_with b a 2 --no-prepare
 must "it moves with its files, not prepared" hop_with a b 3 --no-prepare
 must "it moves back" hop_with b a 4
 must "all is what it was" finish local 4
-must "and where it was" only a config journal.4 scratch table
+must "and where it was" only a config journal.4 pid ring scratch sub table
 done_testing

@@ -315,7 +315,13 @@ static void spoil_carried(void)
 	SPOILED(gone->id, 2);
 	SPOILED(mem->id, 3);
 	SPOILED(gone->kind, 0);
-	SPOILED(gone->kind, 5);
+	SPOILED(gone->kind, 7);
+	/* a segment, but for its name and how it is mapped */
+	SPOILED(gone->kind, TERN_CARRIED_SYSV);
+	SPOILED(mem->kind, TERN_CARRIED_SYSV);
+	SPOILED(view->flags, TERN_VMA_SHARED | TERN_VMA_SYSV);
+	SPOILED(((struct tern_obj_vma *)find(TERN_OBJ_VMA, 0))->flags, TERN_VMA_SYSV);
+	SPOILED(((struct tern_obj_vma *)find(TERN_OBJ_VMA, 0))->flags, TERN_VMA_FLOCK_EX);
 	SPOILED(mem->kind, TERN_CARRIED_TMPFILE);
 	SPOILED(mem->kind, TERN_CARRIED_NAMED);
 	SPOILED(gone->size, 1ULL << 63);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,7 +68,7 @@ static off_t size_of(unsigned int i)
 {
 	struct stat st;
 
-	return fstat(stash.file[i].fd, &st) ? -1 : st.st_size;
+	return fstat(stash.file[i].file.fd, &st) ? -1 : st.st_size;
 }
 
 /* Is it @byte in all of that place? */
@@ -76,7 +77,7 @@ static bool holds(unsigned int i, off_t offset, char byte, size_t len)
 	char c;
 
 	for (; len; len--, offset++)
-		if (pread(stash.file[i].fd, &c, 1, offset) != 1 || c != byte)
+		if (pread(stash.file[i].file.fd, &c, 1, offset) != 1 || c != byte)
 			return false;
 	return true;
 }
@@ -92,12 +93,12 @@ static void test_change(void)
 	CHECK(!fill() && stash.nr == 1 && size_of(0) == 200000);
 	CHECK(holds(0, 0, 'a', BLOCK) && holds(0, BLOCK, 0, BLOCK) &&
 	      holds(0, 2 * BLOCK, 'b', BLOCK) && holds(0, 3 * BLOCK, 0, 200000 - 3 * BLOCK));
-	fd = stash.file[0].fd;
+	fd = stash.file[0].file.fd;
 	/* a block is another, one is new, one has gone; it is longer */
 	add_file(plain(1, MIB), dir);
 	add_data(1, 0, 'A', BLOCK);
 	add_data(1, BLOCK, 'c', BLOCK);
-	CHECK(!fill() && stash.file[0].fd == fd && size_of(0) == MIB);
+	CHECK(!fill() && stash.file[0].file.fd == fd && size_of(0) == MIB);
 	CHECK(holds(0, 0, 'A', BLOCK) && holds(0, BLOCK, 'c', BLOCK) &&
 	      holds(0, 2 * BLOCK, 0, MIB - 2 * BLOCK));
 	/* shorter, and longer again: what was behind the end is gone */
@@ -112,13 +113,13 @@ static void test_change(void)
 	add_file((struct tern_obj_carried){ .kind = TERN_CARRIED_DELETED, .ino = 1, .size = 7,
 					     .mode = S_IFREG | 0604, .uid = 5, .gid = 6 }, dir);
 	add_data(1, 0, 'A', 7);
-	CHECK(!fill() && stash.file[0].fd == fd && !tern_stash_finish(&stash, &images[0], "here", &why));
+	CHECK(!fill() && stash.file[0].file.fd == fd && !tern_stash_finish(&stash, &images[0], "here", &why));
 	CHECK(!fstat(fd, &st) && st.st_uid == 5 && st.st_gid == 6 && st.st_mode == (S_IFREG | 0604));
 	/* of the same inode number, but of another kind */
 	add_file((struct tern_obj_carried){ .kind = TERN_CARRIED_TMPFILE, .ino = 1, .size = 7,
 					     .mode = S_IFREG | 0604 }, dir);
 	add_data(1, 0, 'A', 7);
-	CHECK(!fill() && stash.file[0].fd != fd && holds(0, 0, 'A', 7));
+	CHECK(!fill() && stash.file[0].file.fd != fd && holds(0, 0, 'A', 7));
 	/* cut within a block that has gone */
 	add_file(plain(1, 10), dir);
 	CHECK(!fill() && size_of(0) == 10 && holds(0, 0, 0, 10));
@@ -137,10 +138,10 @@ static void test_files(void)
 	add_data(2, 0, 'y', 6);
 	CHECK(!fill() && stash.nr == 2);
 	CHECK(holds(0, 0, 'x', 5) && holds(1, 0, 'y', 6));
-	CHECK(!fstat(stash.file[0].fd, &st) && st.st_mode == (S_IFREG | 0640) && !st.st_nlink);
+	CHECK(!fstat(stash.file[0].file.fd, &st) && st.st_mode == (S_IFREG | 0640) && !st.st_nlink);
 	CHECK(!tern_stash_finish(&stash, &images[0], "here", &why));
-	CHECK(fcntl(stash.file[1].fd, F_GET_SEALS) == F_SEAL_WRITE);
-	CHECK(!fstat(stash.file[1].fd, &st) && st.st_mtim.tv_sec == 5 && st.st_mtim.tv_nsec == 1);
+	CHECK(fcntl(stash.file[1].file.fd, F_GET_SEALS) == F_SEAL_WRITE);
+	CHECK(!fstat(stash.file[1].file.fd, &st) && st.st_mtim.tv_sec == 5 && st.st_mtim.tv_nsec == 1);
 	/* the first one has gone: the second is the first now, and is made anew */
 	add_file((struct tern_obj_carried){ .kind = TERN_CARRIED_TMPFILE, .ino = 9, .size = 3,
 					     .mode = S_IFREG }, dir);
@@ -182,7 +183,7 @@ static void test_named(void)
 	add_data(1, 0, 'n', 4);
 	CHECK(!fill() && !tern_stash_finish(&stash, &images[0], "here", &why));
 	CHECK(!access(name, F_OK) && files_in_dir() == 1);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", stash.file[0].fd);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", stash.file[0].file.fd);
 	len = readlink(link, path, sizeof(path));
 	CHECK(len == (ssize_t)strlen(name) && !memcmp(path, name, len));
 	tern_stash_fini(&stash);
@@ -218,12 +219,72 @@ static void test_named(void)
 	tern_image_free(&images[0]);
 	add_file(n, name);
 	CHECK(!fill());
-	snprintf(path, sizeof(path), "%s/%s", dir, stash.file[0].name);
+	snprintf(path, sizeof(path), "%s/%s", dir, stash.file[0].file.name);
 	CHECK(!rename(path, name) && !mkdir(path, 0700));
 	CHECK(tern_stash_finish(&stash, &images[0], "here", &why) < 0);
 	tern_stash_fini(&stash);
 	tern_image_free(&images[0]);
 	CHECK(!rmdir(path) && !unlink(name) && !files_in_dir());
+}
+
+/* An id that nobody is likely to have. */
+#define SEGMENT	((31 << 15) + 1234)
+
+static bool is_there(void)
+{
+	struct shmid_ds ds;
+
+	return !shmctl(SEGMENT, IPC_STAT, &ds);
+}
+
+static void add_segment(__u32 kind, const char *name)
+{
+	struct tern_obj_carried n = plain(SEGMENT, 5000);
+
+	n.kind = kind;
+	n.uid = 12;
+	add_file(n, name);
+}
+
+static void test_segment(void)
+{
+	const char *name = "SYSV7e490002";
+	struct shmid_ds ds;
+	char *at;
+
+	add_segment(TERN_CARRIED_SYSV, name);
+	add_data(1, 0, 'a', 8192);
+	CHECK(!fill() && is_there() && shmget(0x7e490002, 0, 0) == SEGMENT);
+	at = shmat(SEGMENT, NULL, 0);
+	CHECK(at != (void *)-1 && at[0] == 'a' && at[4999] == 'a' && at[8191] == 'a');
+	/* the next draft: removed meanwhile, and some of it has changed */
+	add_segment(TERN_CARRIED_SYSV_GONE, name);
+	add_data(1, 0, 'b', 8192);
+	CHECK(!fill() && is_there() && at[8191] == 'b');
+	CHECK(!tern_stash_finish(&stash, &images[0], "here", &why));
+	CHECK(!shmctl(SEGMENT, IPC_STAT, &ds) && ds.shm_segsz == 5000 && ds.shm_perm.uid == 12 &&
+	      (ds.shm_perm.mode & 0777) == 0640 && shmget(0x7e490002, 0, 0) < 0);
+	tern_stash_leave(&stash);
+	CHECK(is_there() && !shmdt(at) && !is_there());
+	tern_stash_fini(&stash);
+	tern_image_free(&images[0]);
+
+	/* it stays where it is; and what is taken here is not ours */
+	add_segment(TERN_CARRIED_SYSV, name);
+	CHECK(!fill() && is_there());
+	tern_stash_fini(&stash);
+	tern_image_free(&images[0]);
+	CHECK(!is_there());
+	add_segment(TERN_CARRIED_SYSV, name);
+	CHECK(!fill());
+	tern_stash_leave(&stash);
+	tern_stash_fini(&stash);
+	tern_image_free(&images[0]);
+	add_segment(TERN_CARRIED_SYSV, "SYSV00000000");
+	CHECK(fill() == -EEXIST && strstr(why.text, "is taken") && is_there());
+	tern_stash_fini(&stash);
+	tern_image_free(&images[0]);
+	CHECK(!shmctl(SEGMENT, IPC_RMID, NULL));
 }
 
 static void test_errors(void)
@@ -247,10 +308,15 @@ static void test_errors(void)
 
 int main(void)
 {
+	if (geteuid()) {
+		printf("1..0 # SKIP needs root\n");
+		return 0;
+	}
 	CHECK(mkdtemp(dir));
 	test_change();
 	test_files();
 	test_named();
+	test_segment();
 	test_errors();
 	tern_stash_fini(&stash);
 	CHECK(!rmdir(dir));
