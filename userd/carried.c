@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "prepare.h"
 #include "seen.h"
 #include "segment.h"
 
@@ -152,14 +153,13 @@ static struct way *find_ways(const struct tern_seen *seen)
 /* An O_PATH descriptor of what the migrant has mapped, and not open any more. */
 static int open_mapped(const struct tern_seen *seen, const struct way *way)
 {
-	char name[96];
+	char name[PROC_MAPPED_MAX];
 	int fd;
 
 	/* by --stdio=null: the check of the image finds that */
 	if (!way->end)
 		return -ENOENT;
-	snprintf(name, sizeof(name), "/proc/%d/map_files/%llx-%llx", seen->pid,
-		 (unsigned long long)way->start, (unsigned long long)way->end);
+	tern_proc_mapped(seen->pid, way->start, way->end, name);
 	fd = open(name, O_PATH | O_CLOEXEC);
 	return fd < 0 ? tern_why_set(seen->why, -EAGAIN,
 				     "what process %d has mapped at %llx cannot be opened (%s); try again",

@@ -370,11 +370,13 @@ int tern_copies_put(struct tern_copies *copies, struct tern_known *known,
 	    len > size - part->offset || (dir && !last))
 		return -EPROTO;
 	err = dir ? make_dir(copies, known, part) : put_part(copies, known, part, len);
+	if (!err && last && stat(known->path, &known->was))
+		err = -errno;
 	if (err)
 		return cannot_make(copies, known, err, why);
 	known->wanted = !last;
 	known->same = last;
-	return last && stat(known->path, &known->was) ? -errno : 0;
+	return 0;
 }
 
 /** tern_copies_leave() - the process runs: they stay */

@@ -185,18 +185,14 @@ static int check_file(struct tern_dest *d, struct tern_known *known)
 int tern_dest_unchanged(struct tern_dest *d)
 {
 	unsigned int i;
-	struct stat st;
 
 	for (i = 0; i < d->prepare->nr_files; i++) {
 		const struct tern_known *known = &d->known[i];
-		const struct stat *was = &known->was;
 
 		if (!known->same || !(known->file.flags & TERN_WIRE_FILE_OPEN) ||
 		    known->file.flags & (TERN_WIRE_FILE_SHARED | TERN_WIRE_FILE_DIR))
 			continue;
-		if (stat(known->path, &st) || st.st_ino != was->st_ino ||
-		    st.st_size != was->st_size || st.st_mtim.tv_sec != was->st_mtim.tv_sec ||
-		    st.st_mtim.tv_nsec != was->st_mtim.tv_nsec)
+		if (!tern_file_unchanged(known->path, &known->was))
 			return tern_why_set(&d->why, -EAGAIN,
 					    "%s, which the process has open, has changed on %s since it was compared; try again",
 					    known->path, d->job->host->name);

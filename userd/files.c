@@ -58,6 +58,21 @@ static bool same_stat(const struct stat *a, const struct stat *b)
 	       same_time(&a->st_ctim, &b->st_ctim);
 }
 
+/**
+ * tern_file_unchanged() - is what @path names still the file that it was?
+ * @path: absolute
+ * @was: as stat(2) had it
+ *
+ * As far as size and time of change tell. Thread-safe.
+ */
+bool tern_file_unchanged(const char *path, const struct stat *was)
+{
+	struct stat st;
+
+	return !stat(path, &st) && st.st_ino == was->st_ino && st.st_size == was->st_size &&
+	       same_time(&st.st_mtim, &was->st_mtim);
+}
+
 static bool cache_get(const struct stat *st, __u64 *digest)
 {
 	const struct entry *e = slot(st);

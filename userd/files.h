@@ -3,7 +3,10 @@
 #ifndef TERN_FILES_H
 #define TERN_FILES_H
 
+#include <stdbool.h>
 #include <tern/wire.h>
+
+struct stat;
 
 /** tern_file_digest() - xxh64 of the contents, cached by (dev, ino, size, mtime, ctime);
  * thread-safe
@@ -17,5 +20,7 @@ int tern_file_describe(const char *path, unsigned int flags, struct tern_wire_fi
 int tern_file_is_shared(const char *path);
 /** tern_file_same() - does @path here satisfy @file? 1, 0, or negative errno */
 int tern_file_same(const char *path, const struct tern_wire_file *file);
+/** tern_file_unchanged() - is the file at @path still what @was says? */
+bool tern_file_unchanged(const char *path, const struct stat *was);
 
 #endif

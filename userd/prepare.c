@@ -21,7 +21,6 @@
 #include "dev.h"
 #include "files.h"
 #include "prepare.h"
-#include "seen.h"
 
 #define FILES_MAX	65536U
 #define FILE_MOVES	(1U << 31)	/* beside TERN_WIRE_FILE_*: it does not stay here */
@@ -142,19 +141,13 @@ struct maps {
 	__u64 last_ino;
 };
 
-static void name_mapped(int pid, const struct tern_proc_map *map, char name[96])
-{
-	snprintf(name, 96, "/proc/%d/map_files/%llx-%llx", pid,
-		 (unsigned long long)map->start, (unsigned long long)map->end);
-}
-
 /* May it be written to, if it is not now? The mode of the link says how it was opened. */
 static bool may_write(int pid, const struct tern_proc_map *map)
 {
 	struct stat link;
-	char name[96];
+	char name[PROC_MAPPED_MAX];
 
-	name_mapped(pid, map, name);
+	tern_proc_mapped(pid, map->start, map->end, name);
 	return map->write || (map->shared && !lstat(name, &link) && link.st_mode & S_IWUSR);
 }
 
@@ -162,9 +155,9 @@ static bool may_write(int pid, const struct tern_proc_map *map)
 static bool is_mapped_file(int pid, const struct tern_proc_map *map)
 {
 	struct stat mapped, named;
-	char name[96];
+	char name[PROC_MAPPED_MAX];
 
-	name_mapped(pid, map, name);
+	tern_proc_mapped(pid, map->start, map->end, name);
 	return !stat(name, &mapped) && S_ISREG(mapped.st_mode) &&
 	       !stat(map->path, &named) && mapped.st_dev == named.st_dev &&
 	       mapped.st_ino == named.st_ino;
@@ -701,16 +694,11 @@ static bool is_copy(const struct tern_prepared_file *f)
 static int unchanged(const struct tern_prepared *p, struct tern_why *why)
 {
 	unsigned int i;
-	struct stat st;
 
 	for (i = 0; i < p->nr_files; i++) {
 		const struct tern_prepared_file *f = &p->files[i];
 
-		if (!is_copy(f))
-			continue;
-		if (stat(f->path, &st) || st.st_ino != f->was.st_ino ||
-		    st.st_size != f->was.st_size || tern_seen_time(&st.st_mtim) !=
-		    tern_seen_time(&f->was.st_mtim))
+		if (is_copy(f) && !tern_file_unchanged(f->path, &f->was))
 			return tern_why_set(why, -EAGAIN,
 					    "%.160s, which the process only reads, is written to by others: try again when it is not",
 					    f->path);

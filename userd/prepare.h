@@ -108,6 +108,8 @@ struct tern_proc_map {
 };
 
 int tern_proc_maps(int pid, int (*each)(void *arg, const struct tern_proc_map *map), void *arg);
+#define PROC_MAPPED_MAX	96
+void tern_proc_mapped(int pid, __u64 start, __u64 end, char name[PROC_MAPPED_MAX]);
 int tern_proc_numbers(int pid, const char *dir, __s32 **list, unsigned int *nr);
 int tern_proc_link(int pid, const char *name, char *path, size_t size);
 int tern_proc_pagemap(int pid);

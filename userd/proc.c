@@ -190,3 +190,10 @@ int tern_proc_fd_flags(int pid, int fd, unsigned int *flags)
 	fclose(f);
 	return rc;
 }
+
+/** tern_proc_mapped() - the link to what is mapped from @start to @end */
+void tern_proc_mapped(int pid, __u64 start, __u64 end, char name[PROC_MAPPED_MAX])
+{
+	snprintf(name, PROC_MAPPED_MAX, "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)start, (unsigned long long)end);
+}
