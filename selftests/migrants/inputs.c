@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Files on a local disk that it only reads, and that go where it goes (--with-files), with
- * the directories that they are in, and in which it is itself: by two descriptors, each at a place of its own, by a
- * mapping, and by its path alone.
+ * the directories that they are in, and in which it is itself: by two descriptors, each at
+ * a place of its own, by a mapping, and by its path alone.
  *
  * usage: inputs DIR HOPS OWN	OWN: a directory, which each host has of its own
  */
