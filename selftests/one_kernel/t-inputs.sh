@@ -70,7 +70,7 @@ tampered()
 # One that others write to stays with them.
 growing()
 {
-	local reader writer
+	local reader writer stays=false
 	on a "echo >$OWN/log; exec 3<$OWN/log; sleep 1000 >/dev/null 2>&1 </dev/null &
 		echo \$! >$WORK/reader
 		sleep 1000 >>$OWN/log 2>&1 </dev/null 3<&- &
@@ -78,8 +78,8 @@ growing()
 	reader=$(<"$WORK/reader") writer=$(<"$WORK/writer")
 	! tern a migrate "$reader" b --with-files --json >"$WORK/said" 2>&1 &&
 		grep "others have it open for writing" "$WORK/said" &&
-		there a "$reader" && wait_until "$LONG" only b
-	on a "kill $reader $writer; rm $OWN/log"
+		there a "$reader" && wait_until "$LONG" only b && stays=true
+	on a "kill $reader $writer; rm $OWN/log" && $stays
 }
 
 # remove HOST: as if the files had never been there
