@@ -11,12 +11,11 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
-#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/unistd.h>
-#include <asm/syscall.h>
 
+#include "arch/arch.h"
 #include "compat.h"
 #include "obj.h"
 #include "table.h"
@@ -230,7 +229,7 @@ static bool needs_whole(const struct tern_table *table, const struct file *file)
 /* Wait in a call that has a reference to each file that it waits for (fs/select.c)? */
 static bool polls(struct task_struct *task)
 {
-	switch (syscall_get_nr(task, task_pt_regs(task))) {
+	switch (tern_arch_call_of(task)) {
 	case __NR_poll:
 	case __NR_ppoll:
 	case __NR_select:

@@ -54,6 +54,8 @@ void tern_arch_load(const struct tern_obj_thread *obj);
 
 /** tern_arch_call() - number of the call that current is in, -1: none */
 long tern_arch_call(void);
+/** tern_arch_call_of() - of another thread, which may run, or be ending: a hint */
+long tern_arch_call_of(struct task_struct *task);
 /** tern_arch_call_restarts() - will it be restarted through its restart block? */
 bool tern_arch_call_restarts(void);
 /** tern_arch_call_arg() - its argument @n, from 0 */

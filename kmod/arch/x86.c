@@ -88,6 +88,17 @@ long tern_arch_call(void)
 	return syscall_get_nr(current, current_pt_regs());
 }
 
+long tern_arch_call_of(struct task_struct *task)
+{
+	unsigned long nr;
+
+	/* the stack goes when the thread has ended, from one moment to the next */
+	if (!READ_ONCE(task->stack) ||
+	    copy_from_kernel_nofault(&nr, &task_pt_regs(task)->orig_ax, sizeof(nr)))
+		return -1;
+	return nr;
+}
+
 bool tern_arch_call_restarts(void)
 {
 	return tern_arch_call() >= 0 &&
