@@ -268,13 +268,14 @@ int tern_jobs_hand(struct tern_jobs *jobs, __u64 id, const struct tern_peer *pee
 
 /*
  * Lanes that came while the job was ending belong to a new one: the source
- * tries again under the same id. Under the table's lock.
+ * tries again under the same id, lane 0 first. A lane 1 alone is what was left of the
+ * attempt that has ended. Under the table's lock.
  */
 static void succeed(struct tern_jobs *jobs, struct tern_job_entry *old)
 {
 	struct tern_job_entry *e;
 
-	if (old->job.lanes[0] < 0 && old->job.lanes[1] < 0)
+	if (old->job.lanes[0] < 0)
 		return;
 	e = create(jobs, TERN_DESTINATION, old->job.id, old->job.peer);
 	if (!e)
