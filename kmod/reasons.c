@@ -16,21 +16,24 @@
 void tern_reasons_add(struct tern_reasons *reasons, const char *fmt, ...)
 {
 	size_t room = reasons->size - reasons->len;
+	char *at = reasons->buf + reasons->len;
 	va_list args;
-	int len;
+	int len = 0;
 
 	reasons->nr++;
 	if (!reasons->size)
 		return;
+	if (reasons->pid)
+		len = scnprintf(at, room, "process %d: ", reasons->pid);
 	va_start(args, fmt);
-	len = vsnprintf(reasons->buf + reasons->len, room, fmt, args);
+	len += vsnprintf(at + len, room - len, fmt, args);
 	va_end(args);
 	if (len + 2 > room) {
-		reasons->buf[reasons->len] = '\0';
+		*at = '\0';
 		return;
 	}
 	/* names may have anything in them, and a reason is a line */
-	strreplace(reasons->buf + reasons->len, '\n', '?');
+	strreplace(at, '\n', '?');
 	reasons->len += len;
 	reasons->buf[reasons->len++] = '\n';
 	reasons->buf[reasons->len] = '\0';

@@ -12,12 +12,14 @@
  * @size: bytes at @buf, 0: count only
  * @len: bytes used
  * @nr: how many reasons were given, whether they fit or not
+ * @pid: process that they are about, named in each; 0: everybody knows which
  */
 struct tern_reasons {
 	char *buf;
 	size_t size;
 	size_t len;
 	unsigned int nr;
+	int pid;
 };
 
 __printf(2, 3)
