@@ -35,6 +35,8 @@
 #include "park.h"
 #include "restart.h"
 #include "trace.h"
+#include "tree.h"
+#include "unit.h"
 
 #define LOAD_TIMEOUT	(10 * HZ)
 
@@ -175,6 +177,9 @@ static int wait_verdict(struct tern_thread *thread)
 	err = wait_event_killable(m->wait, tern_thread_verdict(thread));
 	if (!err && thread->verdict == TERN_VERDICT_GO)
 		return 0;
+	/* before it is decided that all of them go */
+	if (m->unit)
+		tern_unit_fail(m->unit);
 	mutex_lock(&m->lock);
 	if (!list_empty(&thread->node)) {
 		tern_thread_unlink(thread);
@@ -293,6 +298,8 @@ static const char *objection(const struct tern_obj *obj, struct tern_usage_sum *
 		return tern_obj_times_valid(obj, payload, sum) ? NULL : "times that cannot be";
 	case TERN_OBJ_TIMER:
 		return tern_obj_timer_valid(obj, payload) ? NULL : "a timer that cannot be";
+	case TERN_OBJ_ENDED:
+		return tern_tree_ended_valid(obj, payload) ? NULL : "a child that cannot be";
 	default:
 		return "nothing that LOAD takes";
 	}
@@ -379,6 +386,14 @@ static int load_timer(struct task_struct *leader, const struct tern_clocks *cloc
 	return err ? tern_why(why, err, "the shell has no such timer %d", t->id) : 0;
 }
 
+static int load_ended(struct task_struct *leader, const struct tern_obj_ended *e,
+		      struct tern_why *why)
+{
+	int err = tern_tree_load_ended(leader, e);
+
+	return err ? tern_why(why, err, "the shell has no child %d that has ended", e->pid) : 0;
+}
+
 /* Give every thread of the shell, all of which wait, what check_image() accepted. */
 static int load_threads(struct tern_migration *m, const void *buf, size_t len,
 			struct tern_why *why)
@@ -416,6 +431,8 @@ static int load_process(struct tern_migration *m, const void *buf, size_t len,
 			err = load_usage(leader, &clocks, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_TIMER)
 			err = load_timer(leader, &clocks, (const void *)(obj + 1), why);
+		else if (obj->type == TERN_OBJ_ENDED)
+			err = load_ended(leader, (const void *)(obj + 1), why);
 	}
 	put_task_struct(leader);
 	return err;
@@ -481,23 +498,22 @@ out:
 	return err;
 }
 
-/** tern_become_resume() - the migrant runs (TERN_IOC_RESUME) */
-int tern_become_resume(struct tern_migration *m)
+/* May it run? With m->lock held. */
+static int may_resume(struct tern_migration *m)
+{
+	if (m->side != TERN_DESTINATION || m->state != TERN_LOADED)
+		return -EBADFD;
+	if (tern_fault(TERN_FAULT_RESUME))
+		return -EIO;
+	/* one of them killed meanwhile: what is left is not the migrant */
+	return m->nr_here == m->nr_threads ? 0 : -ESRCH;
+}
+
+/* With m->lock held. */
+static void let_go(struct tern_migration *m)
 {
 	struct tern_thread *thread;
-	int err = -EBADFD;
 
-	mutex_lock(&m->lock);
-	if (m->side != TERN_DESTINATION || m->state != TERN_LOADED)
-		goto out;
-	err = tern_fault(TERN_FAULT_RESUME) ? -EIO : 0;
-	/* one of them killed meanwhile: what is left is not the migrant */
-	if (!err && m->nr_here != m->nr_threads)
-		err = -ESRCH;
-	if (!err)
-		err = tern_migration_set(m, TERN_PAGING);
-	if (err)
-		goto out;
 	get_task_comm(m->comm, list_first_entry(&m->threads, struct tern_thread,
 						node)->task->group_leader);
 	list_for_each_entry(thread, &m->threads, node)
@@ -506,7 +522,38 @@ int tern_become_resume(struct tern_migration *m)
 			/* and nobody else: they would be in its way */
 			wake_up_process(thread->task);
 		}
-out:
+}
+
+/**
+ * tern_become_resume() - the migrant runs (TERN_IOC_RESUME)
+ * @m: in TERN_LOADED
+ *
+ * With those that move with it, or not at all. One that is killed between that
+ * decision and its own first instruction has been killed on this host.
+ */
+int tern_become_resume(struct tern_migration *m)
+{
+	int err;
+
+	mutex_lock(&m->lock);
+	err = may_resume(m);
+	/* who is counted is counted once */
+	if (!err && m->unit)
+		err = m->goes ? -EBUSY : 0;
+	if (!err)
+		m->goes = true;
+	mutex_unlock(&m->lock);
+	if (!err && m->unit)
+		err = tern_unit_go(m->unit);
+	if (err)
+		return err;
+	mutex_lock(&m->lock);
+	if (!m->unit)
+		err = may_resume(m);
+	if (!err)
+		err = tern_migration_set(m, TERN_PAGING);
+	if (!err && !list_empty(&m->threads))
+		let_go(m);
 	mutex_unlock(&m->lock);
 	return err;
 }

@@ -12,6 +12,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "arch/arch.h"
 #include "capture.h"
@@ -22,6 +23,8 @@
 #include "park.h"
 #include "restart.h"
 #include "table.h"
+#include "tree.h"
+#include "unit.h"
 
 /* room for most images; only a large one is worth a second round */
 #define USUAL	(64UL << 10)
@@ -42,10 +45,26 @@ static void check_threads(struct task_struct *leader,
 	rcu_read_unlock();
 }
 
-static int check_all(struct task_struct *leader, u32 flags,
-		     struct tern_reasons *reasons)
+static int check_files(const struct tern_tree *tree, struct task_struct *leader,
+		       struct mm_struct *mm, u32 flags, struct tern_reasons *reasons)
 {
 	struct tern_table table;
+	int err = tern_table_init(&table, tree, leader, mm, flags, true);
+
+	if (err)
+		return err;
+	err = tern_obj_vma_check(mm, &table, reasons);
+	if (!err)
+		tern_obj_desc_check(&table, reasons);
+	tern_table_fini(&table);
+	return err;
+}
+
+/* Process @n of those that move together. */
+static int check_one(const struct tern_tree *tree, unsigned int n, u32 flags,
+		     struct tern_reasons *reasons)
+{
+	struct task_struct *leader = tree->task[n];
 	struct mm_struct *mm;
 	int err;
 
@@ -55,41 +74,18 @@ static int check_all(struct task_struct *leader, u32 flags,
 		return 0;
 	}
 	mm = get_task_mm(leader);
-	if (!mm) {
+	/* a descendant that has ended moves as what is left of it */
+	if (!mm && !n)
 		tern_reasons_add(reasons, "process %d has ended",
 				 task_pid_vnr(leader));
+	if (!mm)
 		return 0;
-	}
 	tern_obj_task_check(leader, reasons);
+	if (n)
+		tern_tree_check(tree, n, reasons);
 	check_threads(leader, reasons);
-	err = tern_table_init(&table, leader, mm, flags, true);
-	if (err)
-		goto out;
-	err = tern_obj_vma_check(mm, &table, reasons);
-	if (!err)
-		tern_obj_desc_check(&table, reasons);
-	tern_table_fini(&table);
-out:
+	err = check_files(tree, leader, mm, flags, reasons);
 	mmput(mm);
-	return err;
-}
-
-/*
- * Others hold for an instant what is the process's alone while they look at it (lsof, a
- * monitor that reads its /proc): what stands against a move still does so a moment later.
- */
-static int check_patiently(struct task_struct *leader, u32 flags, struct tern_reasons *reasons)
-{
-	unsigned int i;
-	int err;
-
-	err = check_all(leader, flags, reasons);
-	reasons->nr += tern_fault(TERN_FAULT_LOOK);
-	for (i = 1; i < LOOKS && !err && reasons->nr; i++) {
-		usleep_range(LOOK_US, 2 * LOOK_US);
-		tern_reasons_clear(reasons);
-		err = check_all(leader, flags, reasons);
-	}
 	return err;
 }
 
@@ -107,9 +103,66 @@ static bool may_look(struct task_struct *leader)
 	      cap_issubset(cred->cap_permitted, current_cred()->cap_permitted);
 	put_cred(cred);
 	task_lock(leader);
-	may = may && leader->mm && get_dumpable(leader->mm) == SUID_DUMP_USER;
+	may = may && (leader->exit_state || (leader->mm && get_dumpable(leader->mm) ==
+					     SUID_DUMP_USER));
 	task_unlock(leader);
 	return may;
+}
+
+/* Of a whole tree: whose reason it is stands before it. */
+static int check_each(const struct tern_tree *tree, u32 flags, struct tern_reasons *reasons)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < tree->nr && !err; i++) {
+		reasons->pid = i ? task_pid_vnr(tree->task[i]) : 0;
+		err = may_look(tree->task[i]) ? check_one(tree, i, flags, reasons) : -EPERM;
+	}
+	reasons->pid = 0;
+	return err;
+}
+
+/* @root and all that is below it. */
+static int check_all(struct task_struct *root, u32 flags, struct tern_reasons *reasons)
+{
+	struct tern_tree tree;
+	int err;
+
+	if (tern_is_parent(root))
+		err = tern_tree_find(root, &tree);
+	else
+		err = tern_tree_alone(root, &tree);
+	if (err == -E2BIG) {
+		tern_reasons_add(reasons, "it and its descendants are more than %d processes",
+				 TERN_PROCESSES_MAX);
+		return 0;
+	}
+	if (err)
+		return err;
+	err = check_each(&tree, flags, reasons);
+	tern_tree_fini(&tree);
+	return err;
+}
+
+/*
+ * Others hold for an instant what is the process's alone while they look at it (lsof, a
+ * monitor that reads its /proc): what stands against a move still does so a moment later.
+ * Likewise a child that has just ended.
+ */
+static int check_patiently(struct task_struct *root, u32 flags, struct tern_reasons *reasons)
+{
+	unsigned int i;
+	int err;
+
+	err = check_all(root, flags, reasons);
+	reasons->nr += tern_fault(TERN_FAULT_LOOK);
+	for (i = 1; i < LOOKS && !err && reasons->nr; i++) {
+		usleep_range(LOOK_US, 2 * LOOK_US);
+		tern_reasons_clear(reasons);
+		err = check_all(root, flags, reasons);
+	}
+	return err;
 }
 
 /**
@@ -129,53 +182,188 @@ int tern_check_pid(pid_t pid, u32 flags, struct tern_reasons *reasons)
 	put_pid(ref);
 	if (!leader)
 		return err;
-	err = may_look(leader) ? check_patiently(leader, flags, reasons) : -EPERM;
+	err = check_patiently(leader, flags, reasons);
 	put_task_struct(leader);
 	return err;
 }
 
+/* The tree is as the daemon has found it: each of its processes has a migration. */
+static int check_members(struct tern_migration *m, const struct tern_tree *tree,
+			 struct task_struct *leader, struct tern_why *why)
+{
+	unsigned int i;
+
+	if (!m->unit) {
+		for (i = 1; i < tree->nr; i++)
+			if (!tern_tree_ended(tree->task[i]))
+				return tern_why(why, -EAGAIN,
+						"the process has started another; try again");
+		return 0;
+	}
+	for (i = 0; i < tree->nr; i++)
+		if (!tern_tree_ended(tree->task[i]) &&
+		    !tern_unit_has(m->unit, task_tgid(tree->task[i])))
+			return tern_why(why, -EAGAIN,
+					"the process keeps starting others: try again when it is quieter");
+	if (!tern_tree_has(tree, leader))
+		return tern_why(why, -EAGAIN, "process %d has lost its parent; try again",
+				task_pid_vnr(leader));
+	/* a parent that stands cannot wait for it: not the reason of an operator's check */
+	if (leader != tree->task[0] && leader->flags & PF_EXITING)
+		return tern_why(why, -EAGAIN, "process %d has ended; try again",
+				task_pid_vnr(leader));
+	return 0;
+}
+
+/*
+ * The processes that move together with @leader, @m's. While they stand, or are about to:
+ * what is found now is what will be.
+ */
+static int find_members(struct tern_migration *m, struct task_struct *leader,
+			struct tern_tree *tree, struct tern_why *why)
+{
+	struct task_struct *root;
+	int err;
+
+	if (!m->unit) {
+		err = tern_is_parent(leader) ? tern_tree_find(leader, tree) :
+		      tern_tree_alone(leader, tree);
+	} else {
+		root = get_pid_task(m->unit->root, PIDTYPE_TGID);
+		if (!root)
+			return tern_why(why, -EAGAIN, "its first process has ended");
+		err = tern_tree_find(root, tree);
+		put_task_struct(root);
+	}
+	if (err == -E2BIG)
+		return tern_why(why, -EOPNOTSUPP,
+				"it and its descendants are more than %d processes",
+				TERN_PROCESSES_MAX);
+	if (err)
+		return err;
+	err = check_members(m, tree, leader, why);
+	if (err)
+		tern_tree_fini(tree);
+	return err;
+}
+
 /**
- * tern_check_task() - the check once more, right before parking
- * @leader: the process
- * @flags: of the request
+ * tern_tree_give() - the pids of a migrant and its descendants (TERN_IOC_TREE)
+ * @m: at the source
+ * @io: where to
+ */
+int tern_tree_give(struct tern_migration *m, struct tern_tree_io *io)
+{
+	__s32 __user *pids = u64_to_user_ptr(io->pids);
+	struct task_struct *leader;
+	struct tern_tree tree;
+	unsigned int i, nr = 0;
+	int err;
+
+	if (m->side != TERN_SOURCE)
+		return -EBADFD;
+	leader = get_pid_task(m->pid, PIDTYPE_TGID);
+	if (!leader)
+		return -ESRCH;
+	err = tern_tree_find(leader, &tree);
+	put_task_struct(leader);
+	if (err)
+		return err;
+	for (i = 0; i < tree.nr && !err; i++) {
+		if (i && tern_tree_ended(tree.task[i]))
+			continue;
+		err = nr < io->nr ? put_user(task_tgid_vnr(tree.task[i]), pids + nr) : -ENOSPC;
+		nr++;
+	}
+	io->nr = nr;
+	tern_tree_fini(&tree);
+	return err;
+}
+
+static unsigned int index_of(const struct tern_tree *tree, const struct task_struct *leader)
+{
+	unsigned int i;
+
+	/* its leader may be another thread by now (execve(2)) */
+	for (i = 0; i + 1 < tree->nr &&
+	     !same_thread_group(tree->task[i], (struct task_struct *)leader); i++)
+		;
+	return i;
+}
+
+static int check_member(struct tern_migration *m, struct task_struct *leader,
+			struct tern_reasons *reasons, struct tern_why *why)
+{
+	struct tern_tree tree;
+	int err = find_members(m, leader, &tree, why);
+
+	if (err)
+		return err;
+	err = check_one(&tree, index_of(&tree, leader), m->flags, reasons);
+	tern_tree_fini(&tree);
+	return err;
+}
+
+/**
+ * tern_check_migrant() - the check once more, right before parking
+ * @m: with its lock held
+ * @leader: its process; those that move with it are checked by their migrations
  * @why: receives the first reason
  *
- * Return: 0 or -EOPNOTSUPP.
+ * Return: 0, -EOPNOTSUPP, or -EAGAIN: processes have come or gone.
  */
-int tern_check_task(struct task_struct *leader, u32 flags, struct tern_why *why)
+int tern_check_migrant(struct tern_migration *m, struct task_struct *leader,
+		       struct tern_why *why)
 {
-	struct tern_reasons reasons = {
-		.buf = why->text,
-		.size = sizeof(why->text),
-	};
-	int err = check_patiently(leader, flags, &reasons);
+	struct tern_why first = {};
+	struct tern_reasons reasons = { .buf = first.text, .size = sizeof(first.text) };
+	unsigned int i;
+	int err;
 
+	err = check_member(m, leader, &reasons, why);
+	for (i = 1; i < LOOKS && !err && reasons.nr; i++) {
+		usleep_range(LOOK_US, 2 * LOOK_US);
+		tern_reasons_clear(&reasons);
+		err = check_member(m, leader, &reasons, why);
+	}
 	if (err || !reasons.nr)
 		return err;
-	strreplace(why->text, '\n', '\0');
-	return -EOPNOTSUPP;
+	strreplace(first.text, '\n', '\0');
+	return tern_why(why, -EOPNOTSUPP, "%s", first.text);
 }
 
 /**
  * tern_check_standing() - what may have changed until the last thread stood
- * @leader: parked
+ * @m: with its lock held
+ * @leader: its process, parked
  * @why: receives the first reason
  *
- * Mappings and descriptors are checked when they are saved.
+ * Mappings and descriptors are checked when they are saved. As nobody who stands has
+ * children that are not expected, and all that are expected will stand, none escapes.
+ *
+ * Return: as tern_check_migrant().
  */
-int tern_check_standing(struct task_struct *leader, struct tern_why *why)
+int tern_check_standing(struct tern_migration *m, struct task_struct *leader,
+			struct tern_why *why)
 {
-	struct tern_reasons reasons = {
-		.buf = why->text,
-		.size = sizeof(why->text),
-	};
+	struct tern_why first = {};
+	struct tern_reasons reasons = { .buf = first.text, .size = sizeof(first.text) };
+	struct tern_tree tree;
+	unsigned int n;
+	int err = find_members(m, leader, &tree, why);
 
+	if (err)
+		return err;
+	n = index_of(&tree, leader);
 	tern_obj_task_check(leader, &reasons);
+	if (n)
+		tern_tree_check(&tree, n, &reasons);
 	check_threads(leader, &reasons);
+	tern_tree_fini(&tree);
 	if (!reasons.nr)
 		return 0;
-	strreplace(why->text, '\n', '\0');
-	return -EOPNOTSUPP;
+	strreplace(first.text, '\n', '\0');
+	return tern_why(why, -EOPNOTSUPP, "%s", first.text);
 }
 
 /* The time namespace of @pid, or of the caller: how far are its clocks ahead? */
@@ -230,12 +418,12 @@ static int save_threads(struct tern_migration *m, struct tern_image *image,
 }
 
 /* What it maps, and what it has open: one depends on the other. */
-static int save_memory_and_files(struct tern_migration *m, struct task_struct *leader,
-				 struct mm_struct *mm, bool draft, struct tern_image *image,
-				 struct tern_why *why)
+static int save_memory_and_files(struct tern_migration *m, const struct tern_tree *tree,
+				 struct task_struct *leader, struct mm_struct *mm, bool draft,
+				 struct tern_image *image, struct tern_why *why)
 {
 	struct tern_table table;
-	int err = tern_table_init(&table, leader, mm, m->flags, draft);
+	int err = tern_table_init(&table, tree, leader, mm, m->flags, draft);
 
 	if (err)
 		return err;
@@ -247,9 +435,9 @@ static int save_memory_and_files(struct tern_migration *m, struct task_struct *l
 }
 
 /* Of a migrant that is parked, its m->mm is held; of one that runs it is a draft. */
-static int save_all(struct tern_migration *m, struct task_struct *leader,
-		    struct mm_struct *mm, struct tern_image *image,
-		    struct tern_why *why)
+static int save_all(struct tern_migration *m, const struct tern_tree *tree,
+		    struct task_struct *leader, struct mm_struct *mm,
+		    struct tern_image *image, struct tern_why *why)
 {
 	bool draft = mm != m->mm;
 	unsigned int nr_threads = draft ? tern_obj_thread_draft(leader, NULL) :
@@ -258,15 +446,17 @@ static int save_all(struct tern_migration *m, struct task_struct *leader,
 	struct tern_clocks clocks;
 	int err;
 
-	err = tern_obj_task_save(leader, mm, nr_threads, image);
+	err = tern_obj_task_save(tree, leader, mm, nr_threads, image);
 	if (!err)
-		err = save_memory_and_files(m, leader, mm, draft, image, why);
+		err = save_memory_and_files(m, tree, leader, mm, draft, image, why);
 	if (!err && draft && tern_obj_thread_draft(leader, image) != nr_threads)
 		err = tern_why(why, -EAGAIN, "the process has started or ended a thread");
 	if (!err && !draft)
 		err = save_threads(m, image, why);
 	if (err)
 		return err;
+	if (!draft)
+		tern_tree_save_ended(tree, leader, image);
 	tern_clocks_of(leader, &clocks);
 	tern_obj_times_save(m, leader, &clocks, mm, draft, image);
 	tern_obj_timer_save(leader, &clocks, draft, image);
@@ -315,9 +505,9 @@ int tern_capture_reserve(struct tern_migration *m, unsigned int nr_threads)
 	return make_room(m, min_t(size_t, size, TERN_IMAGE_MAX));
 }
 
-static int capture_mm(struct tern_migration *m, struct task_struct *leader,
-		      struct mm_struct *mm, struct tern_image_io *io,
-		      struct tern_why *why)
+static int capture_mm(struct tern_migration *m, const struct tern_tree *tree,
+		      struct task_struct *leader, struct mm_struct *mm,
+		      struct tern_image_io *io, struct tern_why *why)
 {
 	struct tern_image image;
 	size_t size = USUAL;
@@ -328,7 +518,7 @@ static int capture_mm(struct tern_migration *m, struct task_struct *leader,
 		if (err)
 			return err;
 		image = (struct tern_image) { .buf = m->image, .size = m->image_size };
-		err = save_all(m, leader, mm, &image, why);
+		err = save_all(m, tree, leader, mm, &image, why);
 		if (err || image.len <= image.size)
 			break;
 		size = image.len + image.len / 8;
@@ -337,23 +527,37 @@ static int capture_mm(struct tern_migration *m, struct task_struct *leader,
 	return err ?: tern_image_give(&image, io);
 }
 
-static int capture_locked(struct tern_migration *m, struct task_struct *leader,
-			  struct tern_image_io *io, struct tern_why *why)
+/* One that runs. What cannot move is refused with its reason, and before anything else. */
+static int capture_draft(struct tern_migration *m, const struct tern_tree *tree,
+			 struct task_struct *leader, struct tern_image_io *io,
+			 struct tern_why *why)
 {
 	struct mm_struct *mm;
-	int err;
+	int err = tern_check_migrant(m, leader, why);
 
-	if (!(io->flags & TERN_CAPTURE_DRAFT))
-		return capture_mm(m, leader, m->mm, io, why);
-	/* what cannot move is refused with its reason, and before anything else */
-	err = tern_check_task(leader, m->flags, why);
 	if (err)
 		return err;
 	mm = get_task_mm(leader);
 	if (!mm)
 		return tern_why(why, -ESRCH, "the process has ended");
-	err = capture_mm(m, leader, mm, io, why);
+	err = capture_mm(m, tree, leader, mm, io, why);
 	mmput(mm);
+	return err;
+}
+
+static int capture_locked(struct tern_migration *m, struct task_struct *leader,
+			  struct tern_image_io *io, struct tern_why *why)
+{
+	struct tern_tree tree;
+	int err = find_members(m, leader, &tree, why);
+
+	if (err)
+		return err;
+	if (io->flags & TERN_CAPTURE_DRAFT)
+		err = capture_draft(m, &tree, leader, io, why);
+	else
+		err = capture_mm(m, &tree, leader, m->mm, io, why);
+	tern_tree_fini(&tree);
 	return err;
 }
 

@@ -10,11 +10,14 @@ struct tern_image_io;
 struct tern_migration;
 
 int tern_check_pid(pid_t pid, u32 flags, struct tern_reasons *reasons);
-int tern_check_task(struct task_struct *leader, u32 flags, struct tern_why *why);
-int tern_check_standing(struct task_struct *leader, struct tern_why *why);
+int tern_check_migrant(struct tern_migration *m, struct task_struct *leader,
+		       struct tern_why *why);
+int tern_check_standing(struct tern_migration *m, struct task_struct *leader,
+			struct tern_why *why);
 int tern_capture_reserve(struct tern_migration *m, unsigned int nr_threads);
 int tern_capture(struct tern_migration *m, struct tern_image_io *io,
 		 struct tern_why *why);
+int tern_tree_give(struct tern_migration *m, struct tern_tree_io *io);
 int tern_capture_info(struct tern_info *info);
 
 #endif /* TERN_CAPTURE_H */

@@ -47,6 +47,10 @@ extern const struct tern_desc_family tern_desc_socket;
 extern const struct tern_desc_family tern_desc_anon;
 extern const struct tern_desc_family tern_desc_path;
 
+/* obj_desc.c */
+void tern_desc_save_from(const struct tern_saver *saver, const struct tern_entry *from,
+			 struct tern_obj_desc *obj);
+
 /* obj_lock.c */
 u32 tern_lock_of_mapping(const struct tern_table *table, const struct tern_entry *entry);
 const char *tern_lock_refused(const struct tern_table *table, const struct tern_entry *entry,

@@ -30,6 +30,7 @@
 #include "obj.h"
 #include "park.h"
 #include "restart.h"
+#include "unit.h"
 
 atomic_t tern_fault_armed = ATOMIC_INIT(TERN_FAULT_NONE);
 
@@ -180,22 +181,43 @@ static long ioc_serve(struct tern_handle *handle, void __user *uarg)
 	return err;
 }
 
+/* The source of a descendant; the daemon says nothing but whose. */
+static struct tern_migration *create_member(struct tern_handle *handle,
+					    const struct tern_attach *arg)
+{
+	if (arg->id || arg->pid < 1 || arg->nr_threads || !arg->unit || arg->nr_members ||
+	    arg->host[0])
+		return ERR_PTR(-EINVAL);
+	return tern_migration_member(handle->host, arg->unit, arg->pid);
+}
+
 static struct tern_migration *create(struct tern_handle *handle,
 				     const struct tern_attach *arg)
 {
 	struct tern_migration *m;
+	int err = 0;
 
+	if (arg->flags == TERN_ATTACH_CREATE && arg->side == TERN_SOURCE)
+		return create_member(handle, arg);
 	if (arg->flags != TERN_ATTACH_CREATE || !arg->id ||
+	    arg->nr_members > TERN_PROCESSES_MAX || !arg->unit != !arg->nr_members ||
 	    arg->side != TERN_DESTINATION || arg->pid < 1 ||
 	    !arg->nr_threads || arg->nr_threads > TERN_THREADS_MAX ||
 	    strnlen(arg->host, TERN_HOST_LEN) == TERN_HOST_LEN)
 		return ERR_PTR(-EINVAL);
 	mutex_lock(&handle->host->lock);
 	m = tern_migration_create(handle->host, arg->side, arg->id, arg->host, NULL);
-	mutex_unlock(&handle->host->lock);
-	if (!IS_ERR(m))
+	if (!IS_ERR(m)) {
 		m->nr_threads = arg->nr_threads;
-	return m;
+		if (arg->unit)
+			err = tern_migration_join(m, arg->unit, arg->nr_members);
+	}
+	mutex_unlock(&handle->host->lock);
+	if (!err)
+		return m;
+	tern_migration_fail(m, 0, -err, "");
+	tern_migration_put(m);
+	return ERR_PTR(err);
 }
 
 static int attach(struct tern_handle *handle, struct tern_attach *arg)
@@ -205,6 +227,8 @@ static int attach(struct tern_handle *handle, struct tern_attach *arg)
 
 	if (handle->role != TERN_ROLE_NONE)
 		return -EBUSY;
+	if (arg->reserved)
+		return -EINVAL;
 	if (arg->flags) {
 		m = create(handle, arg);
 	} else {
@@ -221,6 +245,8 @@ static int attach(struct tern_handle *handle, struct tern_attach *arg)
 	else
 		m->handle = handle;
 	arg->side = m->side;
+	arg->id = m->id;
+	arg->unit = m->unit ? m->unit->id : 0;
 	if (!(arg->flags & TERN_ATTACH_CREATE))
 		arg->pid = pid_vnr(m->pid);
 	arg->state = m->state;
@@ -266,6 +292,18 @@ static long ioc_park(struct tern_migration *m, void __user *uarg)
 	if (err)
 		put_why(&why, arg.why, arg.why_len);
 	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
+static long ioc_tree(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_tree_io arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (!err)
+		err = tern_tree_give(m, &arg);
+	if (!err || err == -ENOSPC)
+		err = put_arg(&arg, sizeof(arg), uarg) ?: err;
+	return err;
 }
 
 typedef int (*image_fn)(struct tern_migration *m, struct tern_image_io *io,
@@ -383,6 +421,8 @@ static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		      void __user *uarg)
 {
 	switch (cmd) {
+	case TERN_IOC_TREE:
+		return ioc_tree(m, uarg);
 	case TERN_IOC_PARK:
 		return ioc_park(m, uarg);
 	case TERN_IOC_CAPTURE:

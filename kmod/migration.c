@@ -21,6 +21,7 @@
 #include "netlink.h"
 #include "park.h"
 #include "trace.h"
+#include "unit.h"
 
 #define HISTORY_MAX	64	/* ended migrations that a host remembers */
 
@@ -101,6 +102,7 @@ int tern_migration_set(struct tern_migration *m, enum tern_state to)
 		m->image = NULL;
 		m->image_size = 0;
 		m->ended = ktime_get_boottime();
+		tern_unit_remove(m);
 		put_net(m->host->net);
 		module_put(THIS_MODULE);
 	}
@@ -118,6 +120,7 @@ static void migration_free(struct kref *ref)
 	if (m->mm)
 		mmput(m->mm);
 	put_pid(m->pid);
+	tern_unit_put(m->unit);
 	kvfree(m->log);
 	kvfree(m->image);
 	xa_destroy(&m->kept);
@@ -228,6 +231,7 @@ struct tern_migration *tern_migration_create(struct tern_host *host,
 	init_waitqueue_head(&m->wait);
 	init_waitqueue_head(&m->news);
 	INIT_LIST_HEAD(&m->threads);
+	INIT_LIST_HEAD(&m->unit_node);
 	hash_init(m->by_task);
 	xa_init(&m->kept);
 	m->host = host;
@@ -248,6 +252,51 @@ struct tern_migration *tern_migration_create(struct tern_host *host,
 	prune(host);
 	list_add_tail(&m->node, &host->migrations);
 	return tern_migration_get(m);
+}
+
+/*
+ * The unit of the destination that is being made ready for @m's peer; host->lock is held,
+ * under which units get members.
+ */
+static struct tern_unit *find_unit(struct tern_migration *m, u64 id)
+{
+	struct tern_migration *other;
+
+	list_for_each_entry(other, &m->host->migrations, node)
+		if (other->side == TERN_DESTINATION && other->unit && other->unit->id == id &&
+		    !strcmp(other->peer, m->peer) && tern_unit_is_open(other->unit) &&
+		    !tern_state_final(READ_ONCE(other->state)))
+			return other->unit;
+	return NULL;
+}
+
+/**
+ * tern_migration_join() - make a destination one of a unit
+ * @m: just created
+ * @id: of the unit
+ * @nr: how many members it will have
+ *
+ * With host->lock held. Return: 0, -ENOMEM, or -EINVAL: it has another number of them, or
+ * all of them.
+ */
+int tern_migration_join(struct tern_migration *m, u64 id, unsigned int nr)
+{
+	struct tern_unit *unit;
+
+	lockdep_assert_held(&m->host->lock);
+	unit = find_unit(m, id);
+	if (unit) {
+		if (unit->nr != nr || tern_unit_is_full(unit))
+			return -EINVAL;
+		tern_unit_add(unit, m);
+		return 0;
+	}
+	unit = tern_unit_create(id, NULL, nr);
+	if (!unit)
+		return -ENOMEM;
+	tern_unit_add(unit, m);
+	tern_unit_put(unit);
+	return 0;
 }
 
 /* The live migration that moves @pid away; host->lock is held. */
@@ -302,6 +351,64 @@ static int ask_go(struct tern_migration *m, struct tern_ask *ask, struct tern_wh
 	return err;
 }
 
+/* The unit of @root, which gets one with its first member. */
+static int make_unit(struct tern_migration *root)
+{
+	struct tern_unit *unit;
+	int err = 0;
+
+	mutex_lock(&root->lock);
+	if (root->state != TERN_REQUESTED && root->state != TERN_PREPARED) {
+		err = -EBADFD;
+	} else if (!root->unit) {
+		unit = tern_unit_create(root->id, root->pid, 0);
+		if (unit)
+			tern_unit_add(unit, root);
+		else
+			err = -ENOMEM;
+		tern_unit_put(unit);
+	}
+	mutex_unlock(&root->lock);
+	return err;
+}
+
+/**
+ * tern_migration_member() - the source of a descendant of a migrant
+ * @host: where
+ * @unit: migration of the root
+ * @nr: pid of the descendant, as the caller sees it
+ *
+ * Return: a live migration with a reference for the caller, or ERR_PTR: -ENOENT,
+ * -ESRCH, -EALREADY, -EBADFD, -ENOMEM.
+ */
+struct tern_migration *tern_migration_member(struct tern_host *host, u64 unit, pid_t nr)
+{
+	struct pid *pid = find_get_pid(nr);
+	struct tern_migration *root, *m;
+	int err = 0;
+
+	mutex_lock(&host->lock);
+	root = find_locked(host, unit, TERN_SOURCE);
+	if (!root || (root->unit && root->unit->id != root->id))
+		err = -ENOENT;
+	else if (!pid || !pid_has_task(pid, PIDTYPE_TGID))
+		err = -ESRCH;
+	else if (find_source(host, pid))
+		err = -EALREADY;
+	if (!err)
+		err = make_unit(root);
+	m = err ? ERR_PTR(err) :
+		  tern_migration_create(host, TERN_SOURCE, 0, root->peer, pid);
+	if (IS_ERR(m)) {
+		put_pid(pid);
+	} else {
+		m->flags = root->flags & ~TERN_HOLD;
+		tern_unit_add(root->unit, m);
+	}
+	mutex_unlock(&host->lock);
+	return m;
+}
+
 static int ask_migrate(struct tern_host *host, struct tern_ask *ask,
 		       struct tern_why *why)
 {
@@ -349,6 +456,39 @@ static int ask_migrate(struct tern_host *host, struct tern_ask *ask,
 	return err;
 }
 
+static int queue_abort(struct tern_host *host, struct tern_migration *m,
+		       struct tern_request *request)
+{
+	request->id = m->id;
+	request->side = m->side;
+	request->state = m->state;
+	strscpy(request->host, m->peer, sizeof(request->host));
+	return tern_host_queue(host, request, m->pid);
+}
+
+/*
+ * All or none: until they are in doubt the root's job has them in hand; then what is said
+ * of one is said of all that are; and each that is committed stands for itself.
+ */
+static int abort_unit(struct tern_host *host, struct tern_migration *m,
+		      struct tern_request *request)
+{
+	struct tern_migration *other;
+	int err = 0;
+
+	if (m->state == TERN_COMMITTED)
+		return queue_abort(host, m, request);
+	if (m->state != TERN_DOUBT) {
+		other = find_locked(host, m->unit->id, TERN_SOURCE);
+		return queue_abort(host, other ?: m, request);
+	}
+	list_for_each_entry(other, &host->migrations, node)
+		if (other->side == TERN_SOURCE && other->unit == m->unit &&
+		    READ_ONCE(other->state) == TERN_DOUBT)
+			err = queue_abort(host, other, request) ?: err;
+	return err;
+}
+
 static int ask_abort(struct tern_host *host, struct tern_ask *ask,
 		     struct tern_why *why)
 {
@@ -367,10 +507,9 @@ static int ask_abort(struct tern_host *host, struct tern_ask *ask,
 	if (tern_state_final(READ_ONCE(m->state)))
 		return tern_why(why, -EALREADY, "migration %016llx has ended: %s",
 				ask->id, tern_state_name(m->state));
-	request.side = m->side;
-	request.state = m->state;
-	strscpy(request.host, m->peer, sizeof(request.host));
-	return tern_host_queue(host, &request, m->pid);
+	if (m->side == TERN_SOURCE && m->unit)
+		return abort_unit(host, m, &request);
+	return queue_abort(host, m, &request);
 }
 
 /**
@@ -412,6 +551,24 @@ int tern_migration_prepared(struct tern_migration *m)
 	return err;
 }
 
+/*
+ * Of a unit that has not moved its root tells; a tree may have had many others meanwhile.
+ * The caller has a reference.
+ */
+static void forget_member(struct tern_migration *m)
+{
+	bool known;
+
+	if (!m->unit || m->id == m->unit->id)
+		return;
+	mutex_lock(&m->host->lock);
+	known = !list_empty(&m->node);
+	list_del_init(&m->node);
+	mutex_unlock(&m->host->lock);
+	if (known)
+		tern_migration_put(m);
+}
+
 /**
  * tern_migration_fail() - end a migration without success
  * @m: unlocked
@@ -429,6 +586,12 @@ int tern_migration_fail(struct tern_migration *m, u32 flags, int err,
 
 	mutex_lock(&m->lock);
 	switch (m->state) {
+	case TERN_SHELL:
+	case TERN_LOADED:
+		/* none of them will run, unless all do already */
+		if (m->unit && !tern_unit_fail(m->unit) && m->goes)
+			goto out;
+		break;
 	case TERN_DOUBT:
 		if (!(flags & TERN_FAIL_NOT_THERE))
 			goto out;
@@ -462,6 +625,8 @@ int tern_migration_fail(struct tern_migration *m, u32 flags, int err,
 	ret = tern_migration_set(m, to);
 out:
 	mutex_unlock(&m->lock);
+	if (!ret && to == TERN_FAILED)
+		forget_member(m);
 	return ret;
 }
 

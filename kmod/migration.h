@@ -16,6 +16,7 @@
 
 struct tern_host;
 struct tern_handle;
+struct tern_unit;
 
 /**
  * struct tern_migration - this host's half of a migration
@@ -27,6 +28,9 @@ struct tern_handle;
  * @flags: of the request
  * @peer: name of the other host
  * @born: when it was made
+ * @unit: those that it happens with, referenced; NULL: it is alone. Set once; of a
+ *	root, when the first of the others is made
+ * @unit_node: in it, until it has ended
  * @lock: guards everything below; inside the host's lock
  * @state: enum tern_state; see the table in migration.c
  * @pid: the migrant's leader (source), the shell's (destination, once there)
@@ -39,6 +43,7 @@ struct tern_handle;
  *	fewer while some of an earlier try still come
  * @nr_threads: destination: how many will become
  * @nr_here: destination: how many wait in BECOME
+ * @goes: destination: RESUME has been called
  * @nr_went: destination: how many have left it as the migrant's
  * @went: when the last of them did
  * @wait: threads wait here for their verdict
@@ -71,6 +76,8 @@ struct tern_migration {
 	u32 flags;
 	char peer[TERN_HOST_LEN];
 	ktime_t born;
+	struct tern_unit *unit;
+	struct list_head unit_node;
 
 	struct mutex lock;	/* all that follows */
 	enum tern_state state;
@@ -83,6 +90,7 @@ struct tern_migration {
 	atomic_t nr_asked;
 	unsigned int nr_threads;
 	unsigned int nr_here;
+	bool goes;
 	atomic_t nr_went;
 	ktime_t went;
 	wait_queue_head_t wait;
@@ -112,6 +120,8 @@ struct tern_migration *tern_migration_find(struct tern_host *host, u64 id,
 struct tern_migration *tern_migration_get(struct tern_migration *m);
 void tern_migration_put(struct tern_migration *m);
 
+int tern_migration_join(struct tern_migration *m, u64 id, unsigned int nr);
+struct tern_migration *tern_migration_member(struct tern_host *host, u64 unit, pid_t nr);
 int tern_migration_ask(struct tern_host *host, struct tern_ask *ask,
 		       struct tern_why *why);
 int tern_migration_set(struct tern_migration *m, enum tern_state to);

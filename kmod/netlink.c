@@ -16,6 +16,7 @@
 #include "host.h"
 #include "migration.h"
 #include "netlink.h"
+#include "unit.h"
 
 static struct genl_family tern_family;
 
@@ -31,6 +32,7 @@ static const struct genl_multicast_group groups[] = {
  */
 static int put_migration(struct sk_buff *skb, struct tern_migration *m, int pid)
 {
+	const struct tern_unit *unit;
 	u64 age = ktime_to_ns(ktime_sub(ktime_get_boottime(), m->born));
 
 	if (nla_put_u64_64bit(skb, TERN_A_ID, m->id, TERN_A_PAD) ||
@@ -42,6 +44,9 @@ static int put_migration(struct sk_buff *skb, struct tern_migration *m, int pid)
 	    nla_put_string(skb, TERN_A_COMM, m->comm) ||
 	    nla_put_u64_64bit(skb, TERN_A_AGE_NS, age, TERN_A_PAD) ||
 	    nla_put(skb, TERN_A_REPORT, sizeof(m->report), &m->report))
+		return -EMSGSIZE;
+	unit = READ_ONCE(m->unit);
+	if (unit && nla_put_u64_64bit(skb, TERN_A_UNIT, unit->id, TERN_A_PAD))
 		return -EMSGSIZE;
 	if (m->err && (nla_put_u32(skb, TERN_A_ERROR, m->err) ||
 		       nla_put_string(skb, TERN_A_REASON, m->why.text)))

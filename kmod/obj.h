@@ -19,14 +19,16 @@ struct task_struct;
 struct tern_clocks;
 struct tern_entry;
 struct tern_table;
+struct tern_tree;
 struct vm_area_struct;
 struct tern_migration;
 struct tern_thread;
 
 /* obj_task.c: TASK, MM, CREDS, SIGACTIONS, SIGNAL, FS */
 void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reasons);
-int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
-		       unsigned int nr_threads, struct tern_image *image);
+int tern_obj_task_save(const struct tern_tree *tree, struct task_struct *leader,
+		       struct mm_struct *mm, unsigned int nr_threads,
+		       struct tern_image *image);
 bool tern_obj_task_valid(const struct tern_obj_task *obj);
 void tern_obj_task_load(struct task_struct *leader, const struct tern_obj_task *obj);
 void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
@@ -36,7 +38,7 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 int tern_obj_vma_check(struct mm_struct *mm, const struct tern_table *table,
 		       struct tern_reasons *reasons);
 int tern_obj_vma_save(struct mm_struct *mm, struct tern_table *table, struct tern_image *image);
-bool tern_vma_is_carried(struct vm_area_struct *vma, u32 flags);
+bool tern_vma_is_carried(struct vm_area_struct *vma, u32 flags, bool tree);
 
 /* obj_shared.c: MEMORY */
 

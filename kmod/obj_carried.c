@@ -17,6 +17,7 @@
 #include "desc.h"
 
 #define MEMFD_PREFIX	"memfd:"	/* mm/memfd.c */
+#define ANON_NAME	"dev/zero"	/* mm/shmem.c, shmem_zero_setup() */
 #define SYSV_PREFIX	"SYSV"		/* ipc/shm.c, newseg() */
 
 static const char *name_of(const struct file *file)
@@ -33,9 +34,10 @@ static bool is_made_by(const struct file *file, const char *prefix)
 	       !strncmp(name_of(file), prefix, strlen(prefix));
 }
 
+/* mmap(2) with MAP_SHARED | MAP_ANONYMOUS is made anew as one, too. */
 static bool is_memfd(const struct file *file)
 {
-	return is_made_by(file, MEMFD_PREFIX);
+	return is_made_by(file, MEMFD_PREFIX) || is_made_by(file, ANON_NAME);
 }
 
 /** tern_is_sysv() - a segment of shmget(2)? */
@@ -63,8 +65,10 @@ bool tern_is_carried(const struct tern_table *table, const struct tern_entry *en
 {
 	const struct inode *inode = file_inode(entry->file);
 
-	return tern_is_nameless(entry->file) ||
-	       (table->flags & TERN_WITH_FILES && S_ISREG(inode->i_mode) &&
+	/* what only one of them maps is memory, and paged */
+	if (tern_is_nameless(entry->file))
+		return entry->same_inode->is_shared || tern_is_sysv(entry->file);
+	return (table->flags & TERN_WITH_FILES && S_ISREG(inode->i_mode) &&
 		entry->same_inode->is_written && tern_path_has_name(&entry->file->f_path) &&
 		!tern_inode_is_kernels(inode) && !tern_is_network(inode->i_sb));
 }
@@ -184,6 +188,8 @@ u32 tern_carried_named(const struct tern_table *table, const struct tern_entry *
 		*what = "a local file that it names by O_PATH, too";
 	else if (is_elsewhere(entry))
 		*what = "a local file that others have open, too";
+	else if (tern_table_is_split(table, entry))
+		*what = "a local file that a process of its tree has opened, too";
 	else
 		*what = tern_lock_refused(table, entry, false);
 	return *what ? 0 : TERN_DESC_CARRIED;
@@ -212,6 +218,8 @@ u32 tern_carried_kind(const struct tern_table *table, const struct tern_entry *e
 		*what = "a file of the kernel";
 	else if (is_elsewhere(entry))
 		*what = "a nameless file (deleted, O_TMPFILE or memfd) that others have, too";
+	else if (tern_table_is_split(table, entry))
+		*what = "a nameless file that a process of its tree has opened, too";
 	else if (!is_memfd(entry->file) && !has_place(entry->file))
 		*what = "a deleted file of a directory that has been deleted, too";
 	else
@@ -237,7 +245,9 @@ static const char *place_of(struct tern_name *name, const struct file *file)
 	const char *text;
 
 	if (is_memfd(file))
-		return name_of(file) + strlen(MEMFD_PREFIX);
+		return name_of(file) +
+		       (strncmp(name_of(file), MEMFD_PREFIX, strlen(MEMFD_PREFIX)) ? 0 :
+			strlen(MEMFD_PREFIX));
 	if (tern_is_sysv(file))
 		return name_of(file);
 	if (tern_path_has_name(&file->f_path))
@@ -257,6 +267,7 @@ static int put(const struct tern_entry *entry, struct tern_name *name, struct te
 		.id = entry->pipe,
 		.kind = kind_of(entry->file),
 		.ino = inode->i_ino,
+		.fs = new_encode_dev(inode->i_sb->s_dev),
 		.size = i_size_read(inode),
 		.mode = inode->i_mode,
 		.uid = from_kuid_munged(&init_user_ns, inode->i_uid),

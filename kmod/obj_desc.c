@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "desc.h"
+#include "tree.h"
 
 static const struct tern_desc_family *family_of(const struct file *file)
 {
@@ -64,6 +65,27 @@ static int get_owner(const struct tern_table *table, struct file *file, u64 *own
 	return err;
 }
 
+/* Made by a process of the tree that comes before this one, of which it has the rest. */
+static bool is_taken(const struct tern_table *table, const struct tern_entry *entry)
+{
+	return !tern_table_is_own(table, entry->same);
+}
+
+static bool is_regular(const struct tern_entry *entry)
+{
+	return S_ISREG(file_inode(entry->file)->i_mode) && !(entry->file->f_mode & FMODE_PATH);
+}
+
+/* All there is to it is looked at where it is made; but for what each process has of its own. */
+static u32 taken_kind(const struct tern_table *table, const struct tern_entry *entry,
+		      const char **what)
+{
+	if (is_regular(entry))
+		*what = tern_lock_refused(table, entry,
+					  tern_is_network(file_inode(entry->file)->i_sb));
+	return *what ? 0 : TERN_DESC_TAKEN;
+}
+
 /* enum tern_desc_kind of @entry, or 0 and what it is instead. */
 static u32 classify(const struct tern_table *table, const struct tern_entry *entry,
 		    const char **what)
@@ -71,6 +93,9 @@ static u32 classify(const struct tern_table *table, const struct tern_entry *ent
 	const struct tern_desc_family *family = family_of(entry->file);
 	u64 owner;
 
+	*what = NULL;
+	if (is_taken(table, entry))
+		return taken_kind(table, entry, what);
 	if (get_owner(table, entry->file, &owner)) {
 		*what = "set up for signals to others (F_SETOWN)";
 		return 0;
@@ -137,12 +162,34 @@ void tern_obj_desc_check(const struct tern_table *table, struct tern_reasons *re
 
 /* ---- save -------------------------------------------------------------------- */
 
+/**
+ * tern_desc_save_from() - say where a description, or another one of its inode, is
+ * @saver: its table
+ * @from: the first entry of it, of another process
+ * @obj: receives it
+ */
+void tern_desc_save_from(const struct tern_saver *saver, const struct tern_entry *from,
+			 struct tern_obj_desc *obj)
+{
+	obj->dev = task_tgid_vnr(saver->table->tree->task[from->member]);
+	obj->ino = from->fd;
+}
+
+static void save_taken(struct tern_saver *saver, struct tern_entry *entry,
+		       struct tern_obj_desc *obj)
+{
+	tern_desc_save_from(saver, entry->same, obj);
+	/* its own by fcntl(2); the others are the description's, and taken twice in vain */
+	if (is_regular(entry))
+		tern_lock_save(saver, entry, obj->id);
+}
+
 static int save_desc(struct tern_saver *saver, struct tern_entry *entry, u32 kind)
 {
 	const struct tern_desc_family *family = family_of(entry->file);
 	struct inode *inode = file_inode(entry->file);
 	struct tern_obj_desc obj = {
-		.id = entry->desc,
+		.id = entry->same->desc,
 		.kind = kind,
 		.flags = entry->file->f_flags,
 		.mode = inode->i_mode,
@@ -152,9 +199,11 @@ static int save_desc(struct tern_saver *saver, struct tern_entry *entry, u32 kin
 	};
 	int err = 0;
 
-	if (kind != TERN_DESC_NULL)
+	if (kind == TERN_DESC_TAKEN)
+		save_taken(saver, entry, &obj);
+	else if (kind != TERN_DESC_NULL)
 		err = get_owner(saver->table, entry->file, &obj.owner);
-	if (!err && kind != TERN_DESC_NULL && family->save)
+	if (!err && kind != TERN_DESC_NULL && kind != TERN_DESC_TAKEN && family->save)
 		err = family->save(saver, entry, &obj);
 	if (!err)
 		tern_image_put(saver->image, TERN_OBJ_DESC, &obj, sizeof(obj),
@@ -170,7 +219,7 @@ static int save_new(struct tern_saver *saver, struct tern_entry *entry, struct t
 
 	if (!kind)
 		return tern_why(why, -EOPNOTSUPP, "fd %d is %s", entry->fd, what);
-	entry->desc = ++saver->descs;
+	entry->same->desc = ++saver->descs;
 	err = save_desc(saver, entry, kind);
 	return err ? tern_why(why, err, "fd %d cannot be saved (error %d)",
 			      entry->fd, err) : 0;
@@ -179,7 +228,7 @@ static int save_new(struct tern_saver *saver, struct tern_entry *entry, struct t
 static int save_entry(struct tern_saver *saver, struct tern_entry *entry, struct tern_why *why)
 {
 	struct tern_obj_fd obj = { .fd = entry->fd, .cloexec = entry->cloexec };
-	int err = entry->same->desc ? 0 : save_new(saver, entry->same, why);
+	int err = entry->same->desc ? 0 : save_new(saver, entry, why);
 
 	if (err)
 		return err;

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Ends of pipes, named or not, that nobody else has open, and PIPE: what is in them. */
+/*
+ * Ends of pipes, named or not, that nobody outside the tree has open, and PIPE: what is in
+ * them. It is made with all ends that the first process has that has any; others are
+ * opened through that one.
+ */
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/magic.h>
@@ -18,12 +22,15 @@ static u32 pipe_kind(const struct tern_table *table, const struct tern_entry *en
 	if (!entry->is_whole || READ_ONCE(inode->i_pipe->files) != entry->files)
 		*what = named ? "a named pipe that another process has open, too" :
 			"a pipe to another process";
+	else if (named && tern_table_is_split(table, entry))
+		*what = "a named pipe that a process of its tree has open, too";
 	else if (named && !tern_path_has_name(&entry->file->f_path))
 		*what = "a named pipe that has been deleted";
 	else if (compat_pipe_is_watch_queue(inode->i_pipe))
 		*what = "a pipe for notifications of the kernel";
 	else
-		return TERN_DESC_PIPE;
+		return tern_table_is_own(table, entry->same_inode) ? TERN_DESC_PIPE :
+		       TERN_DESC_REOPENED;
 	return 0;
 }
 
@@ -126,6 +133,10 @@ static int pipe_save(struct tern_saver *saver, struct tern_entry *entry,
 	struct tern_entry *first = entry->same_inode;
 	int err = 0;
 
+	if (obj->kind == TERN_DESC_REOPENED) {
+		tern_desc_save_from(saver, first, obj);
+		return 0;
+	}
 	if (!first->pipe) {
 		first->pipe = ++saver->pipes;
 		err = save_contents(first, saver->image);

@@ -34,7 +34,10 @@ static bool is_internal(const struct inode *inode)
 	return inode->i_sb->s_flags & SB_KERNMOUNT;
 }
 
-/* What @vma maps, if it is a file that moves: the first entry of the table; else NULL. */
+/*
+ * What @vma maps, if it is a file that moves: the first entry of the table, which may be
+ * another process's; else NULL.
+ */
 static struct tern_entry *find_open(const struct vm_area_struct *vma,
 				    const struct tern_table *table)
 {
@@ -100,6 +103,17 @@ static unsigned int count_file(const struct tern_shared_map *map, unsigned int n
 	return count;
 }
 
+/* How many of @nr entries are mappings of other processes of the tree? */
+static unsigned int count_theirs(struct tern_entry **entries, unsigned int nr,
+				 const struct tern_table *table)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < nr; i++)
+		count += entries[i]->fd < 0 && !tern_table_is_own(table, entries[i]);
+	return count;
+}
+
 /*
  * Somebody has it who is neither among @nr mappings of it nor in the table. Each mapping
  * holds a reference to its open file, as does what is in the table; each open file holds
@@ -123,6 +137,7 @@ static bool is_elsewhere(const struct tern_shared_map *map, unsigned int nr,
 		for (j = i; j < nr_entries && entries[j]->file == file; j++)
 			;
 		if (file_count(file) > tern_table_references(entries + i, j - i) +
+				       count_theirs(entries + i, j - i, table) +
 				       count_file(map, nr, file) + slack)
 			return true;
 		files++;

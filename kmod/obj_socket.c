@@ -149,12 +149,16 @@ static const char *unix_refused(const struct tern_table *table,
 				const struct tern_entry *entry, struct sock *sk)
 {
 	struct link link = other_end(sk);
+	const struct tern_entry *peer;
 	const char *what;
 
 	if (!entry->same->is_ours)
 		return "a unix socket that another process has open, too";
-	if (link.there && (!link.file || !tern_table_find(table, link.inode, link.file)))
+	peer = link.file ? tern_table_find(table, link.inode, link.file) : NULL;
+	if (link.there && !peer)
 		return "a unix socket to another process";
+	if (link.there && !tern_table_is_own(table, peer))
+		return "a unix socket to a process of its tree";
 	if (link.there && !link.back)
 		return "a unix socket that is connected to one that serves many";
 	what = name_refused(sk);

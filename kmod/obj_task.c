@@ -25,6 +25,8 @@
 #include "migration.h"
 #include "obj.h"
 #include "park.h"
+#include "tree.h"
+#include "unit.h"
 
 /* ---- check ----------------------------------------------------------------- */
 
@@ -170,8 +172,28 @@ static u32 membarriers(const struct mm_struct *mm)
 	return registered;
 }
 
-static int save_task(struct task_struct *leader, struct mm_struct *mm,
-		     unsigned int nr_threads, struct tern_image *image)
+/* Where it stands in its tree; a root's place is its own. */
+static void save_place(const struct tern_tree *tree, struct task_struct *leader,
+		       struct tern_obj_task *obj)
+{
+	struct task_struct *root = tree->task[0];
+
+	rcu_read_lock();
+	obj->is_group_leader = task_pgrp(leader) == task_tgid(leader);
+	if (leader != root) {
+		obj->parent = task_tgid_vnr(rcu_dereference(leader->real_parent));
+		obj->exit_signal = leader->exit_signal;
+		if (task_session(leader) != task_session(root))
+			obj->session = pid_vnr(task_session(leader));
+		if (task_pgrp(leader) != task_pgrp(root))
+			obj->group = pid_vnr(task_pgrp(leader));
+	}
+	rcu_read_unlock();
+}
+
+static int save_task(const struct tern_tree *tree, struct task_struct *leader,
+		     struct mm_struct *mm, unsigned int nr_threads,
+		     struct tern_image *image)
 {
 	struct tern_obj_task obj = {
 		.pid = task_tgid_vnr(leader),
@@ -191,8 +213,8 @@ static int save_task(struct task_struct *leader, struct mm_struct *mm,
 	struct file *exe;
 	int i, err;
 
+	save_place(tree, leader, &obj);
 	rcu_read_lock();
-	obj.is_group_leader = task_pgrp(leader) == task_tgid(leader);
 	exe = compat_get_file_rcu(&mm->exe_file);
 	rcu_read_unlock();
 	if (!exe)
@@ -335,17 +357,19 @@ static int save_fs(struct task_struct *leader, struct tern_image *image)
 
 /**
  * tern_obj_task_save() - TASK, MM, CREDS, SIGACTIONS, FS
+ * @tree: the processes that move together
  * @leader: the process, parked or, for a draft, running
  * @mm: its address space, referenced
  * @nr_threads: THREAD objects that the image will have
  * @image: where to
  */
-int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
-		       unsigned int nr_threads, struct tern_image *image)
+int tern_obj_task_save(const struct tern_tree *tree, struct task_struct *leader,
+		       struct mm_struct *mm, unsigned int nr_threads,
+		       struct tern_image *image)
 {
 	int err;
 
-	err = save_task(leader, mm, nr_threads, image);
+	err = save_task(tree, leader, mm, nr_threads, image);
 	if (err)
 		return err;
 	save_mm(mm, image);
@@ -360,7 +384,7 @@ int tern_obj_task_save(struct task_struct *leader, struct mm_struct *mm,
 /** tern_obj_task_valid() - may what LOAD takes of @obj be loaded? */
 bool tern_obj_task_valid(const struct tern_obj_task *obj)
 {
-	return obj->oom_score_adj_min >= OOM_SCORE_ADJ_MIN &&
+	return obj->exit_signal <= _NSIG && obj->oom_score_adj_min >= OOM_SCORE_ADJ_MIN &&
 	       obj->oom_score_adj_min <= obj->oom_score_adj &&
 	       obj->oom_score_adj <= OOM_SCORE_ADJ_MAX;
 }
@@ -374,6 +398,9 @@ bool tern_obj_task_valid(const struct tern_obj_task *obj)
  */
 void tern_obj_task_load(struct task_struct *leader, const struct tern_obj_task *obj)
 {
+	/* the shell, which has executed a program, has SIGCHLD (de_thread()) */
+	if (obj->parent)
+		WRITE_ONCE(leader->exit_signal, obj->exit_signal);
 	leader->signal->oom_score_adj = obj->oom_score_adj;
 	leader->signal->oom_score_adj_min = obj->oom_score_adj_min;
 }
@@ -421,6 +448,20 @@ static bool is_alarm(struct tern_migration *m, const struct sigqueue *q)
 	       q->info.si_code == SI_KERNEL && !hrtimer_is_queued(&sig->real_timer);
 }
 
+/*
+ * Of a process that moves with it, and is not to have ended: when its own parent did, it
+ * became a child of this one, a subreaper, who was told.
+ */
+static bool is_of_member(struct tern_migration *m, const struct sigqueue *q)
+{
+	struct pid *pid;
+
+	if (!m->unit || q->info.si_signo != SIGCHLD || q->info.si_code != CLD_EXITED)
+		return false;
+	pid = find_pid_ns(q->info.si_pid, ns_of_pid(m->pid));
+	return pid && tern_unit_has(m->unit, pid);
+}
+
 static void save_pending(struct tern_migration *m, struct sigpending *pending, int tid,
 			 u32 *seen, bool late, struct tern_image *image)
 {
@@ -436,7 +477,8 @@ static void save_pending(struct tern_migration *m, struct sigpending *pending, i
 		return;
 	list_for_each_entry(q, &pending->list, list) {
 		signo = q->info.si_signo;
-		if (q->flags & SIGQUEUE_PREALLOC || is_alarm(m, q)) {
+		if (q->flags & SIGQUEUE_PREALLOC || is_alarm(m, q) ||
+		    (late && is_of_member(m, q))) {
 			sigaddset(&timers, signo);
 			continue;
 		}

@@ -122,8 +122,6 @@ void tern_obj_thread_check(struct task_struct *task, struct task_struct *leader,
 		tern_reasons_add(reasons, "thread %d is stopped; send it SIGCONT", tid);
 	if (task->vfork_done)
 		tern_reasons_add(reasons, "thread %d was made by vfork, its parent waits", tid);
-	if (!list_empty(&task->children))
-		tern_reasons_add(reasons, "thread %d has child processes", tid);
 	if (task->files != leader->files || task->fs != leader->fs)
 		tern_reasons_add(reasons, "thread %d has descriptors of its own", tid);
 	if (!same_creds(rcu_dereference(task->real_cred),

@@ -17,6 +17,7 @@
 #include "desc.h"
 #include "name.h"
 #include "obj.h"
+#include "tree.h"
 
 static const char *special_name(struct vm_area_struct *vma)
 {
@@ -62,10 +63,12 @@ static bool is_sysv(struct vm_area_struct *vma)
  *	or not a descriptor leads to it?
  * @vma: the mapping
  * @flags: TERN_WITH_FILES
+ * @tree: other processes move with it, which may have the same memory
  */
-bool tern_vma_is_carried(struct vm_area_struct *vma, u32 flags)
+bool tern_vma_is_carried(struct vm_area_struct *vma, u32 flags, bool tree)
 {
-	return is_sysv(vma) || (flags & TERN_WITH_FILES && writes_local(vma));
+	return is_sysv(vma) || (flags & TERN_WITH_FILES && writes_local(vma)) ||
+	       (tree && tern_vma_is_shared_memory(vma));
 }
 
 static bool is_whole(struct vm_area_struct *vma)
@@ -74,14 +77,17 @@ static bool is_whole(struct vm_area_struct *vma)
 	       vma_pages(vma) == DIV_ROUND_UP(i_size_read(file_inode(vma->vm_file)), PAGE_SIZE);
 }
 
-/* What is open, too, is judged by its descriptors; the entry of what is not, NULL: none. */
+/*
+ * What is open, too, is judged by its descriptors, and what moves with another process
+ * there; the entry of what is not, NULL: none.
+ */
 static const struct tern_entry *only_mapped(struct vm_area_struct *vma,
 					    const struct tern_table *table,
 					    const struct tern_shared_map *map)
 {
 	const struct tern_entry *entry;
 
-	if (!map->open)
+	if (!map->open || !tern_table_is_own(table, map->open))
 		return NULL;
 	entry = tern_table_find(table, map->inode, vma->vm_file);
 	return entry && entry->fd < 0 ? entry : NULL;
@@ -115,8 +121,10 @@ static const char *objection(struct vm_area_struct *vma, const struct tern_table
 		const struct tern_entry *entry = only_mapped(vma, table, map);
 		const char *what = map->objection;
 
-		if (!what && entry)
+		if (!what && entry && (has_path(vma) || is_sysv(vma)))
 			tern_carried_named(table, entry, &what);
+		else if (!what && entry)
+			tern_carried_kind(table, entry, &what);
 		if (!what && is_sysv(vma) && !is_whole(vma))
 			what = "a part of a System V segment";
 		return what;
@@ -217,6 +225,13 @@ static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *ma
 		obj.kind = TERN_VMA_ANON;
 	} else {
 		save_file(vma, &obj);
+		if (map && map->open && vma->vm_flags & VM_MAYSHARE &&
+		    !tern_table_is_own(table, map->open)) {
+			obj.kind = TERN_VMA_TAKEN;
+			obj.memory = task_tgid_vnr(table->tree->task[map->open->member]);
+			obj.flags |= is_sysv(vma) ? TERN_VMA_SYSV : 0;
+			goto put;
+		}
 		if (map && map->open && vma->vm_flags & VM_MAYSHARE) {
 			err = tern_carried_save(table, map->open, name, image);
 			if (err)

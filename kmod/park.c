@@ -31,6 +31,7 @@
 #include "park.h"
 #include "restart.h"
 #include "trace.h"
+#include "unit.h"
 
 #define PARK_TIMEOUT_MS		1000
 #define PARK_TIMEOUT_MAX_MS	60000
@@ -465,7 +466,9 @@ static int park_locked(struct tern_migration *m, struct tern_park *park,
 	err = tern_migration_set(m, TERN_PARKING);
 	if (err)
 		goto out;
-	err = tern_check_task(leader, m->flags, why);
+	/* where the root stands already all of them have been checked, and it waits */
+	if (!m->unit || m->pid == m->unit->root)
+		err = tern_check_migrant(m, leader, why);
 	if (err)
 		goto undo;
 	err = -ESRCH;
@@ -483,7 +486,7 @@ static int park_locked(struct tern_migration *m, struct tern_park *park,
 		err = tern_why(why, -EAGAIN, "the process has called exec meanwhile");
 	/* what it may have done until its last thread stood */
 	if (!err)
-		err = tern_check_standing(leader, why);
+		err = tern_check_standing(m, leader, why);
 	park->nr_threads = count_standing(m, &stood);
 	if (!err)
 		err = tern_migration_set(m, TERN_PARKED);
@@ -561,6 +564,25 @@ int tern_park_sent(struct tern_migration *m)
 	return err;
 }
 
+/*
+ * A parent that moves with it is not to be told that it has ended, for it has not. What
+ * is left of it waits until the parent ends, too, and init, whose child it is then, is
+ * told (kernel/exit.c, reparent_leader()). So it is set before that can happen, and never
+ * afterwards.
+ */
+static void leave_parent(struct tern_migration *m)
+{
+	struct task_struct *leader;
+
+	if (!m->unit || m->pid == m->unit->root)
+		return;
+	rcu_read_lock();
+	leader = pid_task(m->pid, PIDTYPE_TGID);
+	if (leader && tern_unit_has(m->unit, task_tgid(rcu_dereference(leader->real_parent))))
+		WRITE_ONCE(leader->exit_signal, 0);
+	rcu_read_unlock();
+}
+
 /**
  * tern_park_commit() - the migrant runs elsewhere: end its tasks
  * @m: in TERN_DOUBT
@@ -568,7 +590,8 @@ int tern_park_sent(struct tern_migration *m)
  * @why: sentence
  *
  * Return: -ENOSPC when the signals do not fit: nothing has been done, call
- * again with io->len bytes.
+ * again with io->len bytes. -EAGAIN: a child of it is in doubt, and would be told of its
+ * end.
  */
 int tern_park_commit(struct tern_migration *m, struct tern_image_io *io,
 		     struct tern_why *why)
@@ -586,10 +609,14 @@ int tern_park_commit(struct tern_migration *m, struct tern_image_io *io,
 	err = -EIO;
 	if (tern_fault(TERN_FAULT_COMMIT))
 		goto out;
+	err = -EAGAIN;
+	if (m->unit && tern_unit_has_child(m->unit, m))
+		goto out;
 	tern_obj_signals_save(m, &image, true);
 	err = tern_image_give(&image, io);
 	if (err)
 		goto out;
+	leave_parent(m);
 	tern_park_end(m, TERN_VERDICT_VANISH);
 	err = tern_migration_set(m, TERN_COMMITTED);
 out:

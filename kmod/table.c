@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The files of a process: its descriptor table, and what it has mapped of files that move
- * with it. They are copied first, with a reference on each file; everything else happens
- * without a lock.
+ * with it; and the descriptors of the other processes that move with it. They are copied
+ * first, with a reference on each file; everything else happens without a lock.
  */
 #include <linux/bitmap.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -19,6 +20,7 @@
 #include "compat.h"
 #include "obj.h"
 #include "table.h"
+#include "tree.h"
 
 /* Of a table that may be far larger than what is open, so by its bits. */
 static unsigned int table_count(struct files_struct *files)
@@ -33,7 +35,8 @@ static unsigned int table_count(struct files_struct *files)
 	return nr;
 }
 
-static int table_fill(struct files_struct *files, struct tern_table *table)
+static int table_fill(struct files_struct *files, unsigned int member,
+		      struct tern_table *table)
 {
 	struct fdtable *fdt;
 	unsigned int fd;
@@ -43,19 +46,20 @@ static int table_fill(struct files_struct *files, struct tern_table *table)
 	fdt = files_fdtable(files);
 	for_each_set_bit(fd, fdt->open_fds, fdt->max_fds) {
 		struct file *file = rcu_dereference_check_fdtable(files, fdt->fd[fd]);
-		struct tern_entry *entry = &table->entries[table->nr];
+		struct tern_entry *entry = &table->all[table->nr_tree];
 
 		/* a number that is taken already for what is being opened */
 		if (!file)
 			continue;
-		if (table->nr == table->max) {
+		if (table->nr_tree == table->max) {
 			err = -EAGAIN;
 			break;
 		}
 		entry->file = get_file(file);
+		entry->member = member;
 		entry->fd = fd;
 		entry->cloexec = compat_close_on_exec(fd, files);
-		table->nr++;
+		table->nr_tree++;
 	}
 	spin_unlock(&files->file_lock);
 	return err;
@@ -66,13 +70,19 @@ void tern_table_fini(struct tern_table *table)
 {
 	unsigned int i;
 
-	for (i = 0; i < table->nr_all; i++)
-		fput(table->entries[i].file);
+	for (i = 0; i < table->nr_tree; i++)
+		fput(table->all[i].file);
 	kvfree(table->order);
-	kvfree(table->entries);
+	kvfree(table->all);
 }
 
-static unsigned int count_mapped(struct mm_struct *mm, u32 flags)
+/* Of what it has mapped that a descriptor need not lead to. */
+static bool is_carried(struct vm_area_struct *vma, const struct tern_table *table)
+{
+	return tern_vma_is_carried(vma, table->flags, table->tree->nr > 1);
+}
+
+static unsigned int count_mapped(struct mm_struct *mm, const struct tern_table *table)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
@@ -80,12 +90,12 @@ static unsigned int count_mapped(struct mm_struct *mm, u32 flags)
 
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma)
-		nr += tern_vma_is_carried(vma, flags);
+		nr += is_carried(vma, table);
 	mmap_read_unlock(mm);
 	return nr;
 }
 
-static int fill_mapped(struct mm_struct *mm, struct tern_table *table)
+static int fill_mapped(struct mm_struct *mm, unsigned int member, struct tern_table *table)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
@@ -93,46 +103,116 @@ static int fill_mapped(struct mm_struct *mm, struct tern_table *table)
 
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
-		if (!tern_vma_is_carried(vma, table->flags))
+		if (!is_carried(vma, table))
 			continue;
-		if (table->nr_all == table->max) {
+		if (table->nr_tree == table->max) {
 			err = -EAGAIN;
 			break;
 		}
-		table->entries[table->nr_all++] = (struct tern_entry) {
-			.file = get_file(vma->vm_file), .fd = -1,
+		table->all[table->nr_tree++] = (struct tern_entry) {
+			.file = get_file(vma->vm_file), .member = member, .fd = -1,
 		};
 	}
 	mmap_read_unlock(mm);
 	return err;
 }
 
-static int table_copy(struct task_struct *task, struct mm_struct *mm, struct tern_table *table)
+/* Of a process whose leader may be another thread by now (execve(2)). */
+static bool is_own(struct task_struct *task, const struct tern_table *table)
 {
-	unsigned int nr, mapped;
+	return same_thread_group(task, table->leader);
+}
+
+/* Its descriptors. */
+static int copy_files(unsigned int n, struct tern_table *table)
+{
+	struct task_struct *task = table->tree->task[n];
+	int err = 0;
+
+	task_lock(task);
+	if (is_own(task, table))
+		table->files = task->files;
+	if (task->files)
+		err = table_fill(task->files, n, table);
+	task_unlock(task);
+	return err;
+}
+
+/* Most have none; one that comes just now is seen when the process stands. */
+static int copy_mapped(unsigned int n, struct mm_struct *own, struct tern_table *table)
+{
+	struct task_struct *task = table->tree->task[n];
+	struct mm_struct *mm = is_own(task, table) ? own : get_task_mm(task);
+	int err;
+
+	if (!mm)
+		return 0;
+	err = count_mapped(mm, table) ? fill_mapped(mm, n, table) : 0;
+	if (mm != own)
+		mmput(mm);
+	return err;
+}
+
+/* Entries of process @n of the tree. */
+static int copy_member(unsigned int n, struct mm_struct *mm, struct tern_table *table)
+{
+	bool own = is_own(table->tree->task[n], table);
+	int err;
+
+	if (own)
+		table->entries = table->all + table->nr_tree;
+	err = copy_files(n, table);
+	if (own)
+		table->nr = table->all + table->nr_tree - table->entries;
+	if (!err)
+		err = copy_mapped(n, mm, table);
+	if (own)
+		table->nr_all = table->all + table->nr_tree - table->entries;
+	return err;
+}
+
+static unsigned int count_member(unsigned int n, struct mm_struct *own,
+				 const struct tern_table *table)
+{
+	struct task_struct *task = table->tree->task[n];
+	struct mm_struct *mm = is_own(task, table) ? own : get_task_mm(task);
+	unsigned int nr;
+
+	task_lock(task);
+	nr = task->files ? table_count(task->files) : 0;
+	task_unlock(task);
+	if (!mm)
+		return nr;
+	nr += count_mapped(mm, table);
+	if (mm != own)
+		mmput(mm);
+	return nr;
+}
+
+/* How many entries there may be. */
+static unsigned int count_all(struct mm_struct *mm, const struct tern_table *table)
+{
+	unsigned int i, nr = 16;
+
+	for (i = 0; i < table->tree->nr; i++)
+		nr += count_member(i, mm, table);
+	return nr;
+}
+
+static int table_copy(struct mm_struct *mm, struct tern_table *table)
+{
+	const struct tern_table empty = *table;
+	unsigned int i;
 	int err;
 
 	do {
-		*table = (struct tern_table) {
-			.leader = task, .flags = table->flags, .draft = table->draft,
-		};
-		task_lock(task);
-		nr = task->files ? table_count(task->files) : 0;
-		task_unlock(task);
-		mapped = count_mapped(mm, table->flags);
-		table->max = nr + 16 + mapped;
-		table->entries = kvcalloc(table->max, sizeof(struct tern_entry),
-					  GFP_KERNEL);
-		if (!table->entries)
+		*table = empty;
+		table->max = count_all(mm, table);
+		table->all = kvcalloc(table->max, sizeof(*table->all), GFP_KERNEL);
+		if (!table->all)
 			return -ENOMEM;
-		task_lock(task);
-		table->files = task->files;
-		err = task->files ? table_fill(task->files, table) : 0;
-		task_unlock(task);
-		table->nr_all = table->nr;
-		/* most have none; one that comes just now is seen when the process stands */
-		if (!err && mapped)
-			err = fill_mapped(mm, table);
+		for (i = 0, err = 0; i < table->tree->nr && !err; i++)
+			err = copy_member(i, mm, table);
 		if (err)
 			tern_table_fini(table);
 	} while (err == -EAGAIN);
@@ -192,7 +272,7 @@ static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int s
 		struct inode *inode = file_inode(order[i]->file);
 		struct tern_entry *first = order[i];
 		unsigned int files = 0;
-		bool whole = true, written = false;
+		bool whole = true, written = false, shared = false;
 
 		for (j = i; j < nr && file_inode(order[j]->file) == inode; j = k) {
 			bool ours;
@@ -207,12 +287,15 @@ static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int s
 			files += !(order[j]->file->f_mode & FMODE_PATH);
 			written |= !!(order[j]->file->f_mode & FMODE_WRITE);
 		}
+		for (k = i; k < j; k++)
+			shared |= order[k]->fd >= 0 || order[k]->member != first->member;
 		for (k = i; k < j; k++) {
 			order[k]->is_whole = whole;
 			order[k]->files = files;
 			order[k]->same_inode = first;
 		}
 		first->is_written = written;
+		first->is_shared = shared;
 		cond_resched();
 	}
 }
@@ -240,20 +323,30 @@ static bool polls(struct task_struct *task)
 	}
 }
 
+static unsigned int slack_of(struct task_struct *leader)
+{
+	unsigned int threads = get_nr_threads(leader);
+
+	return threads > 1 ? threads + 1 : polls(leader) ? 2 : 0;
+}
+
 /**
  * tern_table_slack() - how much more often a file may be referenced than the table says
  * @table: the table
  *
  * While the process runs, each of its threads may hold another reference for a call. One
  * that is alone needs none, but for what it polls; twice, perhaps, for either direction.
+ * So may the threads of the other processes.
  */
 unsigned int tern_table_slack(const struct tern_table *table)
 {
-	unsigned int threads = get_nr_threads(table->leader);
+	unsigned int i, slack = 0;
 
 	if (!table->draft)
 		return 0;
-	return threads > 1 ? threads + 1 : polls(table->leader) ? 2 : 0;
+	for (i = 0; i < table->tree->nr; i++)
+		slack += slack_of(table->tree->task[i]);
+	return slack;
 }
 
 /*
@@ -265,12 +358,12 @@ static int find_ours(struct tern_table *table)
 	unsigned int i, nr = 0, before = tern_table_slack(table), after;
 	struct tern_entry **order;
 
-	order = kvmalloc_array(table->nr_all + 1, sizeof(*order), GFP_KERNEL);
+	order = kvmalloc_array(table->nr_tree + 1, sizeof(*order), GFP_KERNEL);
 	if (!order)
 		return -ENOMEM;
 	table->order = order;
-	for (i = 0; i < table->nr_all; i++) {
-		struct tern_entry *entry = &table->entries[i];
+	for (i = 0; i < table->nr_tree; i++) {
+		struct tern_entry *entry = &table->all[i];
 
 		entry->same = entry;
 		entry->same_inode = entry;
@@ -293,27 +386,54 @@ static int find_ours(struct tern_table *table)
 /**
  * tern_table_init() - the files of a process
  * @table: to be filled
- * @leader: the process
+ * @tree: the processes that move together
+ * @leader: one of them, whose files are wanted
  * @mm: its address space, mmap_lock not held
  * @flags: TERN_WITH_FILES: its local files move with it
- * @draft: it runs
+ * @draft: they run
  *
  * Return: 0 or -ENOMEM.
  */
-int tern_table_init(struct tern_table *table, struct task_struct *leader,
-		    struct mm_struct *mm, u32 flags, bool draft)
+int tern_table_init(struct tern_table *table, const struct tern_tree *tree,
+		    struct task_struct *leader, struct mm_struct *mm, u32 flags, bool draft)
 {
 	int err;
 
-	table->flags = flags;
-	table->draft = draft;
-	err = table_copy(leader, mm, table);
+	*table = (struct tern_table) {
+		.tree = tree, .leader = leader, .flags = flags, .draft = draft,
+	};
+	err = table_copy(mm, table);
 	if (err)
 		return err;
 	err = find_ours(table);
 	if (err)
 		tern_table_fini(table);
 	return err;
+}
+
+/** tern_table_is_own() - is an entry that of the process itself? */
+bool tern_table_is_own(const struct tern_table *table, const struct tern_entry *entry)
+{
+	return entry >= table->entries && entry < table->entries + table->nr_all;
+}
+
+/**
+ * tern_table_is_split() - has another process of the tree opened the inode by itself?
+ * @table: the table
+ * @entry: of a description that is made in this process
+ */
+bool tern_table_is_split(const struct tern_table *table, const struct tern_entry *entry)
+{
+	struct tern_entry **entries;
+	unsigned int i, nr;
+
+	if (table->tree->nr == 1)
+		return false;
+	nr = tern_table_inode(table, file_inode(entry->file), &entries);
+	for (i = 0; i < nr; i++)
+		if (entries[i]->fd >= 0 && !tern_table_is_own(table, entries[i]->same))
+			return true;
+	return false;
 }
 
 /**

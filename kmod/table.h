@@ -9,10 +9,12 @@ struct file;
 struct inode;
 struct mm_struct;
 struct task_struct;
+struct tern_tree;
 
 /**
  * struct tern_entry - one descriptor, or one mapping
  * @file: referenced
+ * @member: which process of the tree has it
  * @fd: its number; -1: of a file that is mapped, for which there need not be any
  * @cloexec: closed on exec
  * @desc: id of the description, once known
@@ -20,6 +22,8 @@ struct task_struct;
  * @is_ours: a description that nobody outside the table has
  * @is_whole: of one inode: nobody outside has any of these descriptions
  * @is_written: of one inode: some description is for writing; set on the first entry
+ * @is_shared: of one inode: there is a descriptor of it, or several processes map it; set
+ *	on the first entry
  * @is_mapped: of one inode: the process maps it, and nobody outside has it at all; set
  *	on the first entry, when mappings are looked at
  * @files: of one inode: how many descriptions the table has, but for O_PATH
@@ -28,11 +32,13 @@ struct task_struct;
  */
 struct tern_entry {
 	struct file *file;
+	unsigned int member;
 	int fd;
 	bool cloexec;
 	bool is_ours;
 	bool is_whole;
 	bool is_written;
+	bool is_shared;
 	bool is_mapped;
 	u32 desc;
 	u32 pipe;
@@ -42,14 +48,18 @@ struct tern_entry {
 };
 
 /**
- * struct tern_table - the files of a process
- * @entries: in ascending order; behind the descriptors there are files that are mapped
- * @nr: how many descriptors there are
- * @nr_all: how many entries
+ * struct tern_table - the files of a process, and those of its tree
+ * @all: entries of all processes, in their order
+ * @nr_tree: how many
  * @max: how many there is room for
- * @order: those that may be shared, or have ends, by inode and description
+ * @entries: of @all those of the process itself, in ascending order; behind the
+ *	descriptors there are files that are mapped
+ * @nr: how many descriptors it has
+ * @nr_all: how many entries
+ * @order: of @all those that may be shared, or have ends, by inode and description
  * @nr_order: how many
- * @leader: whose it is; the caller holds it
+ * @tree: the processes; the caller holds it
+ * @leader: whose it is
  * @files: its descriptor table, for comparison only
  * @flags: of the request
  * @any_carried: it has a regular file that moves with it, if at all
@@ -57,12 +67,15 @@ struct tern_entry {
  * @draft: the process runs
  */
 struct tern_table {
+	struct tern_entry *all;
+	unsigned int nr_tree;
+	unsigned int max;
 	struct tern_entry *entries;
 	unsigned int nr;
 	unsigned int nr_all;
-	unsigned int max;
 	struct tern_entry **order;
 	unsigned int nr_order;
+	const struct tern_tree *tree;
 	struct task_struct *leader;
 	const void *files;
 	u32 flags;
@@ -71,9 +84,11 @@ struct tern_table {
 	bool draft;
 };
 
-int tern_table_init(struct tern_table *table, struct task_struct *leader,
-		    struct mm_struct *mm, u32 flags, bool draft);
+int tern_table_init(struct tern_table *table, const struct tern_tree *tree,
+		    struct task_struct *leader, struct mm_struct *mm, u32 flags, bool draft);
 void tern_table_fini(struct tern_table *table);
+bool tern_table_is_own(const struct tern_table *table, const struct tern_entry *entry);
+bool tern_table_is_split(const struct tern_table *table, const struct tern_entry *entry);
 unsigned int tern_table_references(struct tern_entry **entries, unsigned int nr);
 unsigned int tern_table_slack(const struct tern_table *table);
 unsigned int tern_table_inode(const struct tern_table *table, const struct inode *inode,

@@ -18,7 +18,7 @@ int check_carried(struct image_check *c, const struct tern_obj *obj)
 	size_t len;
 	const char *name = tern_obj_tail(obj, &len);
 
-	if (n->reserved || n->kind < TERN_CARRIED_MEMFD || n->kind > TERN_CARRIED_SYSV_GONE)
+	if (n->kind < TERN_CARRIED_MEMFD || n->kind > TERN_CARRIED_SYSV_GONE)
 		return check_bad(c, obj, "a field is out of range");
 	if (n->id != c->count[TERN_OBJ_CARRIED])
 		return check_bad(c, obj, "files are out of order");

@@ -9,6 +9,7 @@
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -81,8 +82,11 @@ static int check_task(struct image_check *c, const struct tern_obj *obj)
 	    t->is_session_leader > 1 || t->is_group_leader > 1 ||
 	    t->child_subreaper > 1 || t->exit_signal > 64)
 		return check_bad(c, obj, "a field is out of range");
-	if (t->reserved || t->reserved2)
+	if (t->reserved)
 		return check_bad(c, obj, "a reserved field is not zero");
+	if (t->parent < 0 || t->group < 0 || t->session < 0 || t->parent == t->pid ||
+	    (!t->parent && (t->group || t->session)))
+		return check_bad(c, obj, "an impossible place in its tree");
 	if (t->oom_score_adj_min < -1000 || t->oom_score_adj_min > t->oom_score_adj ||
 	    t->oom_score_adj > 1000)
 		return check_bad(c, obj, "impossible badness for the OOM killer");
@@ -97,6 +101,19 @@ static int check_task(struct image_check *c, const struct tern_obj *obj)
 	if (len != t->exe || !check_is_path(exe, len))
 		return check_bad(c, obj, "bad path of the executable");
 	c->task = t;
+	return 0;
+}
+
+static int check_ended(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_ended *e = tern_obj_payload(obj), *last = c->ended;
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || e->pid < 2 || e->status > 0xffff || e->uid == ~0U || e->reserved ||
+	    (last && e->pid == last->pid))
+		return check_bad(c, obj, "a child that cannot be");
+	c->ended = e;
 	return 0;
 }
 
@@ -150,9 +167,15 @@ static int check_vma(struct image_check *c, const struct tern_obj *obj)
 	if (v->flags & TERN_VMA_SHARED && v->prot & PROT_WRITE && !(v->flags & TERN_VMA_MAYWRITE))
 		return check_bad(c, obj, "written to, but only for reading");
 	if (v->pkey >= TERN_PKEYS ||
-	    !!v->memory != (v->kind == TERN_VMA_MEMORY || v->kind == TERN_VMA_CARRIED))
+	    !!v->memory != (v->kind == TERN_VMA_MEMORY || v->kind == TERN_VMA_CARRIED ||
+			    v->kind == TERN_VMA_TAKEN))
 		return check_bad(c, obj, "a field is out of range");
-	if (v->flags & (TERN_VMA_FLOCK_SH | TERN_VMA_FLOCK_EX | TERN_VMA_SYSV) && v->kind != TERN_VMA_CARRIED)
+	if (v->flags & TERN_VMA_SYSV && v->kind == TERN_VMA_TAKEN &&
+	    (v->pgoff || v->ino > INT32_MAX))
+		return check_bad(c, obj, "a mapping of a part of a segment");
+	if ((v->flags & TERN_VMA_SYSV && v->kind != TERN_VMA_CARRIED &&
+	     v->kind != TERN_VMA_TAKEN) ||
+	    (v->flags & (TERN_VMA_FLOCK_SH | TERN_VMA_FLOCK_EX) && v->kind != TERN_VMA_CARRIED))
 		return check_bad(c, obj, "a flag that goes with a file that moves");
 	c->pkeys_used |= 1U << v->pkey;
 	if (v->pgoff > LOW_BITS(51) - (v->end - v->start) / PAGE)
@@ -170,6 +193,7 @@ static int check_vma(struct image_check *c, const struct tern_obj *obj)
 		break;
 	case TERN_VMA_MEMORY:
 	case TERN_VMA_CARRIED:
+	case TERN_VMA_TAKEN:
 		if (!(v->flags & TERN_VMA_SHARED) ||
 		    v->flags & (TERN_VMA_GROWSDOWN | TERN_VMA_WIPEONFORK | TERN_VMA_BACKED))
 			return check_bad(c, obj, "a flag that does not go with shared memory");
@@ -450,6 +474,7 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_WATCH: return check_watch(c, obj);
 	case TERN_OBJ_SOCKET: return check_socket(c, obj);
 	case TERN_OBJ_LOCK: return check_lock(c, obj);
+	case TERN_OBJ_ENDED: return check_ended(c, obj);
 	case TERN_OBJ_CARRIED: return check_carried(c, obj);
 	case TERN_OBJ_DATA: return check_data(c, obj);
 	default: return check_bad(c, obj, "unknown type");
@@ -551,6 +576,7 @@ static int relate(struct image_check *c, const struct tern_image *image)
 		const struct tern_obj_timer *t = tern_obj_payload(obj);
 		const struct tern_obj_watch *w = tern_obj_payload(obj);
 		const struct tern_obj_lock *l = tern_obj_payload(obj);
+		const struct tern_obj_ended *ended = tern_obj_payload(obj);
 
 		if (skipped(c, obj->type))
 			continue;
@@ -561,21 +587,29 @@ static int relate(struct image_check *c, const struct tern_image *image)
 		if (obj->type == TERN_OBJ_LOCK &&
 		    (!l->desc || l->desc > c->nr_descs ||
 		     (c->descs[l->desc - 1]->kind != TERN_DESC_FILE &&
-		      c->descs[l->desc - 1]->kind != TERN_DESC_CARRIED)))
+		      c->descs[l->desc - 1]->kind != TERN_DESC_CARRIED &&
+		      c->descs[l->desc - 1]->kind != TERN_DESC_TAKEN)))
 			return check_bad(c, obj, "a lock of something that is no file");
 		if (obj->type == TERN_OBJ_WATCH &&
 		    (!w->desc || w->desc > c->nr_descs ||
 		     c->descs[w->desc - 1]->kind != TERN_DESC_INOTIFY))
 			return check_bad(c, obj, "a watch of something that is no inotify instance");
-		if (obj->type == TERN_OBJ_VMA &&
+		if (obj->type == TERN_OBJ_VMA && v->kind == TERN_VMA_TAKEN) {
+			if (!c->task->parent || v->memory < 2 || v->memory > INT32_MAX ||
+			    v->memory == (__u32)c->task->pid)
+				return check_bad(c, obj, "of a process of a tree that it does not have");
+		} else if (obj->type == TERN_OBJ_VMA &&
 		    v->memory > (v->kind == TERN_VMA_CARRIED ? c->count[TERN_OBJ_CARRIED] :
-				 c->room_memories))
+				 c->room_memories)) {
 			return check_bad(c, obj, "a mapping of nothing");
+		}
 		if (obj->type == TERN_OBJ_VMA && v->kind == TERN_VMA_CARRIED) {
 			if (relate_segment(c, obj))
 				return -EBADMSG;
 			c->is_used[v->memory - 1] = true;
 		}
+		if (obj->type == TERN_OBJ_ENDED && check_is_thread(c, ended->pid))
+			return check_bad(c, obj, "a child that is a thread");
 		if (obj->type == TERN_OBJ_SIGNAL && s->tid && !check_is_thread(c, s->tid))
 			return check_bad(c, obj, "a signal for an unknown thread");
 		if (obj->type == TERN_OBJ_TIMER && t->tid && !check_is_thread(c, t->tid))

@@ -60,6 +60,7 @@ static inline size_t pad8(size_t len)
  * @tids: of the THREAD objects
  * @timers: ids of the TIMER objects
  * @pipes: pipe numbers of the PIPE objects
+ * @ended: the last child that has ended
  * @watch: the last WATCH object
  * @carried: CARRIED objects by id - 1
  * @is_used: of each file that moves: a description or a mapping of it is there
@@ -91,6 +92,7 @@ struct image_check {
 	__s32 *tids;
 	__s32 *timers;
 	__u32 *pipes;
+	const struct tern_obj_ended *ended;
 	const struct tern_obj_watch *watch;
 	const struct tern_obj_carried **carried;
 	bool *is_used;

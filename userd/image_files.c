@@ -17,6 +17,12 @@
 
 #define PIPE_CAPACITY	(32U << 20)
 
+/* Of another process of its tree. */
+static bool is_elsewhere(const struct tern_obj_desc *d)
+{
+	return d->kind == TERN_DESC_TAKEN || d->kind == TERN_DESC_REOPENED;
+}
+
 static int check_desc_path(struct image_check *c, const struct tern_obj *obj,
 			   const struct tern_obj_desc *d)
 {
@@ -61,10 +67,12 @@ int check_desc(struct image_check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return check_bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_CARRIED)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_REOPENED)
 		return check_bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return check_bad(c, obj, "a field is out of range");
+	if (is_elsewhere(d) && (d->dev < 2 || d->dev > INT_MAX || d->ino >= FD_MAX))
+		return check_bad(c, obj, "an impossible place where it is");
 	if (d->pos > LOW_BITS(63) || d->size > LOW_BITS(63))
 		return check_bad(c, obj, "impossible position or size");
 	if (!!d->pipe != (d->kind == TERN_DESC_PIPE || d->kind == TERN_DESC_CARRIED))
@@ -324,6 +332,8 @@ int relate_owner(struct image_check *c, const struct tern_obj *obj)
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
 	__s32 pid = TERN_OWNER_PID(d->owner);
 
+	if (is_elsewhere(d) && (!c->task->parent || d->dev == (__u64)c->task->pid))
+		return check_bad(c, obj, "of a process of a tree that it does not have");
 	if (!pid || (TERN_OWNER_TYPE(d->owner) == F_OWNER_PID ? pid == c->task->pid :
 		     check_is_thread(c, pid)))
 		return 0;

@@ -29,6 +29,7 @@
 #define TERN_CPUS_WORDS		16	/* of 64 processors each */
 #define TERN_TIMERS_MAX		1024	/* POSIX timers of a process */
 #define TERN_CARRIED_MAX	(16UL << 20)	/* bytes in files that move, all together */
+#define TERN_ENDED_MAX		128	/* children that have ended */
 #define TERN_DATA_BLOCK		65536	/* of a file, in one DATA object */
 
 /* The registry: X(NAME, id, fixed payload, most of them in one image). */
@@ -57,7 +58,8 @@
 	X(MEMORY,	23, struct tern_obj_memory,	65536) \
 	X(VDSO,		24, struct tern_obj_vdso,	1) \
 	X(CARRIED,	25, struct tern_obj_carried,	131072) \
-	X(DATA,		26, struct tern_obj_data,	131072)
+	X(DATA,		26, struct tern_obj_data,	131072) \
+	X(ENDED,	27, struct tern_obj_ended,	TERN_ENDED_MAX)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -94,7 +96,7 @@ struct tern_obj {
  * @dumpable: PR_SET_DUMPABLE, 0 to 2
  * @is_session_leader: 0 or 1
  * @is_group_leader: 0 or 1
- * @exit_signal: reserved for process trees, SIGCHLD now
+ * @exit_signal: signal that its parent gets when it ends (clone(2)), 0: none
  * @child_subreaper: 0 or 1
  * @oom_score_adj: /proc/PID/oom_score_adj, -1000 to 1000
  * @oom_score_adj_min: the least that it may become without privilege
@@ -106,6 +108,10 @@ struct tern_obj {
  * @rlim_max: hard limits; all ones: unlimited
  * @comm: name of the leader
  * @exe: length of the path that follows (with NUL): what /proc/PID/exe names
+ * @parent: process of the tree that moves with it, as a member of which it is this one's
+ *	parent; 0: it is the root of the tree
+ * @group: its process group, 0: the root's
+ * @session: its session, 0: the root's
  */
 struct tern_obj_task {
 	__s32 pid;
@@ -129,7 +135,25 @@ struct tern_obj_task {
 	__u64 rlim_max[16];
 	char comm[16];
 	__u32 exe;
-	__u32 reserved2;
+	__s32 parent;
+	__s32 group;
+	__s32 session;
+};
+
+/**
+ * struct tern_obj_ended - a child that has ended, and that it has not waited for
+ * @pid: its pid
+ * @status: what wait(2) tells
+ * @uid: its user
+ * @reserved: 0
+ *
+ * Not in drafts. What it has used is not told any more.
+ */
+struct tern_obj_ended {
+	__s32 pid;
+	__u32 status;
+	__u32 uid;
+	__u32 reserved;
 };
 
 /**
@@ -176,7 +200,7 @@ struct tern_obj_mm {
  * @size: its size in bytes
  * @pkey: protection key (pkeys(7))
  * @memory: TERN_VMA_MEMORY: of which MEMORY object; TERN_VMA_CARRIED: of which CARRIED
- *	object; else 0
+ *	object; TERN_VMA_TAKEN: a process of the tree; else 0
  */
 struct tern_obj_vma {
 	__u64 start;
@@ -206,6 +230,8 @@ struct tern_obj_vma {
  * @TERN_VMA_MEMORY: shared memory, @pgoff in a MEMORY object; pages come from the
  *	source
  * @TERN_VMA_CARRIED: shared, of a file that moves
+ * @TERN_VMA_TAKEN: shared, of a file that moves with another process of the tree: @memory
+ *	is that process, @dev and @ino are @fs and @ino of its CARRIED object
  */
 enum tern_vma_kind {
 	TERN_VMA_ANON = 1,
@@ -214,6 +240,7 @@ enum tern_vma_kind {
 	TERN_VMA_VVAR,
 	TERN_VMA_MEMORY,
 	TERN_VMA_CARRIED,
+	TERN_VMA_TAKEN,
 };
 
 #define TERN_VMA_GROWSDOWN	(1U << 0)
@@ -234,7 +261,7 @@ enum tern_vma_kind {
 #define TERN_VMA_MAYWRITE	(1U << 14)	/* SHARED, and may be written to if @prot allows it */
 #define TERN_VMA_FLOCK_SH	(1U << 15)	/* CARRIED: not open any more, and flock(2)ed */
 #define TERN_VMA_FLOCK_EX	(1U << 16)
-#define TERN_VMA_SYSV		(1U << 17)	/* CARRIED: shmat(2) of all of it; @ino is its id */
+#define TERN_VMA_SYSV		(1U << 17)	/* CARRIED, TAKEN: shmat(2) of all of it; @ino is its id */
 #define TERN_VMA_FLAGS_ALL	((1U << 18) - 1)
 
 /**
@@ -332,8 +359,9 @@ struct tern_obj_fs {
  * @mode: st_mode
  * @pos: file position
  * @size: size of a regular file
- * @dev: st_dev; character devices: st_rdev
- * @ino: inode number
+ * @dev: st_dev; character devices: st_rdev; TERN_DESC_TAKEN and _REOPENED: a process of
+ *	the tree
+ * @ino: inode number; likewise: a descriptor that this process has
  * @magic: statfs(2) f_type of the file system
  * @pipe: TERN_DESC_PIPE: all ends of one pipe carry the same number;
  *	TERN_DESC_CARRIED: id of the CARRIED object
@@ -366,8 +394,8 @@ struct tern_obj_desc {
  * enum tern_desc_kind - what an open file description is of
  * @TERN_DESC_FILE: regular file or directory, by path
  * @TERN_DESC_DEVICE: /dev/null, zero, full, random or urandom, by path
- * @TERN_DESC_PIPE: an end of a pipe that nobody else has open; with a path: of a
- *	named pipe
+ * @TERN_DESC_PIPE: an end of a pipe that nobody outside the tree has open; with a path:
+ *	of a named pipe
  * @TERN_DESC_EPOLL: epoll(7)
  * @TERN_DESC_NULL: a standard descriptor that becomes /dev/null (TERN_STDIO_NULL)
  * @TERN_DESC_EVENTFD: eventfd(2), with an EVENT object
@@ -377,6 +405,8 @@ struct tern_obj_desc {
  * @TERN_DESC_SOCKET: unix(7), with a SOCKET object
  * @TERN_DESC_PATH: what open(2) with O_PATH gives, by path
  * @TERN_DESC_CARRIED: a regular file that nobody else has open, with a CARRIED object
+ * @TERN_DESC_TAKEN: the same that a process of the tree has, which comes before this one
+ * @TERN_DESC_REOPENED: another end of a pipe of which such a process has one
  */
 enum tern_desc_kind {
 	TERN_DESC_FILE = 1,
@@ -391,6 +421,8 @@ enum tern_desc_kind {
 	TERN_DESC_INOTIFY,
 	TERN_DESC_SOCKET,
 	TERN_DESC_CARRIED,
+	TERN_DESC_TAKEN,
+	TERN_DESC_REOPENED,
 };
 
 /**
@@ -407,7 +439,7 @@ enum tern_desc_kind {
  * @seals: F_SEAL_* (fcntl(2)) of a memfd
  * @name: length of what follows (with NUL): a memfd's name as memfd_create(2) takes it,
  *	the path of a file that has one, else the path of the directory that it is in
- * @reserved: 0
+ * @fs: device of the file system; with @ino it is found by TERN_VMA_TAKEN
  */
 struct tern_obj_carried {
 	__u32 id;
@@ -421,7 +453,7 @@ struct tern_obj_carried {
 	__u32 gid;
 	__u32 seals;
 	__u32 name;
-	__u32 reserved;
+	__u32 fs;
 };
 
 /**
@@ -869,7 +901,8 @@ struct tern_obj_end {
 };
 
 TERN_ASSERT_SIZE(struct tern_obj, 16);
-TERN_ASSERT_SIZE(struct tern_obj_task, 336);
+TERN_ASSERT_SIZE(struct tern_obj_task, 344);
+TERN_ASSERT_SIZE(struct tern_obj_ended, 16);
 TERN_ASSERT_SIZE(struct tern_obj_mm, 120);
 TERN_ASSERT_SIZE(struct tern_obj_vma, 72);
 TERN_ASSERT_SIZE(struct tern_obj_memory, 24);

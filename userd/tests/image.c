@@ -38,7 +38,7 @@ static void put(unsigned int type, const void *payload, size_t len, const void *
 static void build(void)
 {
 	struct tern_obj_task task = { .pid = 100, .nr_threads = 2, .comm = "true",
-				      .exe = sizeof(PATH) };
+				      .exe = sizeof(PATH), .parent = 90, .group = 91 };
 	struct tern_obj_mm mm = { .start_code = 0x1000, .end_code = 0x2000, .mmap_base = 0x7f000,
 				  .auxv = 16 };
 	struct tern_obj_vma vma = { .start = 0x1000, .end = 0x3000, .prot = PROT_READ,
@@ -54,6 +54,12 @@ static void build(void)
 	/* of a file without a name */
 	struct tern_obj_vma view = { .start = 0x9000, .end = 0xa000, .kind = TERN_VMA_CARRIED,
 				     .flags = TERN_VMA_SHARED, .memory = 2 };
+	/* what another process of its tree has: memory, a description, and a pipe */
+	struct tern_obj_vma taken = { .start = 0xa000, .end = 0xb000, .kind = TERN_VMA_TAKEN,
+				      .flags = TERN_VMA_SHARED | TERN_VMA_SYSV, .memory = 90 };
+	struct tern_obj_desc his = { .id = 12, .kind = TERN_DESC_TAKEN, .dev = 90, .ino = 3 };
+	struct tern_obj_desc end3 = { .id = 13, .kind = TERN_DESC_REOPENED, .dev = 90, .ino = 4 };
+	struct tern_obj_ended ended = { .pid = 95, .status = 0x86, .uid = 7 };
 	struct tern_obj_creds creds = { .nr_groups = 2 };
 	struct tern_obj_sigactions actions = { 0 };
 	struct tern_obj_signal sig = { .signo = SIGUSR1, .tid = 101 };
@@ -121,6 +127,7 @@ static void build(void)
 	PUT(TERN_OBJ_VMA, vvar, NULL, 0);
 	PUT(TERN_OBJ_VMA, code, NULL, 0);
 	PUT(TERN_OBJ_VMA, view, NULL, 0);
+	PUT(TERN_OBJ_VMA, taken, NULL, 0);
 	PUT(TERN_OBJ_VDSO, vdso, zeros, sizeof(zeros));
 	PUT(TERN_OBJ_CREDS, creds, groups, 8);
 	PUT(TERN_OBJ_SIGACTIONS, actions, NULL, 0);
@@ -139,6 +146,8 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, deleted, NULL, 0);
 	PUT(TERN_OBJ_CARRIED, mem, "", 1);
 	PUT(TERN_OBJ_DESC, memfd, NULL, 0);
+	PUT(TERN_OBJ_DESC, his, NULL, 0);
+	PUT(TERN_OBJ_DESC, end3, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
 	PUT(TERN_OBJ_SOCKET, server, "\0n", 2);
@@ -154,6 +163,7 @@ static void build(void)
 	PUT(TERN_OBJ_PIPE, packets, &pieces, 11);
 	PUT(TERN_OBJ_THREAD, t1, zeros, 8);
 	PUT(TERN_OBJ_THREAD, t2, NULL, 0);
+	PUT(TERN_OBJ_ENDED, ended, NULL, 0);
 	PUT(TERN_OBJ_TIMES, times, NULL, 0);
 	PUT(TERN_OBJ_TIMER, timer, NULL, 0);
 	PUT(TERN_OBJ_TIMER, cpu, NULL, 0);
@@ -239,6 +249,40 @@ static void spoil_process(void)
 	SPOILED(thread->pdeath_signal, 65);
 	SPOILED(thread->attrs, 8);
 	SPOILED(thread->cpus[0], 0);
+}
+
+/* Nothing of a tree but from others in it. */
+static void spoil_tree(void)
+{
+	struct tern_obj_task *task = find(TERN_OBJ_TASK, 0);
+	struct tern_obj_vma *vma = find(TERN_OBJ_VMA, 6);
+	struct tern_obj_ended *ended = find(TERN_OBJ_ENDED, 0);
+	struct tern_obj_desc *his = find(TERN_OBJ_DESC, 11), *end = find(TERN_OBJ_DESC, 12);
+
+	SPOILED(ended->pid, 1);
+	SPOILED(ended->pid, 101);
+	SPOILED(ended->status, 0x10000);
+	SPOILED(ended->uid, ~0U);
+	SPOILED(ended->reserved, 1);
+	SPOILED(task->parent, 0);
+	SPOILED(task->parent, -1);
+	SPOILED(task->parent, task->pid);
+	SPOILED(task->group, -1);
+	SPOILED(task->session, -1);
+	SPOILED(vma->memory, 0);
+	SPOILED(vma->memory, 100);
+	SPOILED(vma->memory, 1U << 31);
+	SPOILED(vma->flags, 0);
+	SPOILED(vma->flags, TERN_VMA_SHARED | TERN_VMA_FLOCK_EX);
+	SPOILED(vma->pgoff, 1);
+	SPOILED(vma->ino, 1ULL << 31);
+	SPOILED(his->dev, 100);
+	SPOILED(his->dev, 1);
+	SPOILED(his->dev, 1ULL << 32 | 90);
+	SPOILED(his->ino, 1U << 31);
+	SPOILED(his->pipe, 1);
+	SPOILED(end->dev, 0);
+	SPOILED(end->kind, TERN_DESC_REOPENED + 1);
 }
 
 static void spoil_times(void)
@@ -336,7 +380,6 @@ static void spoil_carried(void)
 	SPOILED(gone->seals, 1);
 	SPOILED(mem->seals, 0x40);
 	SPOILED(mem->name, 2);
-	SPOILED(mem->reserved, 1);
 	SPOILED(name[0], 'x');
 	SPOILED(block->carried, 0);
 	SPOILED(block->carried, 2);
@@ -437,7 +480,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 12);
+	SPOILED(fd->desc, 14);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -446,7 +489,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 12);
+	SPOILED(reg->target, 14);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -663,6 +706,7 @@ int main(int argc, char **argv)
 		printf("# %s\n", why.text);
 	}
 	spoil_process();
+	spoil_tree();
 	spoil_times();
 	spoil_memory();
 	spoil_carried();

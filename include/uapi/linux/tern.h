@@ -19,6 +19,7 @@
  *  2: TERN_CAPTURE_DRAFT, TERN_COLD, TERN_HOLD and TERN_PREPARED, WENT, signals of
  *     threads in LOAD, splice(2) of pages; more figures in struct tern_report
  *  3: TERN_LAZY, TERN_HYBRID, pages_before in struct tern_report
+ *  4: process trees: TERN_IOC_TREE, unit and nr_members in struct tern_attach, A_UNIT
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -26,10 +27,11 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	3
+#define TERN_ABI_VERSION	4
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */
+#define TERN_PROCESSES_MAX	128	/* processes that move together */
 
 /*
  * A parent that waits for a migrant sees this exit status when the migrant has
@@ -156,7 +158,9 @@ struct tern_report {
  * @buf: receives one line per reason, each ended by a newline; NUL-terminated
  * @buf_len: size of @buf; reasons that do not fit are counted all the same
  *
- * Root may check any process, others only their own.
+ * With all its descendants, which move with it; what is said of one of those begins
+ * with "process N: ". Root may check any process, others only their own, and with their own
+ * descendants.
  * Errors: ESRCH no such process, EPERM not yours.
  */
 struct tern_check {
@@ -276,10 +280,19 @@ struct tern_request {
  * @id: the migration
  * @pid: to create: the migrant's pid, in the caller's pid namespace; else out
  * @state: out: enum tern_state
- * @flags: TERN_ATTACH_CREATE: make the destination's half; else out: as in
- *	&struct tern_ask
- * @nr_threads: to create: how many threads will become
- * @host: to create: the source's name; else out: the peer's
+ * @flags: TERN_ATTACH_CREATE: make the destination's half, or the source's of a descendant
+ *	of a migrant; else out: as in &struct tern_ask
+ * @nr_threads: to create: how many threads will become; 0 at the source
+ * @host: to create: the source's name; else out, as when a source is created: the peer's
+ * @unit: to create: migration of the root of the tree that the migrant belongs to; 0 at
+ *	the destination: it is alone; else out
+ * @nr_members: to create: how many destinations the unit will have; 0 at the source
+ * @reserved: 0
+ *
+ * The destinations of a unit resume together or not at all: RESUME waits, and when one of
+ * them fails before, all do. To create a source, which is in TERN_REQUESTED then, needs
+ * the root's in TERN_REQUESTED, and @id to be 0, which receives its id; it has the root's
+ * peer and flags.
  *
  * One handle at a time stands for a migration. When it closes, a migrant that
  * is merely parked runs on and a shell that has become nothing dies; a
@@ -295,9 +308,29 @@ struct tern_attach {
 	__u32 flags;
 	__u32 nr_threads;
 	char host[TERN_HOST_LEN];
+	__u64 unit;
+	__u32 nr_members;
+	__u32 reserved;
 };
 
 #define TERN_ATTACH_CREATE	(1U << 31)
+
+/**
+ * struct tern_tree_io - the migrant and its descendants (TERN_IOC_TREE)
+ * @size: sizeof(struct tern_tree_io)
+ * @nr: in: room at @pids; out: how many there are
+ * @pids: receives __s32 each, in the caller's pid namespace: the migrant first, each
+ *	behind its parent
+ *
+ * At the source. Without those that have ended. They run, so it is of one moment or another; PARK and CAPTURE compare.
+ * Errors: ESRCH the migrant has ended, ENOSPC more than @nr, E2BIG more than
+ * TERN_PROCESSES_MAX.
+ */
+struct tern_tree_io {
+	__u32 size;
+	__u32 nr;
+	__u64 pids;
+};
 
 /**
  * struct tern_park - stop the migrant's threads (TERN_IOC_PARK)
@@ -315,7 +348,8 @@ struct tern_attach {
  * read there of this host's clocks would be added to what it reads on another. On any
  * error every thread runs on and the migration is back in TERN_REQUESTED.
  * Errors: ESRCH it has ended, ETIMEDOUT a thread did not stop in time,
- * EOPNOTSUPP something cannot move, EAGAIN a thread did not leave the vDSO.
+ * EOPNOTSUPP something cannot move, EAGAIN a thread did not leave the vDSO, or there are
+ * descendants without a migration.
  */
 struct tern_park {
 	__u32 size;
@@ -651,6 +685,7 @@ struct tern_info {
 #define TERN_IOC_WENT		_IO(TERN_IOC_MAGIC, 23)
 #define TERN_IOC_ACCESSED	_IO(TERN_IOC_MAGIC, 24)
 #define TERN_IOC_TIMER		_IO(TERN_IOC_MAGIC, 25)
+#define TERN_IOC_TREE		_IO(TERN_IOC_MAGIC, 26)
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
@@ -703,6 +738,7 @@ enum {
 	TERN_A_AGE_NS,		/* u64, since the request */
 	TERN_A_SELF,		/* flag */
 	TERN_A_PAD,
+	TERN_A_UNIT,		/* u64, migration of the root of its tree; absent: it is alone */
 
 	__TERN_A_MAX,
 	TERN_A_MAX = (__TERN_A_MAX - 1),

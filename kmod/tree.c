@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A process and its descendants. The lists of children are guarded by a lock that
+ * modules cannot have (tasklist_lock), so the tree is found from below: by the parent
+ * of every process there is, which RCU lets us read. What is found is of one moment or
+ * another while they run, and right once all of them stand.
+ */
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/tern.h>
+
+#include "image.h"
+#include "reasons.h"
+#include "tree.h"
+
+#define DEPTH_MAX	4096	/* a chain that changes while it is walked must end, too */
+
+static struct task_struct *parent_of(struct task_struct *task)
+{
+	return rcu_dereference(task->real_parent)->group_leader;
+}
+
+/* How far below @root is @task? -1: it is not. Under rcu_read_lock(). */
+static int depth_below(struct task_struct *root, struct task_struct *task)
+{
+	int depth;
+
+	for (depth = 0; depth < DEPTH_MAX && task->pid; depth++) {
+		if (task == root)
+			return depth;
+		task = parent_of(task);
+	}
+	return -1;
+}
+
+/**
+ * struct found - a process of the tree
+ * @task: referenced
+ * @depth: how far below the root
+ */
+struct found {
+	struct task_struct *task;
+	int depth;
+};
+
+static int by_depth(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	if (x->depth != y->depth)
+		return x->depth < y->depth ? -1 : 1;
+	return x->task->pid < y->task->pid ? -1 : 1;
+}
+
+/* Up to @max of them; one more than that: there are more. */
+static unsigned int collect(struct task_struct *root, struct found *found, unsigned int max)
+{
+	struct task_struct *task;
+	unsigned int nr = 0;
+	int depth;
+
+	rcu_read_lock();
+	for_each_process(task) {
+		depth = depth_below(root, task);
+		if (depth < 0)
+			continue;
+		if (nr++ == max)
+			break;
+		found[nr - 1] = (struct found){ get_task_struct(task), depth };
+	}
+	rcu_read_unlock();
+	return nr;
+}
+
+/**
+ * tern_tree_find() - a process and its descendants
+ * @root: the process
+ * @tree: filled
+ *
+ * Return: 0, -ENOMEM, -E2BIG: more than TERN_PROCESSES_MAX.
+ */
+int tern_tree_find(struct task_struct *root, struct tern_tree *tree)
+{
+	struct found *found = kvmalloc_array(TERN_PROCESSES_MAX, sizeof(*found), GFP_KERNEL);
+	unsigned int i, nr;
+	int err = 0;
+
+	*tree = (struct tern_tree) {};
+	if (!found)
+		return -ENOMEM;
+	nr = collect(root, found, TERN_PROCESSES_MAX);
+	if (nr > TERN_PROCESSES_MAX) {
+		nr = TERN_PROCESSES_MAX;
+		err = -E2BIG;
+	}
+	sort(found, nr, sizeof(*found), by_depth, NULL);
+	tree->task = kvmalloc_array(nr + 1, sizeof(*tree->task), GFP_KERNEL);
+	if (!tree->task)
+		err = -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		if (err)
+			put_task_struct(found[i].task);
+		else
+			tree->task[tree->nr++] = found[i].task;
+	}
+	kvfree(found);
+	if (!err && tree->nr)
+		return 0;
+	tern_tree_fini(tree);
+	/* it may have been reaped just now; whoever asks finds out that it has ended */
+	return err ?: tern_tree_alone(root, tree);
+}
+
+/** tern_tree_alone() - a tree of @task alone; -ENOMEM */
+int tern_tree_alone(struct task_struct *task, struct tern_tree *tree)
+{
+	*tree = (struct tern_tree) {};
+	tree->task = kmalloc_array(1, sizeof(*tree->task), GFP_KERNEL);
+	if (!tree->task)
+		return -ENOMEM;
+	tree->task[tree->nr++] = get_task_struct(task);
+	return 0;
+}
+
+/** tern_tree_fini() - let go of them */
+void tern_tree_fini(struct tern_tree *tree)
+{
+	unsigned int i;
+
+	for (i = 0; i < tree->nr; i++)
+		put_task_struct(tree->task[i]);
+	kvfree(tree->task);
+	*tree = (struct tern_tree) {};
+}
+
+/** tern_tree_has() - is the process of @task one of them? */
+bool tern_tree_has(const struct tern_tree *tree, const struct task_struct *task)
+{
+	unsigned int i;
+
+	for (i = 0; i < tree->nr; i++)
+		if (same_thread_group(tree->task[i], (struct task_struct *)task))
+			return true;
+	return false;
+}
+
+/** tern_is_parent() - has any thread of @leader's children? */
+bool tern_is_parent(struct task_struct *leader)
+{
+	struct task_struct *task;
+	bool parent = false;
+
+	rcu_read_lock();
+	for_each_thread(leader, task)
+		parent |= !list_empty(&task->children);
+	rcu_read_unlock();
+	return parent;
+}
+
+/** tern_tree_ended() - has the process of @leader ended, and waits for its parent to see it? */
+bool tern_tree_ended(struct task_struct *leader)
+{
+	return READ_ONCE(leader->exit_state) && thread_group_empty(leader);
+}
+
+/* As wait_task_zombie() of kernel/exit.c has it. */
+static u32 status_of(struct task_struct *task)
+{
+	return task->signal->flags & SIGNAL_GROUP_EXIT ? task->signal->group_exit_code :
+	       task->exit_code;
+}
+
+/**
+ * tern_tree_save_ended() - ENDED, of all children of a process that wait to be waited for
+ * @tree: the tree
+ * @leader: the process, which stands: nobody takes them away
+ * @image: where to
+ */
+void tern_tree_save_ended(const struct tern_tree *tree, struct task_struct *leader,
+			  struct tern_image *image)
+{
+	struct tern_obj_ended obj = {};
+	unsigned int i;
+
+	for (i = 1; i < tree->nr; i++) {
+		struct task_struct *task = tree->task[i];
+		bool mine;
+
+		rcu_read_lock();
+		mine = same_thread_group(parent_of(task), leader);
+		rcu_read_unlock();
+		if (!mine || !tern_tree_ended(task) || task->exit_state != EXIT_ZOMBIE)
+			continue;
+		obj.pid = task_tgid_vnr(task);
+		obj.status = status_of(task);
+		obj.uid = from_kuid_munged(&init_user_ns, task_uid(task));
+		tern_image_put(image, TERN_OBJ_ENDED, &obj, sizeof(obj), NULL, 0);
+	}
+}
+
+/** tern_tree_ended_valid() - may LOAD take @obj? */
+bool tern_tree_ended_valid(const struct tern_obj *head, const struct tern_obj_ended *obj)
+{
+	return head->len == sizeof(*head) + sizeof(*obj) && obj->pid > 0 &&
+	       obj->status <= 0xffff && !obj->reserved;
+}
+
+/**
+ * tern_tree_load_ended() - let a child of a shell have ended as @obj says
+ * @leader: the shell, whose threads wait
+ * @obj: accepted by tern_tree_ended_valid()
+ *
+ * The script has made it, and it has ended; no call could make it end by a signal that
+ * dumps core, for the shell's memory was its own.
+ *
+ * Return: -ESRCH: there is no such child.
+ */
+int tern_tree_load_ended(struct task_struct *leader, const struct tern_obj_ended *obj)
+{
+	struct task_struct *task;
+	int err = -ESRCH;
+
+	rcu_read_lock();
+	task = pid_task(find_vpid(obj->pid), PIDTYPE_TGID);
+	if (task && task->exit_state == EXIT_ZOMBIE && thread_group_empty(task) &&
+	    same_thread_group(parent_of(task), leader)) {
+		task->signal->group_exit_code = obj->status;
+		task->exit_code = obj->status;
+		err = 0;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+/* The process of the tree whose number a session or group has. */
+static bool has_pid(const struct tern_tree *tree, const struct pid *pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < tree->nr; i++)
+		if (task_tgid(tree->task[i]) == pid && !tern_tree_ended(tree->task[i]))
+			return true;
+	return false;
+}
+
+/**
+ * tern_tree_check() - what of where a process stands in its tree cannot move
+ * @tree: the tree
+ * @n: which of its processes, not the root, and has not ended
+ * @reasons: where to
+ *
+ * The root leads a session and a group of its own on the other host. Who was in its own
+ * is in these; others are made anew, with their leader's number.
+ */
+void tern_tree_check(const struct tern_tree *tree, unsigned int n,
+		     struct tern_reasons *reasons)
+{
+	struct task_struct *task = tree->task[n], *root = tree->task[0];
+	struct pid *session, *group;
+
+	rcu_read_lock();
+	session = task_session(task);
+	group = task_pgrp(task);
+	if (session != task_tgid(task) && session != task_session(parent_of(task)))
+		tern_reasons_add(reasons, "it is in another session than its parent");
+	if (group != task_pgrp(root) && !has_pid(tree, group))
+		tern_reasons_add(reasons, "it is in a process group whose leader has ended");
+	rcu_read_unlock();
+}
