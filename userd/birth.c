@@ -2,7 +2,8 @@
 /*
  * How a shell comes into the world: a helper enters a new time namespace for its
  * children, makes one child with the pid that is wanted, and ends, so that the
- * child belongs to init and not to this daemon; the child executes tern-shell.
+ * child belongs to init and not to this daemon; the child executes tern-shell. Below the
+ * root of a tree it is the parent's shell that makes the child, in its own namespaces.
  *
  * Owns nothing that outlives the call. Between fork and exec nothing is called
  * that could wait for a lock of another thread: system calls only.
@@ -18,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kin.h"
 #include "shell_start.h"
 
 #define FD_REPORT	5
@@ -219,6 +221,28 @@ static int explain(const struct tern_birth *b, const struct cry *c, struct tern_
 	}
 }
 
+/* By the shell of its parent. Return: as fork_helper(). */
+static int ask_parent(const struct tern_birth *b, int sock, int area, struct cry *told,
+		      struct tern_why *why)
+{
+	const struct tern_wire_prepare *child = b->child;
+	const struct tern_spawn spawn = {
+		.pid = child->pid,
+		.session = child->session == child->pid,
+		.group = child->group == child->pid,
+		.sock = sock,
+		.area = area,
+		.path = b->host->shell,
+	};
+	int err = tern_kin_ask(b->peer, child, &spawn, b->cancel, why);
+
+	/* what has a sentence needs no other */
+	if (!err || why->text[0])
+		return err;
+	*told = (struct cry){ STAGE_PID, err };
+	return 1;
+}
+
 /* Seconds round down, nanoseconds are what is left: never negative. */
 static void split_ns(__s64 ns, __s64 *sec, __s64 *rest)
 {
@@ -307,7 +331,8 @@ int tern_birth(const struct tern_birth *b, int sock, int area, struct tern_why *
 	c.timens_len = snprintf(c.timens, sizeof(c.timens),
 				"monotonic %lld %lld\nboottime %lld %lld\n", msec, mns, bsec, bns);
 	do {
-		ret = fork_helper(&c, &told);
+		ret = b->child ? ask_parent(b, sock, area, &told, why) :
+		      fork_helper(&c, &told);
 	} while (ret == 1 && told.stage == STAGE_PID && told.err == -EEXIST &&
 		 wait_for_pid(b, &patience));
 	return ret == 1 ? explain(b, &told, why) : ret;

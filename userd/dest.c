@@ -27,6 +27,7 @@
 #define LANE_MS		10000	/* from the start of the job until lane 0 is there */
 #define AGAIN_MS	5000	/* until a source that has given up an attempt comes again */
 #define QUIET_MS	300000	/* a source that has prepared and says nothing more */
+#define QUIET_UNIT_MS	3600000	/* and one that prepares others */
 
 /** tern_dest_now() - a clock, in ns */
 __u64 tern_dest_now(clockid_t clock)
@@ -75,17 +76,18 @@ static bool lane_waits(struct tern_job *job)
  */
 static int wait_input(struct tern_dest *d)
 {
-	struct pollfd p[4] = {
+	struct pollfd p[5] = {
 		{ .fd = d->link.fd, .events = POLLIN },
 		{ .fd = d->job->mail, .events = POLLIN },
 		{ .fd = d->job->cancel, .events = POLLIN },
 		{ .fd = d->dressing ? -1 : d->shell.sock, .events = POLLIN },
+		{ .fd = d->kin.unit ? d->kin.bell : -1, .events = POLLIN },
 	};
 	eventfd_t nothing;
 	int ret;
 
 	for (;;) {
-		ret = poll(p, 4, QUIET_MS);
+		ret = poll(p, 5, d->kin.unit ? QUIET_UNIT_MS : QUIET_MS);
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret < 0)
@@ -104,6 +106,10 @@ static int wait_input(struct tern_dest *d)
 			return tern_why_set(&d->why, -ESRCH,
 					    "the shell on %s has ended: was it killed, or out of memory?",
 					    d->job->host->name);
+		if (p[4].revents) {
+			tern_dest_spawn(d);
+			continue;
+		}
 		/* lane 1 has come: it waits for the pager */
 		eventfd_read(d->job->mail, &nothing);
 	}

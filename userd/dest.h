@@ -13,6 +13,7 @@
 #include "changes.h"
 #include "copies.h"
 #include "host.h"
+#include "kin.h"
 #include "link.h"
 #include "memo.h"
 #include "pager.h"
@@ -39,6 +40,7 @@ struct tern_dest_pages {
  * @prepare: payload of PREPARE; what follows points into it
  * @tids: of the migrant, its pid first
  * @known: its files
+ * @kin: in the register of shells, if it moves with others
  * @copies: what was made of those that were not here; outlives the attempt
  * @shell: the shell, once there is one
  * @base: what is known of it
@@ -50,6 +52,7 @@ struct tern_dest_pages {
  * @dress: how the shell is to look in the end
  * @dressing: the shell is at its last script
  * @settled: and that one changes no mappings
+ * @ready: it has been run to its end
  * @memo: for whoever comes after us
  * @stage: PAGES that came before the image
  * @pages: PAGES that wait
@@ -68,6 +71,7 @@ struct tern_dest {
 	struct tern_wire_prepare *prepare;
 	const __s32 *tids;
 	struct tern_known *known;
+	struct tern_kin kin;
 	struct tern_copies *copies;
 	struct tern_shell_proc shell;
 	struct tern_dress base;
@@ -79,6 +83,7 @@ struct tern_dest {
 	struct tern_dress dress;
 	bool dressing;
 	bool settled;
+	bool ready;
 	struct tern_memo *memo;
 	struct tern_stage stage;
 	struct tern_dest_pages *pages;
@@ -93,6 +98,7 @@ struct tern_dest {
 __u64 tern_dest_now(clockid_t clock);
 
 int tern_dest_prepare(struct tern_dest *d, size_t len);
+void tern_dest_spawn(struct tern_dest *d);
 int tern_dest_copy(struct tern_dest *d, size_t len);
 int tern_dest_unchanged(struct tern_dest *d);
 void tern_dest_prepare_fini(struct tern_dest *d);

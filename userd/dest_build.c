@@ -100,7 +100,7 @@ int tern_dest_pages(struct tern_dest *d, size_t len)
 /* ---- threads --------------------------------------------------------------------------- */
 
 /*
- * Threads, signals that wait for one of them, which only the kernel can queue, all that
+ * How children have ended, threads, signals that wait for one of them, which only the kernel can queue, all that
  * has to do with time, and what of the process no call can set.
  */
 static bool is_loaded(const struct tern_obj *obj)
@@ -108,7 +108,7 @@ static bool is_loaded(const struct tern_obj *obj)
 	const struct tern_obj_signal *signal = tern_obj_payload(obj);
 
 	return obj->type == TERN_OBJ_TASK || obj->type == TERN_OBJ_THREAD ||
-	       obj->type == TERN_OBJ_TIMES ||
+	       obj->type == TERN_OBJ_TIMES || obj->type == TERN_OBJ_ENDED ||
 	       obj->type == TERN_OBJ_TIMER || (obj->type == TERN_OBJ_SIGNAL && signal->tid);
 }
 
@@ -188,6 +188,9 @@ static int let_go(struct tern_dest *d, __u64 *loaded)
 		return tern_why_set(&d->why, err, "the threads could not be loaded on %s: %s", host,
 				    strerror(-err));
 	err = tern_dev_resume(d->dev);
+	if (err == -ECANCELED)
+		return tern_why_set(&d->why, err,
+				    "a process that moves with it could not be let go on %s", host);
 	if (err)
 		return tern_why_set(&d->why, err, "the process could not be let go on %s: %s", host,
 				    strerror(-err));
@@ -226,7 +229,7 @@ int tern_dest_resume(struct tern_dest *d)
 	if (!d->dressing)
 		return tern_why_set(&d->why, -EPROTO, "told to resume what has no image");
 	at[0] = tern_dest_now(CLOCK_MONOTONIC);
-	err = tern_shell_wait(&d->shell, DRESS_MS, &d->why);
+	err = d->ready ? 0 : tern_shell_wait(&d->shell, DRESS_MS, &d->why);
 	at[1] = tern_dest_now(CLOCK_MONOTONIC);
 	if (!err)
 		err = tern_stash_finish(&d->stash, &d->image, d->job->host->name, &d->why);

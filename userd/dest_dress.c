@@ -19,15 +19,38 @@
 #define BODY_MS		10000
 #define DRESS_MS	60000
 
+/*
+ * Nothing is taken but from processes of the same tree that come before. Of files it is
+ * looked for among theirs.
+ */
+static int takes_from_kin(struct tern_dest *d, const struct tern_image *image)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = tern_image_find(image, TERN_OBJ_DESC, obj))) {
+		const struct tern_obj_desc *desc = tern_obj_payload(obj);
+
+		if ((desc->kind == TERN_DESC_TAKEN || desc->kind == TERN_DESC_REOPENED) &&
+		    !tern_kin_has(&d->kin, desc->dev))
+			return tern_why_set(&d->why, -EPROTO,
+					    "a descriptor of process %llu, which does not come before this one",
+					    (unsigned long long)desc->dev);
+	}
+	return 0;
+}
+
 static int fits(struct tern_dest *d, const struct tern_image *image)
 {
 	const struct tern_obj_task *task =
 		tern_obj_payload(tern_image_find(image, TERN_OBJ_TASK, NULL));
 
-	if (task->pid == d->prepare->pid)
-		return 0;
-	return tern_why_set(&d->why, -EPROTO, "the image is of process %d, prepared was %d",
-			    task->pid, d->prepare->pid);
+	if (task->pid != d->prepare->pid)
+		return tern_why_set(&d->why, -EPROTO, "the image is of process %d, prepared was %d",
+				    task->pid, d->prepare->pid);
+	if (task->parent != d->prepare->parent || task->session != d->prepare->session)
+		return tern_why_set(&d->why, -EPROTO,
+				    "the image is of a process with another parent or session");
+	return 0;
 }
 
 /* @len bytes that stand for a whole image, which is then sound; and what is new in it. */
@@ -88,6 +111,11 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	dress->known = d->known;
 	dress->nr_known = d->prepare->nr_files;
 	dress->become = true;
+	dress->root = d->prepare->root;
+	dress->taken = tern_kin_before(&d->kin);
+	err = tern_kin_files(&d->kin, dress);
+	if (err)
+		return err;
 	err = tern_dest_unchanged(d);
 	if (err)
 		return err;
@@ -117,6 +145,14 @@ static int trim(struct tern_dest *d)
 	return err ? err : run(d, &cmd);
 }
 
+/* What others may have taken from the shell is not what it wears any more. */
+static int tell_kin(struct tern_dest *d, const struct tern_dress *dress)
+{
+	if (dress->anew)
+		tern_kin_made(&d->kin);
+	return tern_kin_publish(&d->kin, dress);
+}
+
 static int put_on(struct tern_dest *d, struct tern_image *image)
 {
 	struct tern_dress dress;
@@ -128,6 +164,8 @@ static int put_on(struct tern_dest *d, struct tern_image *image)
 	err = moved < 0 ? moved : 0;
 	if (!err && cmd.nr)
 		err = run(d, &cmd);
+	if (!err && d->kin.unit)
+		err = tell_kin(d, &dress);
 	if (!err && cmd.nr)
 		err = trim(d);
 	if (!err && moved)
@@ -163,9 +201,25 @@ int tern_dest_draft(struct tern_dest *d, size_t len)
 
 	err = receive(d, len, &image, &types);
 	if (!err)
+		err = takes_from_kin(d, &image);
+	if (!err)
 		err = put_on(d, &image);
 	tern_image_free(&image);
 	return err ? err : tern_link_send(&d->link, TERN_MSG_DRESSED, NULL, 0);
+}
+
+/* Others wait for what they take from it, so nothing else comes between. */
+static int dress_at_once(struct tern_dest *d, const struct shell_run *cmd)
+{
+	int err = run(d, cmd);
+
+	d->ready = !err;
+	if (err)
+		return err;
+	err = tell_kin(d, &d->dress);
+	if (!err)
+		tern_kin_dressed(&d->kin);
+	return err;
 }
 
 /**
@@ -187,13 +241,19 @@ int tern_dest_image(struct tern_dest *d, size_t len)
 	if (err)
 		return err;
 	d->dress_ns = tern_dest_now(CLOCK_MONOTONIC);
+	if (d->kin.unit)
+		err = tern_kin_wait(&d->kin, d->job->cancel, &d->why);
+	if (!err)
+		err = takes_from_kin(d, &d->image);
+	if (err)
+		return err;
 	moved = write_script(d, &d->dress, &d->image, types, false, &cmd);
 	if (moved < 0)
 		return moved;
-	err = tern_shell_run(&d->shell, &cmd);
+	d->dressing = true;
+	err = d->kin.unit ? dress_at_once(d, &cmd) : tern_shell_run(&d->shell, &cmd);
 	if (err)
 		return err;
-	d->dressing = true;
 	d->settled = !moved;
 	return moved ? make_pager(d, &d->dress) : 0;
 }
@@ -210,4 +270,5 @@ void tern_dest_dress_fini(struct tern_dest *d)
 	d->dressed = false;
 	d->dressing = false;
 	d->settled = false;
+	d->ready = false;
 }

@@ -19,6 +19,7 @@
 #define FILES_MAX	65536U
 #define HOLES_MAX	64U
 #define BODY_MS		10000
+#define SPAWN_MS	10000
 #define ADDR_MAX	0x7ffffffff000ULL
 
 /**
@@ -99,13 +100,28 @@ static int take_files(struct tern_dest *d, struct cursor *c)
 	return c->left ? -EPROTO : 0;
 }
 
+/* Where it stands in its tree, if it has one. */
+static int check_place(const struct tern_wire_prepare *p)
+{
+	if (!p->unit)
+		return p->nr_members || p->member || p->root || p->parent || p->group ||
+		       p->session || p->attempt || p->reserved ? -EPROTO : 0;
+	if (p->nr_members < 2 || p->nr_members > TERN_PROCESSES_MAX ||
+	    p->member >= p->nr_members || p->reserved || p->group < 0 || p->session < 0)
+		return -EPROTO;
+	if (!p->member)
+		return p->parent || p->root != p->pid || p->group || p->session ? -EPROTO : 0;
+	return p->parent < 2 || p->root < 2 || p->parent == p->pid || p->root == p->pid ?
+	       -EPROTO : 0;
+}
+
 /* @nr_holes are between tids and files. */
 static int parse(struct tern_dest *d, size_t len, const struct tern_wire_range **holes)
 {
 	struct cursor c = { (const char *)d->prepare, len };
 	const struct tern_wire_prepare *p = take(&c, sizeof(*p));
 
-	if (!p || !p->nr_threads || p->nr_threads > TERN_THREADS_MAX ||
+	if (!p || check_place(p) || !p->nr_threads || p->nr_threads > TERN_THREADS_MAX ||
 	    p->nr_holes > HOLES_MAX || p->nr_files > FILES_MAX)
 		return -EPROTO;
 	d->tids = take(&c, p->nr_threads * sizeof(*d->tids));
@@ -221,6 +237,8 @@ static int attach(struct tern_dest *d)
 		.pid = d->prepare->pid,
 		.flags = TERN_ATTACH_CREATE,
 		.nr_threads = d->prepare->nr_threads,
+		.unit = d->prepare->unit,
+		.nr_members = d->prepare->nr_members,
 	};
 	int err;
 
@@ -309,13 +327,38 @@ int tern_dest_prepare(struct tern_dest *d, size_t len)
 	birth.tids = d->tids;
 	birth.nr_threads = d->prepare->nr_threads;
 	birth.nr_holes = d->prepare->nr_holes;
+	if (d->prepare->parent) {
+		birth.child = d->prepare;
+		birth.peer = d->job->peer;
+	}
 	offsets(d, &birth, monotonic, boottime);
 	err = tern_shell_start(&d->shell, &birth, &d->why);
 	if (!err)
 		err = tern_shell_look(&d->shell, &d->base, &d->why);
+	if (!err && d->prepare->unit)
+		err = tern_kin_join(&d->kin, d->job->peer, d->prepare);
 	if (!err)
 		err = send_ready(d);
 	return err;
+}
+
+/** tern_dest_spawn() - a relative wants a shell that is the child of ours */
+void tern_dest_spawn(struct tern_dest *d)
+{
+	struct tern_why why = { "" };
+	struct tern_spawn spawn;
+	struct shell_run run;
+	int err;
+
+	if (!tern_kin_asked(&d->kin, &spawn))
+		return;
+	err = d->dressed || d->dressing ? -EPROTO :
+	      tern_script_spawn(&d->shell.script, &spawn, &run, &why);
+	if (!err)
+		err = tern_shell_run(&d->shell, &run);
+	if (!err)
+		err = tern_shell_wait(&d->shell, SPAWN_MS, &why);
+	tern_kin_answer(&d->kin, err, &why);
 }
 
 /**
@@ -350,6 +393,7 @@ int tern_dest_copy(struct tern_dest *d, size_t len)
 /** tern_dest_prepare_fini() - the message is not needed any more; the shell ends */
 void tern_dest_prepare_fini(struct tern_dest *d)
 {
+	tern_kin_leave(&d->kin);
 	tern_shell_end(&d->shell);
 	free(d->known);
 	free(d->prepare);

@@ -216,6 +216,8 @@ int tern_script_explain(const struct tern_script *s, const struct shell_reply *r
 					    (int)op->args[5], host);
 		return tern_why_set(why, err, "thread %d could not be made on %s: %s",
 				    (int)op->args[5], host, strerror(-err));
+	case SHELL_OP_RESULT:
+		return err;
 	case SYS_mmap:
 	case SYS_madvise:
 		return tern_why_set(why, err, "%s %llx-%llx on %s: %s", what,

@@ -133,6 +133,38 @@ struct tern_known {
 };
 
 /**
+ * struct tern_spawn - a shell that is to be the child of another one
+ * @pid: its pid
+ * @session: it leads a session
+ * @group: it leads a process group
+ * @sock: its end of the socket, a descriptor of ours
+ * @area: memfd of its area, likewise
+ * @path: of tern-shell
+ */
+struct tern_spawn {
+	int pid;
+	bool session;
+	bool group;
+	int sock;
+	int area;
+	const char *path;
+};
+
+/**
+ * struct tern_taken - a file that moves with another process of the tree
+ * @pid: of that process
+ * @fs: as in its CARRIED object
+ * @ino: likewise
+ * @path: how the shell opens it
+ */
+struct tern_taken {
+	int pid;
+	__u32 fs;
+	__u64 ino;
+	char path[NEWFILE_PATH_MAX];
+};
+
+/**
  * struct tern_dress - what the shell is dressed with, and what is known of it
  * @image: checked
  * @known: files of PREPARE, sorted by path
@@ -150,6 +182,11 @@ struct tern_known {
  * @nofile: most descriptors that the shell may have now
  * @own_fds: out: the shell's own descriptors are at this number and the next ones
  * @types: of an image that follows another: bit per type that differs from it
+ * @taken_file: those of other processes that it maps, from malloc
+ * @nr_taken_files: how many
+ * @taken: changes when descriptors have been made anew that it may take
+ * @anew: out: its own were made anew
+ * @root: pid of the root of the tree that it belongs to, 0: none
  * @become: false only in tests: leave out all that needs /dev/tern
  * @host: name of this host, for sentences
  * @areas: out: mappings
@@ -182,6 +219,11 @@ struct tern_dress {
 	__u64 nofile;
 	unsigned int own_fds;
 	__u32 types;
+	struct tern_taken *taken_file;
+	unsigned int nr_taken_files;
+	unsigned int taken;
+	bool anew;
+	int root;
 	bool become;
 	const char *host;
 	struct tern_areas areas;
@@ -221,6 +263,11 @@ int tern_script_explain(const struct tern_script *s, const struct shell_reply *r
 /* script_join.c: the first script */
 int tern_script_join(struct tern_script *s, __u64 id, const __s32 *tids, bool join,
 		     struct shell_run *run, struct tern_why *why);
+
+/* script_spawn.c: a child, which will be another shell */
+int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
+		      struct shell_run *run, struct tern_why *why);
+int tern_script_ended(struct tern_script *s, const struct tern_dress *dress, struct tern_why *why);
 
 /* the second script, whole or but a draft; script_dress.c calls the others in order */
 int tern_script_dress(struct tern_script *s, struct tern_dress *dress, bool draft,

@@ -38,6 +38,23 @@ static int file_changed(const char *path, struct tern_why *why)
 			    path);
 }
 
+/* Of a file that another process of the tree has brought along. */
+static int choose_taken(const struct tern_dress *dress, const struct tern_obj_vma *v,
+			const char **path, struct tern_why *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < dress->nr_taken_files; i++) {
+		const struct tern_taken *t = &dress->taken_file[i];
+
+		*path = t->path;
+		if (t->pid == (int)v->memory && t->fs == v->dev && t->ino == v->ino)
+			return 0;
+	}
+	return tern_why_set(why, -EPROTO, "process %u does not have what is mapped at %llx",
+			    v->memory, (unsigned long long)v->start);
+}
+
 /* Memory (NULL in @path), or this host's file, or one that has been made here? */
 static int choose(const struct tern_dress *dress, const struct tern_obj *obj,
 		  const char **path, struct tern_why *why)
@@ -48,6 +65,8 @@ static int choose(const struct tern_dress *dress, const struct tern_obj *obj,
 	size_t len;
 
 	*path = v->kind == TERN_VMA_CARRIED ? dress->stash_path[v->memory - 1] : NULL;
+	if (v->kind == TERN_VMA_TAKEN)
+		return choose_taken(dress, v, path, why);
 	if (v->kind != TERN_VMA_FILE)
 		return 0;
 	name = tern_obj_tail(obj, &len);

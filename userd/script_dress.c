@@ -138,7 +138,9 @@ void tern_dress_fini(struct tern_dress *dress)
 	free(dress->areas.area);
 	free(dress->seeds.seed);
 	free(dress->stash_path);
+	free(dress->taken_file);
 	dress->stash_path = NULL;
+	dress->taken_file = NULL;
 	dress->thread = NULL;
 	dress->timer = NULL;
 	dress->signal = NULL;
@@ -220,6 +222,8 @@ static int finish(struct tern_script *s, struct tern_dress *dress, struct tern_w
 	int err;
 
 	err = tern_script_files_end(s, dress);
+	if (!err)
+		err = tern_script_ended(s, dress, why);
 	if (err)
 		return err;
 	tern_script_memory_end(s, dress);

@@ -82,6 +82,10 @@ extern const struct script_kind script_named;
 extern const struct script_kind script_carried;
 void script_open(struct tern_script *s, const char *path, __u32 flags, unsigned int slot);
 
+/* script_taken.c */
+extern const struct script_kind script_taken;
+extern const struct script_kind script_reopened;
+
 /* script_event.c */
 extern const struct script_kind script_eventfd;
 extern const struct script_kind script_signalfd;

@@ -26,6 +26,8 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_INOTIFY] = &script_inotify,
 	[TERN_DESC_SOCKET] = &script_socket,
 	[TERN_DESC_CARRIED] = &script_carried,
+	[TERN_DESC_TAKEN] = &script_taken,
+	[TERN_DESC_REOPENED] = &script_reopened,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -321,6 +323,7 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
 	if (!err) {
 		tern_script_limits_open(s, dress, fds.high + OWN_ROOM);
 		move_own(s, &fds, dress);
+		dress->anew = true;
 		err = build(s, &fds, why);
 	}
 	drop(&fds);
@@ -390,12 +393,30 @@ static bool same_stash(const struct tern_dress *a, const struct tern_dress *b,
 	       !strcmp(a->stash_path[d->pipe - 1], b->stash_path[d->pipe - 1]);
 }
 
+/* Has it taken a description that is not the one any more? */
+static bool took_old(const struct tern_dress *worn, const struct tern_dress *dress)
+{
+	const struct tern_obj *obj = NULL;
+
+	if (worn->taken == dress->taken)
+		return false;
+	while ((obj = tern_image_find(dress->image, TERN_OBJ_DESC, obj))) {
+		const struct tern_obj_desc *d = tern_obj_payload(obj);
+
+		if (d->kind == TERN_DESC_TAKEN || d->kind == TERN_DESC_REOPENED)
+			return true;
+	}
+	return false;
+}
+
 /* Can every descriptor stay where it is? */
 static bool same_shape(const struct tern_dress *worn, const struct tern_dress *dress)
 {
 	const struct tern_image *a = worn->image, *b = dress->image;
 	const struct tern_obj *x = NULL, *y = NULL;
 
+	if (took_old(worn, dress))
+		return false;
 	do {
 		if (!next_pair(a, b, TERN_OBJ_FD, &x, &y) ||
 		    (x && memcmp(tern_obj_payload(x), tern_obj_payload(y),
@@ -471,6 +492,7 @@ static int rebuild(struct tern_script *s, const struct tern_dress *worn,
 	tern_script_limits_open(s, dress, fds->high + OWN_ROOM);
 	if (!stay)
 		move_own(s, fds, dress);
+	dress->anew = true;
 	return build(s, fds, why);
 }
 
@@ -491,7 +513,7 @@ int tern_script_alter_files(struct tern_script *s, const struct tern_dress *worn
 	int err, done = 0;
 
 	dress->own_fds = worn->own_fds;
-	if (!(dress->types & TERN_FILES_TYPES))
+	if (!(dress->types & TERN_FILES_TYPES) && !took_old(worn, dress))
 		return 0;
 	err = collect_extra(&was, worn);
 	if (!err)

@@ -519,8 +519,9 @@ static bool same_areas(const struct tern_areas *a, const struct tern_areas *b)
 int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *worn,
 			     struct tern_dress *dress, struct tern_why *why)
 {
-	/* a file that moves may be another one now */
-	bool same = !(dress->types & (1U << TERN_OBJ_VMA | 1U << TERN_OBJ_CARRIED));
+	/* a file that moves may be another one now, and one of another process, too */
+	bool same = !(dress->types & (1U << TERN_OBJ_VMA | 1U << TERN_OBJ_CARRIED)) &&
+		    worn->taken == dress->taken;
 	int err;
 
 	set_pkeys(s, pkeys_of(worn), pkeys_of(dress));

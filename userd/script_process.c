@@ -142,6 +142,16 @@ static void directory(struct tern_script *s, const struct tern_dress *worn,
 	       tern_script_data(s, cwd, len));
 }
 
+/* Of a process that moves with its tree; who leads a group has led it since it was born. */
+static void group(struct tern_script *s, const struct tern_dress *dress)
+{
+	const struct tern_obj_task *task = dress->task;
+
+	if (task->parent && task->session != task->pid)
+		SCRIPT(s, "its process group could not be entered", SYS_setpgid, 0,
+		       task->group ? task->group : dress->root);
+}
+
 /* Each has its own call; a registration lasts for as long as the memory does. */
 static void membarriers(struct tern_script *s, __u32 commands)
 {
@@ -180,6 +190,8 @@ void tern_script_process(struct tern_script *s, const struct tern_dress *worn,
 {
 	const struct tern_obj_task *task = dress->task, *old = worn ? worn->task : NULL;
 
+	if (!old || old->group != task->group)
+		group(s, dress);
 	directory(s, worn, dress);
 	if (!old || old->umask != task->umask)
 		SCRIPT(s, NULL, SYS_umask, task->umask);

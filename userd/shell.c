@@ -102,6 +102,15 @@ static void work_out(struct shell_span *span)
 }
 
 static void thread_main(struct shell_thread *thread);
+static void spawn_main(struct shell_thread *thread);
+
+/* A process; what went wrong before it executed anything is told, for it has our memory. */
+static long spawn(void *args, unsigned long size, struct shell_thread *thread)
+{
+	long ret = shell_clone(args, size, spawn_main, thread);
+
+	return ret > 0 && thread->tid ? thread->tid : ret;
+}
 
 static long step(struct shell_area *area, const struct shell_op *op, __u64 *where)
 {
@@ -113,6 +122,10 @@ static long step(struct shell_area *area, const struct shell_op *op, __u64 *wher
 	switch (op->nr) {
 	case SHELL_OP_THREAD:
 		return shell_clone((void *)args[0], args[1], thread_main, (void *)args[2]);
+	case SHELL_OP_SPAWN:
+		return spawn((void *)args[0], args[1], (struct shell_thread *)args[2]);
+	case SHELL_OP_RESULT:
+		return args[0];
 	case SHELL_OP_GO:
 		__atomic_store_n(&area->go, 1, __ATOMIC_RELEASE);
 		futex_wake(&area->go);
@@ -144,10 +157,18 @@ static long run(struct shell_area *area, __u64 ops, __u32 nr, __u64 *where)
 	for (; nr; nr--, op++) {
 		long ret;
 
+		if (op->nr == SHELL_OP_SKIP) {
+			nr -= op->args[0];
+			op += op->args[0];
+			continue;
+		}
 		*where = (__u64)op;
 		ret = step(area, op, where);
-		if (op->flags & SHELL_MAY_FAIL)
+		if (op->flags & SHELL_MAY_FAIL) {
+			if (op->out < SHELL_SLOTS)
+				area->slots[op->out] = ret;
 			continue;
+		}
 		if (ret < 0 && ret >= -4095) {
 			if (op->flags & SHELL_DIE)
 				quit(6);
@@ -180,6 +201,14 @@ static void thread_main(struct shell_thread *thread)
 	}
 	for (;;)
 		syscall6(__NR_pause, 0, 0, 0, 0, 0, 0);
+}
+
+static void spawn_main(struct shell_thread *thread)
+{
+	__u64 where;
+
+	thread->tid = run((struct shell_area *)thread->area, thread->ops, thread->nr, &where);
+	quit(7);
 }
 
 /* From here on nothing outside the area is used. */

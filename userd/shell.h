@@ -48,13 +48,17 @@
 #define SHELL_OP_GATHER	0x10003	/* args: threads; wait until so many have arrived */
 #define SHELL_OP_ARRIVE	0x10004	/* a thread's last words before it becomes */
 
-#define SHELL_MAY_FAIL	(1U << 0)	/* go on after an error */
+#define SHELL_MAY_FAIL	(1U << 0)	/* go on after an error, which is a result, too */
 #define SHELL_EXPECT	(1U << 1)	/* the result must be args[5] */
 #define SHELL_DIE	(1U << 2)	/* an error cannot be told any more: die */
 
 #define SHELL_OP_STORE	0x10005	/* args: address, value: a __s32 is written there */
 #define SHELL_OP_SPAN	0x10006	/* args: struct shell_span; it is worked out */
 #define SHELL_OP_COPY	0x10007	/* args: to, from, bytes */
+#define SHELL_OP_SPAWN	0x10008	/* args: as of THREAD; a process, which runs its script in our */
+				/* memory while we wait, and must execute a program or end */
+#define SHELL_OP_SKIP	0x1000a	/* args: so many steps that follow are not ours */
+#define SHELL_OP_RESULT	0x10009	/* args: a result, kept in a slot, that counts only now */
 
 /**
  * struct shell_span - a timer by a span of time, which is known only when it is set
@@ -121,7 +125,7 @@ struct shell_reply {
  * @area: address of the struct shell_area
  * @ops: its script
  * @nr: steps of it
- * @tid: unused by the shell
+ * @tid: of SPAWN: out: negative errno, if its script has failed; else unused by the shell
  */
 struct shell_thread {
 	__u64 area;

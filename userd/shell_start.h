@@ -16,6 +16,8 @@
  * @nr_holes: how many
  * @monotonic_off: ns that its CLOCK_MONOTONIC is to be ahead of this host's
  * @boottime_off: likewise, CLOCK_BOOTTIME
+ * @child: of a process of a tree, but for its root: says whose child it is; else NULL
+ * @peer: where it comes from, with @child
  * @join: false only in tests: without /dev/tern
  * @cancel: eventfd that interrupts waiting, -1: none
  */
@@ -28,6 +30,8 @@ struct tern_birth {
 	unsigned int nr_holes;
 	__s64 monotonic_off;
 	__s64 boottime_off;
+	const struct tern_wire_prepare *child;
+	const struct tern_peer *peer;
 	bool join;
 	int cancel;
 };

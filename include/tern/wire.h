@@ -47,7 +47,7 @@
 #include <tern/image.h>
 
 #define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
-#define TERN_WIRE_VERSION	7
+#define TERN_WIRE_VERSION	8
 #define TERN_WIRE_PORT		7837
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
@@ -159,8 +159,19 @@ struct tern_wire_clock {
  * @boottime: the migrant's CLOCK_BOOTTIME
  * @oneway_ns: the source's measure of the link
  * @comm: for the logs
+ * @unit: migration of the root of the tree of processes that it moves with, 0: it moves
+ *	alone, and all that follows is 0
+ * @nr_members: processes of the tree, each of which has a migration
+ * @member: which of them it is, from 0; parents come before their children
+ * @root: process that is the root of the tree
+ * @parent: process that is its parent, whose destination has said READY; 0: it is the root
+ * @group: its process group, 0: the root's
+ * @session: its session, 0: the root's
+ * @attempt: counts how often the unit has been prepared
+ * @reserved: 0
  *
- * Each of the three arrays is padded to 8 bytes.
+ * Each of the three arrays is padded to 8 bytes. Processes that move together resume
+ * together or not at all.
  */
 struct tern_wire_prepare {
 	__s32 pid;
@@ -171,6 +182,15 @@ struct tern_wire_prepare {
 	__u64 boottime;
 	__u64 oneway_ns;
 	char comm[16];
+	__u64 unit;
+	__u32 nr_members;
+	__u32 member;
+	__s32 root;
+	__s32 parent;
+	__s32 group;
+	__s32 session;
+	__u32 attempt;
+	__u32 reserved;
 };
 
 /**
@@ -400,7 +420,7 @@ struct tern_wire_answer {
 TERN_ASSERT_SIZE(struct tern_wire, 8);
 TERN_ASSERT_SIZE(struct tern_wire_hello, 4080);
 TERN_ASSERT_SIZE(struct tern_wire_clock, 24);
-TERN_ASSERT_SIZE(struct tern_wire_prepare, 56);
+TERN_ASSERT_SIZE(struct tern_wire_prepare, 96);
 TERN_ASSERT_SIZE(struct tern_wire_range, 16);
 TERN_ASSERT_SIZE(struct tern_wire_file, 32);
 TERN_ASSERT_SIZE(struct tern_wire_ready, 8);

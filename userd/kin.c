@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Shells of processes that move together. Each belongs to a job of its own; here they
+ * find each other: a shell is made by that of its parent, and is dressed after all that
+ * come before it, of which it may take descriptors.
+ *
+ * Owns the register, guarded by its lock, but not what is in it. Whoever waits does so
+ * for a limited time, and until the other has left.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kin.h"
+
+#define ASK_MS	20000
+#define WAIT_MS	60000
+#define LOOK_MS	100	/* for an abort */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t news = PTHREAD_COND_INITIALIZER;	/* by CLOCK_MONOTONIC */
+static struct tern_kin *first;
+
+static struct tern_kin *find(const struct tern_peer *peer, __u64 unit, unsigned int attempt,
+			     int pid)
+{
+	struct tern_kin *kin;
+
+	for (kin = first; kin; kin = kin->next)
+		if (kin->peer == peer && kin->unit == unit && kin->attempt == attempt &&
+		    kin->pid == pid)
+			return kin;
+	return NULL;
+}
+
+static bool comes_before(const struct tern_kin *other, const struct tern_kin *kin)
+{
+	return other->peer == kin->peer && other->unit == kin->unit && other->attempt == kin->attempt &&
+	       other->member < kin->member;
+}
+
+/**
+ * tern_kin_join() - be found by one's relatives
+ * @kin: to be filled, and to be left alone until tern_kin_leave()
+ * @peer: where it comes from
+ * @prepare: of a process that moves with others; its shell has joined
+ */
+int tern_kin_join(struct tern_kin *kin, const struct tern_peer *peer,
+		  const struct tern_wire_prepare *prepare)
+{
+	*kin = (struct tern_kin) {
+		.peer = peer,
+		.unit = prepare->unit, .attempt = prepare->attempt, .member = prepare->member,
+		.pid = prepare->pid,
+		.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	};
+	if (kin->bell < 0)
+		return -errno;
+	pthread_mutex_lock(&lock);
+	kin->next = first;
+	first = kin;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+/** tern_kin_leave() - it is of no more use to others; nothing, if it has not joined */
+void tern_kin_leave(struct tern_kin *kin)
+{
+	struct tern_kin **p;
+
+	if (!kin->unit)
+		return;
+	pthread_mutex_lock(&lock);
+	for (p = &first; *p && *p != kin; p = &(*p)->next)
+		;
+	if (*p)
+		*p = kin->next;
+	pthread_cond_broadcast(&news);
+	pthread_mutex_unlock(&lock);
+	close(kin->bell);
+	free(kin->file);
+	kin->file = NULL;
+	kin->unit = 0;
+}
+
+/** tern_kin_has() - is process @pid a relative that comes before, and has descriptors? */
+bool tern_kin_has(const struct tern_kin *kin, int pid)
+{
+	const struct tern_kin *other;
+	bool has;
+
+	if (!kin->unit)
+		return false;
+	pthread_mutex_lock(&lock);
+	other = find(kin->peer, kin->unit, kin->attempt, pid);
+	has = other && other->member < kin->member && other->made;
+	pthread_mutex_unlock(&lock);
+	return has;
+}
+
+static __u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+/* Under the lock, until something changes, or it is time to look for an abort. */
+static void wait_news(void)
+{
+	__u64 until = now_ms() + LOOK_MS;
+	struct timespec ts = { until / 1000, until % 1000 * 1000000 };
+
+	pthread_cond_clockwait(&news, &lock, CLOCK_MONOTONIC, &ts);
+}
+
+static bool is_cancelled(int cancel)
+{
+	struct pollfd p = { .fd = cancel, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* ---- to be born ------------------------------------------------------------------- */
+
+/* Under the lock. 1: wait; else the answer, or why there will be none. */
+static int look_answer(struct tern_kin *kin, __u64 until, int cancel, struct tern_why *why)
+{
+	int err = 1;
+
+	if (kin->request == TERN_KIN_ANSWERED) {
+		err = kin->answer;
+		if (kin->why.text[0])
+			tern_why_set(why, err, "%s", kin->why.text);
+	} else if (kin->request == TERN_KIN_ASKED && is_cancelled(cancel)) {
+		err = tern_why_set(why, -ECANCELED, "aborted by an operator");
+	} else if (kin->request == TERN_KIN_ASKED && now_ms() > until) {
+		err = tern_why_set(why, -ETIMEDOUT, "the shell of its parent, process %d, is busy",
+				   kin->pid);
+	}
+	if (err != 1)
+		kin->request = TERN_KIN_IDLE;
+	return err;
+}
+
+/**
+ * tern_kin_ask() - have a parent's shell make a child
+ * @peer: where it comes from
+ * @child: says whose it is
+ * @spawn: what it is made from, in use until the return
+ * @cancel: eventfd that interrupts waiting
+ * @why: sentence
+ *
+ * Return: 0, what went wrong there, -ESRCH: the parent is not there, -ETIMEDOUT,
+ * -ECANCELED.
+ */
+int tern_kin_ask(const struct tern_peer *peer, const struct tern_wire_prepare *child,
+		 const struct tern_spawn *spawn, int cancel, struct tern_why *why)
+{
+	__u64 until = now_ms() + ASK_MS;
+	struct tern_kin *kin;
+	int err = 1;
+
+	pthread_mutex_lock(&lock);
+	kin = find(peer, child->unit, child->attempt, child->parent);
+	/* one child at a time: the source asks for one after another */
+	if (kin && kin->request == TERN_KIN_IDLE) {
+		kin->spawn = *spawn;
+		kin->why.text[0] = '\0';
+		kin->request = TERN_KIN_ASKED;
+		eventfd_write(kin->bell, 1);
+	} else {
+		kin = NULL;
+	}
+	while (kin && err == 1) {
+		err = look_answer(kin, until, cancel, why);
+		if (err == 1)
+			wait_news();
+		kin = find(peer, child->unit, child->attempt, child->parent);
+	}
+	pthread_mutex_unlock(&lock);
+	return err != 1 ? err :
+	       tern_why_set(why, -ESRCH, "the shell of its parent, process %d, is not there",
+			    child->parent);
+}
+
+/** tern_kin_asked() - is @kin's shell to make a child, which is it? */
+bool tern_kin_asked(struct tern_kin *kin, struct tern_spawn *spawn)
+{
+	bool asked;
+	eventfd_t n;
+
+	eventfd_read(kin->bell, &n);
+	pthread_mutex_lock(&lock);
+	asked = kin->request == TERN_KIN_ASKED;
+	if (asked) {
+		kin->request = TERN_KIN_TAKEN;
+		*spawn = kin->spawn;
+	}
+	pthread_mutex_unlock(&lock);
+	return asked;
+}
+
+/** tern_kin_answer() - what came of tern_kin_asked(): 0 or negative errno, and why */
+void tern_kin_answer(struct tern_kin *kin, int err, const struct tern_why *why)
+{
+	pthread_mutex_lock(&lock);
+	kin->answer = err;
+	kin->why = *why;
+	kin->request = TERN_KIN_ANSWERED;
+	pthread_cond_broadcast(&news);
+	pthread_mutex_unlock(&lock);
+}
+
+/* ---- to be dressed ---------------------------------------------------------------- */
+
+/** tern_kin_made() - its descriptors have been made anew: who took some has old ones */
+void tern_kin_made(struct tern_kin *kin)
+{
+	pthread_mutex_lock(&lock);
+	kin->made++;
+	pthread_mutex_unlock(&lock);
+}
+
+/** tern_kin_before() - changes with each tern_kin_made() of those that come before */
+unsigned int tern_kin_before(const struct tern_kin *kin)
+{
+	const struct tern_kin *other;
+	unsigned int sum = 0;
+
+	if (!kin->unit)
+		return 0;
+	pthread_mutex_lock(&lock);
+	for (other = first; other; other = other->next)
+		if (comes_before(other, kin))
+			sum += other->made;
+	pthread_mutex_unlock(&lock);
+	return sum;
+}
+
+/* The files that move with it, as others find them. */
+static int list_files(const struct tern_kin *kin, const struct tern_dress *dress,
+		      struct tern_taken **list, unsigned int *nr)
+{
+	const struct tern_obj *obj = NULL;
+
+	*nr = 0;
+	*list = calloc(tern_image_count(dress->image, TERN_OBJ_CARRIED) + 1, sizeof(**list));
+	if (!*list)
+		return -ENOMEM;
+	while ((obj = tern_image_find(dress->image, TERN_OBJ_CARRIED, obj))) {
+		const struct tern_obj_carried *carried = tern_obj_payload(obj);
+		struct tern_taken *taken = &(*list)[(*nr)++];
+
+		taken->pid = kin->pid;
+		taken->fs = carried->fs;
+		taken->ino = carried->ino;
+		strcpy(taken->path, dress->stash_path[carried->id - 1]);
+	}
+	return 0;
+}
+
+/**
+ * tern_kin_publish() - say which files move with it
+ * @kin: has joined
+ * @dress: what its shell wears; its files stay open until tern_kin_leave()
+ *
+ * -ENOMEM.
+ */
+int tern_kin_publish(struct tern_kin *kin, const struct tern_dress *dress)
+{
+	struct tern_taken *list;
+	unsigned int nr;
+	int err = list_files(kin, dress, &list, &nr);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&lock);
+	if (nr != kin->nr_files || memcmp(list, kin->file, nr * sizeof(*list)))
+		kin->made++;
+	free(kin->file);
+	kin->file = list;
+	kin->nr_files = nr;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+/**
+ * tern_kin_files() - files of those that come before
+ * @kin: has joined, or not
+ * @dress: its taken files are filled in
+ *
+ * -ENOMEM.
+ */
+int tern_kin_files(const struct tern_kin *kin, struct tern_dress *dress)
+{
+	const struct tern_kin *other;
+	unsigned int nr = 0;
+
+	dress->taken_file = NULL;
+	dress->nr_taken_files = 0;
+	if (!kin->unit)
+		return 0;
+	pthread_mutex_lock(&lock);
+	for (other = first; other; other = other->next)
+		nr += comes_before(other, kin) ? other->nr_files : 0;
+	dress->taken_file = calloc(nr + 1, sizeof(*dress->taken_file));
+	for (other = first; other && dress->taken_file; other = other->next) {
+		if (!comes_before(other, kin) || !other->nr_files)
+			continue;
+		memcpy(dress->taken_file + dress->nr_taken_files, other->file,
+		       other->nr_files * sizeof(*other->file));
+		dress->nr_taken_files += other->nr_files;
+	}
+	pthread_mutex_unlock(&lock);
+	return dress->taken_file ? 0 : -ENOMEM;
+}
+
+/** tern_kin_dressed() - others may take what it has */
+void tern_kin_dressed(struct tern_kin *kin)
+{
+	pthread_mutex_lock(&lock);
+	kin->dressed = true;
+	pthread_cond_broadcast(&news);
+	pthread_mutex_unlock(&lock);
+}
+
+/* Of those before it: how many are here, and how many are dressed? */
+static void count(const struct tern_kin *kin, unsigned int *here, unsigned int *dressed)
+{
+	const struct tern_kin *other;
+
+	*here = 0;
+	*dressed = 0;
+	for (other = first; other; other = other->next) {
+		if (!comes_before(other, kin))
+			continue;
+		++*here;
+		*dressed += other->dressed;
+	}
+}
+
+/**
+ * tern_kin_wait() - until all that come before are dressed
+ * @kin: has joined
+ * @cancel: eventfd that interrupts waiting
+ * @why: sentence
+ */
+int tern_kin_wait(const struct tern_kin *kin, int cancel, struct tern_why *why)
+{
+	__u64 until = now_ms() + WAIT_MS;
+	unsigned int here, dressed;
+	int err = 1;
+
+	pthread_mutex_lock(&lock);
+	while (err == 1) {
+		count(kin, &here, &dressed);
+		if (here != kin->member)
+			err = tern_why_set(why, -ECANCELED,
+					   "another process of its tree does not move");
+		else if (dressed == kin->member)
+			err = 0;
+		else if (is_cancelled(cancel))
+			err = tern_why_set(why, -ECANCELED, "aborted by an operator");
+		else if (now_ms() > until)
+			err = tern_why_set(why, -ETIMEDOUT,
+					   "another process of its tree is not ready");
+		else
+			wait_news();
+	}
+	pthread_mutex_unlock(&lock);
+	return err;
+}
