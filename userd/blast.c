@@ -3,9 +3,12 @@
  * The latency period at the source: from the preparation over park and capture
  * to the last byte of the blast. Between PARK and RESUME nothing is received.
  *
- * Runs in the job's thread; no locks. Until TERN_IOC_SENT every failure leaves
- * the migrant running here; SENT comes strictly before RESUME can leave, and
- * nothing can go back afterwards.
+ * What is done for a migrant is done for each process that moves with it, step by step:
+ * nobody is captured before all of them stand, and no RESUME leaves before all else has.
+ *
+ * Runs in the root's thread; no locks. Until TERN_IOC_SENT every failure leaves
+ * the migrant running here; SENT of all comes strictly before the RESUME of any can
+ * leave, and nothing can go back afterwards.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,12 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source.h"
+#include "unit.h"
 
 #define ATTEMPTS	10
 #define HELD_PAUSE_MS	1000
 #define ATTEMPTS_DRAFT	6	/* then without a draft: there is less to change in between */
 #define ATTEMPTS_AHEAD	2	/* likewise, pages that are sent ahead take time */
+#define ATTEMPTS_RUNNING 2	/* a tree that has changed each time is stopped first */
+#define FINDS		20	/* tries to find a tree while it changes */
 #define HANDLERS	20	/* tries while somebody is in a handler; then all is prepared anew */
 #define FOLLOW		4	/* pages between two looks for the destination's word */
 
@@ -66,26 +71,34 @@ static int rehearse(struct tern_source *s)
 	return tern_source_capture(s, TERN_CAPTURE_DRAFT, &s->image);
 }
 
-/* Send pages ahead; that takes a while, after which the draft may be @stale. */
+/*
+ * Send pages ahead; that takes a while, after which the draft may be @stale. A tree is not
+ * what it was after so long, so that must have been asked for.
+ */
 static int send_ahead(struct tern_source *s, unsigned int attempt, bool stale)
 {
-	int rc = attempt < ATTEMPTS_AHEAD ? tern_source_precopy(s) : 1;
+	bool ahead = attempt < ATTEMPTS_AHEAD &&
+		     (!s->prepared.lineage.unit || s->job->flags & TERN_HYBRID);
+	int rc = ahead ? tern_source_precopy(s) : 1;
 
 	if (rc < 0)
 		return rc;
 	return stale || !rc ? tern_source_draft(s) : 0;
 }
 
-static int prepare(struct tern_source *s, unsigned int attempt)
+/* Look at it, and have the destination make a shell and all that it lacks. */
+static int introduce(struct tern_unit *unit, unsigned int n)
 {
+	struct tern_source *s = unit->member[n];
 	struct tern_prepared *p = &s->prepared;
-	bool cold = is_cold(s, attempt);
 	int rc;
 
 	tern_recent_fini(&s->recent);
-	rc = tern_dev_check(s->dev, s->job->pid, s->job->flags, &s->why);
+	rc = tern_prepare(p, s->job->pid, s->job->flags, &s->why);
 	if (!rc)
-		rc = tern_prepare(p, s->job->pid, s->job->flags, &s->why);
+		rc = tern_unit_lineage(unit, n, &p->lineage, &s->why);
+	if (!rc)
+		tern_unit_forget_dirty(unit, n);
 	if (!rc)
 		rc = tern_prepared_send(p, &s->lanes.lane[0], s->dev, s->lanes.oneway_ns);
 	/* while the destination makes its shell */
@@ -95,23 +108,44 @@ static int prepare(struct tern_source *s, unsigned int attempt)
 		rc = tern_prepared_ready(p, &s->lanes.lane[0], &s->why);
 	if (!rc)
 		rc = tern_prepared_copy(p, &s->lanes.lane[0], &s->why);
+	return rc;
+}
+
+/* Keep what is laid out until it is asked for. */
+static int hold(struct tern_source *s, unsigned int attempt)
+{
+	int rc;
+
+	if (s->prepared.lineage.unit)
+		return tern_why_set(&s->why, -EOPNOTSUPP,
+				    "a process that has descendants cannot be prepared beforehand: migrate it");
+	rc = tern_source_hold(s);
+	s->released = !rc;
+	return rc ? rc : send_ahead(s, attempt, true);
+}
+
+static int prepare(const struct tern_unit *unit, unsigned int n, unsigned int attempt)
+{
+	struct tern_source *s = unit->member[n];
+	struct tern_prepared *p = &s->prepared;
+	bool cold = unit->parked || is_cold(s, attempt);
+	int rc = 0;
+
 	if (!rc && !cold)
 		rc = tern_source_draft(s);
 	if (!rc && !cold)
 		rc = send_ahead(s, attempt, false);
-	if (!rc && tern_source_held(s)) {
-		rc = tern_source_hold(s);
-		s->released = !rc;
-		if (!rc)
-			rc = send_ahead(s, attempt, true);
-	}
+	if (!rc && tern_source_held(s))
+		rc = hold(s, attempt);
 	if (!rc)
 		rc = tern_first_room(s->first, p->nr_tids);
 	if (!rc && !cold)
 		tern_first_prepare(s->first, &s->draft.image, s->job->pid, p->tids, p->nr_tids);
 	if (!rc)
 		rc = make_room(s);
-	if (!rc && cold && (tern_source_crosses(s) || p->carried))
+	/* those that stand are captured soon, and nobody waits for others meanwhile */
+	if (!rc && cold && !unit->parked &&
+	    (tern_source_crosses(s) || p->carried || p->lineage.unit))
 		rc = rehearse(s);
 	if (!rc && !cold)
 		rc = tern_recent_note(s);
@@ -141,34 +175,38 @@ static int send_first(struct tern_source *s)
 	return rc;
 }
 
-static int send_resume(struct tern_source *s, __u64 captured, __u64 bytes_before)
+/* Nothing goes back from here on, once all of them have come here. */
+static int let_leave(struct tern_source *s, __u64 captured, __u64 bytes_before,
+		     struct tern_wire_resume *resume)
 {
-	struct tern_link *link = &s->lanes.lane[0];
 	struct tern_report *report = &s->report;
-	struct tern_wire_resume resume = {
+	int rc;
+
+	report->blast_bytes = s->lanes.lane[0].bytes_out - bytes_before +
+			      sizeof(struct tern_wire) + sizeof(*resume);
+	*resume = (struct tern_wire_resume) {
 		.park_ns = report->phase_ns[TERN_PHASE_PARK],
 		.capture_ns = report->phase_ns[TERN_PHASE_CAPTURE],
 		.monotonic = s->stood,
+		.blast_bytes = report->blast_bytes,
 	};
-	__u64 now;
-	int rc;
-
-	report->blast_bytes = link->bytes_out - bytes_before + sizeof(struct tern_wire) +
-			      sizeof(resume);
-	resume.blast_bytes = report->blast_bytes;
 	rc = tern_dev_sent(s->dev);
 	if (rc)
 		return tern_why_set(&s->why, rc, "the process could not be let go: %s",
 				    strerror(-rc));
-	now = tern_source_now();
-	resume.send_ns = now - captured;
-	report->phase_ns[TERN_PHASE_SEND] = resume.send_ns;
-	/* in doubt: from here on only the destination's word counts */
-	rc = tern_link_send(link, TERN_MSG_RESUME, &resume, sizeof(resume));
+	resume->send_ns = tern_source_now() - captured;
+	report->phase_ns[TERN_PHASE_SEND] = resume->send_ns;
+	return 0;
+}
+
+/* In doubt: from here on only the destination's word counts. */
+static void send_resume(struct tern_source *s, const struct tern_wire_resume *resume)
+{
+	int rc = tern_link_send(&s->lanes.lane[0], TERN_MSG_RESUME, resume, sizeof(*resume));
+
 	if (rc)
 		tern_log(LOG_WARNING, "migration %016" PRIx64 ": link lost under the blast: %s",
 			 (uint64_t)s->job->id, strerror(-rc));
-	return 0;
 }
 
 /* Until the destination has its say: what the migrant will want next. */
@@ -184,9 +222,8 @@ static void follow(struct tern_source *s)
 		;
 }
 
-static int blast(struct tern_source *s)
+static int send_state(struct tern_source *s, __u64 captured)
 {
-	__u64 before = s->lanes.lane[0].bytes_out, captured = tern_source_now();
 	int rc;
 
 	s->report.phase_ns[TERN_PHASE_CAPTURE] = captured - s->stood;
@@ -194,13 +231,47 @@ static int blast(struct tern_source *s)
 	if (!rc)
 		rc = send_first(s);
 	/* what an heir must know, while the network and the destination work */
-	if (!rc)
-		rc = tern_source_keep(s);
-	if (!rc)
-		rc = send_resume(s, captured, before);
-	if (!rc)
-		follow(s);
-	return rc;
+	return rc ? rc : tern_source_keep(s);
+}
+
+/* The sentence is looked for with the root. A descendant that has ended moves no more. */
+static int blame(struct tern_unit *unit, const struct tern_source *s, int rc)
+{
+	struct tern_source *root = unit->member[0];
+
+	if (!rc || s == root)
+		return rc;
+	if (s->why.text[0])
+		tern_why_set(&root->why, rc, "process %d: %.200s", s->job->pid, s->why.text);
+	return tern_proc_ended(s->job->pid) ? -EAGAIN : rc;
+}
+
+static int blast(struct tern_unit *unit)
+{
+	struct tern_wire_resume resume[TERN_PROCESSES_MAX];
+	__u64 before[TERN_PROCESSES_MAX], captured = tern_source_now();
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < unit->nr; i++) {
+		before[i] = unit->member[i]->lanes.lane[0].bytes_out;
+		rc = send_state(unit->member[i], captured);
+		if (rc)
+			return blame(unit, unit->member[i], rc);
+	}
+	for (i = 0; i < unit->nr; i++) {
+		rc = let_leave(unit->member[i], captured, before[i], &resume[i]);
+		if (rc && i)
+			blame(unit, unit->member[i], rc);
+		if (rc)
+			return rc;
+		unit->sent = true;
+	}
+	for (i = 0; i < unit->nr; i++)
+		send_resume(unit->member[i], &resume[i]);
+	for (i = 0; i < unit->nr; i++)
+		follow(unit->member[i]);
+	return 0;
 }
 
 static int park(struct tern_source *s)
@@ -208,95 +279,193 @@ static int park(struct tern_source *s)
 	struct tern_park park;
 	int rc;
 
-	if (tern_source_cancelled(s, NULL))
-		return -ECANCELED;
 	rc = tern_dev_park(s->dev, &park, &s->why);
 	s->stood = tern_source_now() - park.stood_ns;
 	s->report.phase_ns[TERN_PHASE_PARK] = park.ns;
 	return rc;
 }
 
-/* It runs on, to be stopped once more. */
-static int thaw(struct tern_source *s, int rc)
+/* Those that stand run on, to be stopped once more. */
+static int thaw(struct tern_unit *unit, int rc)
 {
-	int err = tern_dev_thaw(s->dev);
+	int err, first = 0;
 
-	return err ? err : rc;
+	while (unit->parked) {
+		err = tern_dev_thaw(unit->member[--unit->parked]->dev);
+		first = first ? first : err;
+	}
+	return first ? first : rc;
+}
+
+/* Parents first: one that waits for its child to execute a program (vfork) could not stop. */
+static int park_all(struct tern_unit *unit)
+{
+	int rc;
+
+	if (tern_source_cancelled(unit->member[0], NULL))
+		return -ECANCELED;
+	while (unit->parked < unit->nr) {
+		struct tern_source *s = unit->member[unit->parked];
+
+		rc = park(s);
+		/* one that waits for another's exec is quicker the next time */
+		if (rc == -ETIMEDOUT && unit->nr > 1)
+			rc = -EAGAIN;
+		if (rc)
+			return thaw(unit, blame(unit, s, rc));
+		unit->parked++;
+	}
+	return 0;
+}
+
+static int capture_all(struct tern_unit *unit)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < unit->nr && !rc; i++) {
+		rc = tern_source_capture(unit->member[i], 0, &unit->member[i]->image);
+		rc = blame(unit, unit->member[i], rc);
+	}
+	return rc;
+}
+
+static void forget_reasons(struct tern_unit *unit)
+{
+	unsigned int i;
+
+	for (i = 0; i < unit->nr; i++)
+		unit->member[i]->why.text[0] = '\0';
 }
 
 /*
  * Park and capture. A handler that has interrupted the vDSO is over soon, and nothing that
- * was prepared is the worse for it. -EAGAIN: the migrant runs.
+ * was prepared is the worse for it; but if they were @standing before, all of it is known
+ * of processes that do. -EAGAIN: the migrant runs.
  */
-static int stop(struct tern_source *s)
+static int stop(struct tern_unit *unit, bool standing)
 {
 	unsigned int i;
 	int rc;
 
 	for (i = 1;; i++) {
-		rc = park(s);
+		rc = park_all(unit);
 		if (rc)
 			return rc;
-		rc = tern_source_capture(s, 0, &s->image);
+		rc = capture_all(unit);
 		if (rc != -EAGAIN && rc != -EBUSY)
 			return rc;
-		rc = thaw(s, rc);
+		rc = thaw(unit, rc);
 		if (rc != -EBUSY)
 			return rc;
-		if (i == HANDLERS)
+		if (i == HANDLERS || standing)
 			return -EAGAIN;
 		/* whatever happens next has another reason */
-		s->why.text[0] = '\0';
-		rc = tern_source_pause(s, i);
+		forget_reasons(unit);
+		rc = tern_source_pause(unit->member[0], i);
 		if (rc)
 			return rc;
 	}
 }
 
-/* One attempt. -EAGAIN: the migrant runs again and has changed, try once more. */
-static int attempt(struct tern_source *s, unsigned int n)
+/* All shells first, for they are each other's parents; then what they wear. */
+static int prepare_all(struct tern_unit *unit, unsigned int attempt)
 {
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < unit->nr && !rc; i++) {
+		struct tern_source *s = unit->member[i];
+
+		if (i)
+			rc = connect_peer(s);
+		if (!rc && !s->first)
+			rc = tern_first_create(&s->first, s->job->host->first);
+		if (!rc)
+			rc = introduce(unit, i);
+		rc = blame(unit, s, rc);
+	}
+	for (i = 0; i < unit->nr && !rc; i++) {
+		rc = prepare(unit, i, attempt);
+		rc = blame(unit, unit->member[i], rc);
+	}
+	return rc;
+}
+
+/* Who starts others all the time holds still before anybody looks at him. */
+static int find_standing(struct tern_unit *unit)
+{
+	unsigned int i;
+	int rc = -EAGAIN;
+
+	for (i = 0; i < FINDS && rc == -EAGAIN; i++) {
+		forget_reasons(unit);
+		rc = tern_unit_find(unit);
+		if (!rc)
+			rc = park_all(unit);
+	}
+	return rc;
+}
+
+/* One attempt. -EAGAIN: the migrant runs again and has changed, try once more. */
+static int attempt(struct tern_unit *unit, unsigned int n)
+{
+	struct tern_source *root = unit->member[0];
+	bool standing = unit->nr > 1 && n >= ATTEMPTS_RUNNING;
 	int rc;
 
-	rc = connect_peer(s);
+	rc = connect_peer(root);
 	if (!rc)
-		rc = prepare(s, n);
+		rc = tern_dev_check(root->dev, root->job->pid, root->job->flags, &root->why);
 	if (!rc)
-		rc = stop(s);
-	if (rc)
-		return rc;
-	rc = blast(s);
-	return rc == -EAGAIN ? thaw(s, rc) : rc;
+		rc = standing ? find_standing(unit) : tern_unit_find(unit);
+	if (!rc)
+		rc = prepare_all(unit, n);
+	if (!rc)
+		rc = stop(unit, standing);
+	if (!rc)
+		rc = blast(unit);
+	return rc == -EAGAIN ? thaw(unit, rc) : rc;
+}
+
+static void forget_attempt(struct tern_source *s)
+{
+	tern_lanes_close(&s->lanes);
+	tern_draft_fini(&s->draft);
+	tern_precopy_fini(&s->precopy);
+	tern_prepared_fini(&s->prepared);
 }
 
 /**
  * tern_source_move() - do all up to the last byte of the blast
- * @s: attached, in TERN_REQUESTED
+ * @unit: has the root, which is attached and in TERN_REQUESTED; gets its descendants
  *
  * Returns 0 in TERN_DOUBT: the blast has left, and the destination may or may
- * not run the migrant. After an error nothing has happened: the caller calls
- * tern_dev_fail() and the migrant runs on.
+ * not run them. After an error nothing has happened: the caller calls
+ * tern_unit_fail() and all of them run on.
  */
-int tern_source_move(struct tern_source *s)
+int tern_source_move(struct tern_unit *unit)
 {
-	unsigned int i;
+	struct tern_source *s = unit->member[0];
+	unsigned int i, n;
 	bool held;
-	int rc;
+	int rc = -EAGAIN;
 
-	rc = tern_first_create(&s->first, s->job->host->first);
-	if (rc)
-		return rc;
 	for (i = 0; i < ATTEMPTS; i++) {
-		rc = attempt(s, i);
+		rc = attempt(unit, i);
+		if (rc && tern_proc_ended(s->job->pid)) {
+			/* whatever else is wrong is so because of that */
+			s->why.text[0] = '\0';
+			rc = tern_why_set(&s->why, -ESRCH, "the process has ended");
+		}
 		if (rc != -EAGAIN)
 			break;
-		tern_log(LOG_INFO, "migration %016" PRIx64 ": %s", (uint64_t)s->job->id, s->why.text);
-		tern_lanes_close(&s->lanes);
-		tern_draft_fini(&s->draft);
-		tern_precopy_fini(&s->precopy);
-		tern_prepared_fini(&s->prepared);
+		tern_log(LOG_INFO, "migration %016" PRIx64 ": %s", (uint64_t)s->job->id,
+			 s->why.text[0] ? s->why.text : "its tree has changed; trying again");
+		for (n = 0; n < unit->nr; n++)
+			forget_attempt(unit->member[n]);
 		if (i + 1 < ATTEMPTS)
-			s->why.text[0] = '\0';
+			forget_reasons(unit);
 		/* what is held is in no hurry, and may change as often as it likes */
 		held = tern_source_held(s);
 		rc = tern_source_pause(s, held ? HELD_PAUSE_MS : 20U << i);

@@ -85,7 +85,8 @@ const struct command cmd_check = {
 	.args = "PID [--stdio=null] [--with-files]",
 	.help = "tell whether a process can move, and what is in the way",
 	.text = "Walks the process without stopping it and prints one line per thing that\n"
-		"cannot move, with the descriptor, address or thread that it concerns.\n"
+		"cannot move, with the descriptor, address or thread that it concerns; so for\n"
+		"all its descendants, which would move with it.\n"
 		"\n"
 		"  --stdio=null, --with-files   as if it were moved so: see \"tern help migrate\"\n"
 		"\n"

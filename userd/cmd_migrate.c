@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * tern migrate: ask for a migration, and follow it until the source has
- * nothing left of the process.
+ * nothing left of the process, and of those that have moved with it.
  *
  * Subscribes before it asks, so that no event is missed; and asks for the
  * state when events were lost, or none has come for a while.
@@ -18,6 +18,7 @@
 #define ASK_MS	500
 #define ORPHANED_NS	(10 * 1000000000ULL)
 #define BAR	32
+#define OTHERS_NS	50000000L
 
 static volatile sig_atomic_t interrupted;
 
@@ -118,32 +119,6 @@ static void tell(struct follow *f, const struct tern_info_migration *m)
 		fprintf(stderr, "process %d runs on host %s; its pages follow\n", f->pid, f->host);
 }
 
-static int conclude(struct follow *f, const struct tern_info_migration *m)
-{
-	end_line(f);
-	if (f->json) {
-		print_json(stdout, m);
-		putchar('\n');
-	}
-	switch (m->state) {
-	case TERN_INDEPENDENT:
-		if (!f->json) {
-			printf("process %d has moved to host %s; nothing of it is left here\n",
-			       f->pid, f->host);
-			print_report(stdout, m);
-		}
-		return EXIT_DONE;
-	case TERN_FAILED:
-		fprintf(stderr, "tern: process %d has not moved and runs on here: %s\n", f->pid,
-			m->reason[0] ? m->reason : strerror(m->error));
-		return EXIT_NOT;
-	default:
-		fprintf(stderr, "tern: migration " ID_FMT " is lost: %s\n",
-			(unsigned long long)f->id, m->reason[0] ? m->reason : "no reason is known");
-		return EXIT_DOUBT;
-	}
-}
-
 static int leave(struct follow *f, unsigned int state)
 {
 	end_line(f);
@@ -186,6 +161,94 @@ static bool is_orphaned(struct follow *f)
 	if (!f->orphaned)
 		f->orphaned = now_ns();
 	return now_ns() - f->orphaned > ORPHANED_NS;
+}
+
+/**
+ * struct others - those that move with it
+ * @unit: the migration that they belong to
+ * @nr: how many
+ * @left: of those, how many have not ended
+ * @lost: or have ended badly
+ */
+struct others {
+	__u64 unit;
+	unsigned int nr;
+	unsigned int left;
+	unsigned int lost;
+};
+
+static int count_other(void *arg, const struct tern_info_migration *m)
+{
+	struct others *o = arg;
+
+	if (m->unit != o->unit || m->id == o->unit || m->side != TERN_SOURCE)
+		return 0;
+	o->nr++;
+	o->left += !tern_state_is_final(m->state);
+	o->lost += m->state == TERN_LOST;
+	return 0;
+}
+
+/* Its own pages have moved; those of its descendants may take longer. */
+static int wait_others(struct follow *f, struct others *o)
+{
+	struct timespec pause = { .tv_nsec = OTHERS_NS };
+	int rc;
+
+	for (;;) {
+		*o = (struct others){ .unit = f->id };
+		rc = tern_client_list(f->client, count_other, o);
+		if (rc || !o->left || interrupted)
+			return rc;
+		if (is_orphaned(f))
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static int tell_moved(struct follow *f, const struct tern_info_migration *m)
+{
+	struct others o;
+	int rc = wait_others(f, &o);
+
+	if (rc)
+		return complain(f->client, rc, "following the migration");
+	if (o.left || o.lost) {
+		fprintf(stderr, "tern: process %d has moved to host %s, and %u of %u descendants have left nothing here: tern status\n",
+			f->pid, f->host, o.nr - o.left - o.lost, o.nr);
+		return EXIT_DOUBT;
+	}
+	if (f->json)
+		return EXIT_DONE;
+	if (o.nr)
+		printf("process %d and %u descendants have moved to host %s; nothing of them is left here\n",
+		       f->pid, o.nr, f->host);
+	else
+		printf("process %d has moved to host %s; nothing of it is left here\n", f->pid,
+		       f->host);
+	print_report(stdout, m);
+	return EXIT_DONE;
+}
+
+static int conclude(struct follow *f, const struct tern_info_migration *m)
+{
+	end_line(f);
+	if (f->json) {
+		print_json(stdout, m);
+		putchar('\n');
+	}
+	switch (m->state) {
+	case TERN_INDEPENDENT:
+		return tell_moved(f, m);
+	case TERN_FAILED:
+		fprintf(stderr, "tern: process %d has not moved and runs on here: %s\n", f->pid,
+			m->reason[0] ? m->reason : strerror(m->error));
+		return EXIT_NOT;
+	default:
+		fprintf(stderr, "tern: migration " ID_FMT " is lost: %s\n",
+			(unsigned long long)f->id, m->reason[0] ? m->reason : "no reason is known");
+		return EXIT_DOUBT;
+	}
 }
 
 static int leave_orphan(struct follow *f, unsigned int state)
@@ -319,6 +382,9 @@ const struct command cmd_migrate = {
 	.help = "move a process to another host",
 	.text = "Moves the process, shows how its pages follow, and ends when nothing of it is\n"
 		"left on this host: from then on this host may be switched off.\n"
+		"\n"
+		"Its descendants move with it, all of them or none. The figures at the end are\n"
+		"those of the process itself.\n"
 		"\n"
 		"  --stdio=null   standard descriptors that cannot move become /dev/null\n"
 		"  --with-files   files on local disks that the process writes to move with it: they\n"

@@ -74,6 +74,8 @@ static void show_details(const struct tern_info_migration *m)
 	printf("  %-24s %14s\n", "this host is its", side_name(m->side));
 	printf("  %-24s %14s\n", "other host", m->host);
 	printf("  %-24s %14d   %s\n", "process", m->pid, m->comm);
+	if (m->unit)
+		printf("  %-24s %14s " ID_FMT "\n", "moves with", "", (unsigned long long)m->unit);
 	printf("  %-24s %14s\n", "asked for, ago", show_ns(age, sizeof(age), m->age_ns));
 	if (m->reason[0])
 		printf("  %-24s %s\n", "reason", m->reason);

@@ -108,6 +108,18 @@ int tern_dev_attach(int dev, struct tern_attach *attach)
 	return call(dev, TERN_IOC_ATTACH, attach);
 }
 
+/** tern_dev_tree() - the migrant and its descendants, each behind its parent */
+int tern_dev_tree(int dev, __s32 *pids, unsigned int *nr)
+{
+	struct tern_tree_io io = {
+		.size = sizeof(io), .nr = TERN_PROCESSES_MAX, .pids = (unsigned long)pids,
+	};
+	int err = call(dev, TERN_IOC_TREE, &io);
+
+	*nr = err ? 0 : io.nr;
+	return err;
+}
+
 /** tern_dev_park() - stop the migrant's threads; @park receives count and time */
 int tern_dev_park(int dev, struct tern_park *park, struct tern_why *why)
 {

@@ -35,6 +35,8 @@ struct tern_clocks {
 int tern_dev_clocks(int dev, int pid, struct tern_clocks *clocks);
 int tern_dev_serve(int dev, const char *self, const char *hosts, unsigned int nr);
 int tern_dev_attach(int dev, struct tern_attach *attach);
+/* @pids: room for TERN_PROCESSES_MAX; @nr: out */
+int tern_dev_tree(int dev, __s32 *pids, unsigned int *nr);
 int tern_dev_park(int dev, struct tern_park *park, struct tern_why *why);
 /* @len: in: size of @buf; out: used */
 int tern_dev_prepared(int dev);

@@ -121,6 +121,11 @@ struct tern_job {
 	int lanes[2];
 };
 
+/* jobs.c: of a source, for the processes that move together with it */
+struct tern_job *tern_job_member(struct tern_job *root, __u64 id, int pid);
+int tern_job_start(struct tern_job *job, void (*end)(void *arg), void *arg);
+void tern_job_drop(struct tern_job *job);
+
 /* The two kinds of job. They return when the migration has ended, one way or
  * the other, and the daemon then joins the thread. All errors have been reported
  * (TERN_IOC_FAIL) by then.

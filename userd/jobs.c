@@ -21,7 +21,10 @@
  * @job: what the job sees
  * @jobs: the table
  * @side: enum tern_side
- * @thread: runs the job
+ * @thread: runs the job, if @started
+ * @started: it has one
+ * @end: a member's job: what its thread does, with @arg
+ * @arg: for @end
  * @done: its thread is about to end
  * @next: in the table
  */
@@ -30,6 +33,9 @@ struct tern_job_entry {
 	struct tern_jobs *jobs;
 	unsigned int side;
 	pthread_t thread;
+	bool started;
+	void (*end)(void *arg);
+	void *arg;
 	bool done;
 	struct tern_job_entry *next;
 };
@@ -60,7 +66,9 @@ static void *run(void *arg)
 	struct tern_job_entry *e = arg;
 	struct tern_jobs *jobs = e->jobs;
 
-	if (e->side == TERN_SOURCE)
+	if (e->end)
+		e->end(e->arg);
+	else if (e->side == TERN_SOURCE)
 		tern_source_run(&e->job);
 	else
 		tern_dest_run(&e->job);
@@ -141,6 +149,7 @@ static int start(struct tern_jobs *jobs, struct tern_job_entry *e)
 
 	if (err)
 		return -err;
+	e->started = true;
 	e->next = jobs->first;
 	jobs->first = e;
 	return 0;
@@ -188,6 +197,61 @@ int tern_jobs_start(struct tern_jobs *jobs, const struct tern_request *req)
 	return rc;
 }
 
+/* ---- the members of a unit ------------------------------------------------------ */
+
+/**
+ * tern_job_member() - a job for a process that moves together with another one
+ * @root: job of that one's source
+ * @id: the migration
+ * @pid: the process
+ *
+ * Return: a job without a thread, for the root's to use until tern_job_start() or
+ * tern_job_drop(); or NULL.
+ */
+struct tern_job *tern_job_member(struct tern_job *root, __u64 id, int pid)
+{
+	struct tern_jobs *jobs = ((struct tern_job_entry *)root)->jobs;
+	struct tern_job_entry *e = create(jobs, TERN_SOURCE, id, root->peer);
+
+	if (!e)
+		return NULL;
+	/* what is held has been let go, or has no members */
+	e->job.flags = root->flags & ~TERN_HOLD;
+	e->job.pid = pid;
+	pthread_mutex_lock(&jobs->lock);
+	e->next = jobs->first;
+	jobs->first = e;
+	pthread_mutex_unlock(&jobs->lock);
+	return &e->job;
+}
+
+/** tern_job_start() - a thread of its own for a member's job, which ends with @end */
+int tern_job_start(struct tern_job *job, void (*end)(void *arg), void *arg)
+{
+	struct tern_job_entry *e = (struct tern_job_entry *)job;
+	int err;
+
+	e->end = end;
+	e->arg = arg;
+	pthread_mutex_lock(&e->jobs->lock);
+	err = pthread_create(&e->thread, NULL, run, e);
+	e->started = !err;
+	pthread_mutex_unlock(&e->jobs->lock);
+	return -err;
+}
+
+/** tern_job_drop() - a member's job has ended without a thread */
+void tern_job_drop(struct tern_job *job)
+{
+	struct tern_job_entry *e = (struct tern_job_entry *)job;
+	int done = e->jobs->done;
+
+	pthread_mutex_lock(&e->jobs->lock);
+	e->done = true;
+	pthread_mutex_unlock(&e->jobs->lock);
+	ring_bell(done);
+}
+
 /**
  * tern_jobs_abort() - pass an operator's "abort" to the job
  * @jobs: the table
@@ -202,10 +266,13 @@ void tern_jobs_abort(struct tern_jobs *jobs, const struct tern_request *req)
 	for (e = jobs->first; e; e = e->next) {
 		if (e->job.id != req->id || (req->side && e->side != req->side))
 			continue;
+		found = true;
+		/* a member's: the root, who is told, too, has it in hand */
+		if (!e->started)
+			continue;
 		__atomic_store_n(&e->job.abort_flags, req->flags & TERN_ASK_FORCE,
 				 __ATOMIC_RELEASE);
 		ring_bell(e->job.cancel);
-		found = true;
 	}
 	pthread_mutex_unlock(&jobs->lock);
 	if (!found)
@@ -314,7 +381,8 @@ void tern_jobs_reap(struct tern_jobs *jobs)
 	pthread_mutex_unlock(&jobs->lock);
 	while ((e = dead)) {
 		dead = e->next;
-		pthread_join(e->thread, NULL);
+		if (e->started)
+			pthread_join(e->thread, NULL);
 		destroy(e);
 	}
 }

@@ -5,7 +5,7 @@
 
 #include "host.h"
 
-#define TERN_JOBS_MAX	64	/* of either side */
+#define TERN_JOBS_MAX	256	/* of either side */
 
 /**
  * struct tern_jobs - the table

@@ -79,6 +79,7 @@ static struct nla_policy policy[TERN_A_MAX + 1] = {
 	[TERN_A_REPORT] = { .type = NLA_UNSPEC },
 	[TERN_A_AGE_NS] = { .type = NLA_U64 },
 	[TERN_A_SELF] = { .type = NLA_FLAG },
+	[TERN_A_UNIT] = { .type = NLA_U64 },
 };
 
 /* libnl has errors of its own. */
@@ -258,6 +259,7 @@ static int parse_migration(struct nl_msg *msg, struct tern_info_migration *m)
 		return -EPROTO;
 	memset(m, 0, sizeof(*m));
 	m->id = nla_get_u64(a[TERN_A_ID]);
+	m->unit = a[TERN_A_UNIT] ? nla_get_u64(a[TERN_A_UNIT]) : 0;
 	m->pid = get_u32(a[TERN_A_PID]);
 	m->side = get_u32(a[TERN_A_SIDE]);
 	m->state = get_u32(a[TERN_A_STATE]);

@@ -24,6 +24,7 @@ struct tern_client;
 /**
  * struct tern_info_migration - one half of a migration
  * @id: the same on both hosts
+ * @unit: migration of the root of the tree that the migrant moves with; 0: it moves alone
  * @pid: the migrant, as this process sees it; in events, as the initial
  *	pid namespace does
  * @side: enum tern_side
@@ -38,6 +39,7 @@ struct tern_client;
  */
 struct tern_info_migration {
 	__u64 id;
+	__u64 unit;
 	__s32 pid;
 	__u32 side;
 	__u32 state;

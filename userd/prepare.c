@@ -508,6 +508,14 @@ int tern_prepared_send(struct tern_prepared *p, struct tern_link *link, int dev,
 	head->nr_files = p->nr_files;
 	head->oneway_ns = oneway_ns;
 	memcpy(head->comm, p->comm, sizeof(head->comm));
+	head->unit = p->lineage.unit;
+	head->nr_members = p->lineage.nr;
+	head->member = p->lineage.member;
+	head->root = p->lineage.root;
+	head->parent = p->lineage.parent;
+	head->group = p->lineage.group;
+	head->session = p->lineage.session;
+	head->attempt = p->lineage.attempt;
 	/* last, for the clocks run on */
 	head->monotonic = now(CLOCK_MONOTONIC) + p->clocks.monotonic;
 	head->boottime = now(CLOCK_BOOTTIME) + p->clocks.boottime;
@@ -661,12 +669,20 @@ static bool moves(const struct tern_prepared *p, const struct tern_obj *obj)
 	return carried->kind != TERN_CARRIED_NAMED || !find_file(p, tern_obj_tail(obj, &len));
 }
 
+/* The group may change until the end, the others are given to it when it is born. */
+static bool is_in_place(const struct tern_prepared *p, const struct tern_obj_task *task)
+{
+	return task->parent == p->lineage.parent && task->session == p->lineage.session;
+}
+
 static bool covers(const struct tern_prepared *p, const struct tern_obj *obj)
 {
 	const struct tern_obj_desc *desc;
 	const struct tern_obj_thread *thread;
 
 	switch (obj->type) {
+	case TERN_OBJ_TASK:
+		return is_in_place(p, tern_obj_payload(obj));
 	case TERN_OBJ_THREAD:
 		thread = tern_obj_payload(obj);
 		return has_tid(p, thread->tid);
@@ -718,7 +734,8 @@ int tern_prepared_covers(const struct tern_prepared *p, const struct tern_image 
 			 struct tern_why *why)
 {
 	static const char *const what[__TERN_OBJ_MAX] = {
-		[TERN_OBJ_THREAD] = "threads", [TERN_OBJ_VMA] = "mappings",
+		[TERN_OBJ_TASK] = "parent or session", [TERN_OBJ_THREAD] = "threads",
+		[TERN_OBJ_VMA] = "mappings",
 		[TERN_OBJ_DESC] = "open files", [TERN_OBJ_FS] = "working directory",
 		[TERN_OBJ_CARRIED] = "open files",
 	};

@@ -30,6 +30,28 @@ struct tern_prepared_file {
 };
 
 /**
+ * struct tern_lineage - where a process stands in the tree that it moves with
+ * @unit: migration of the root, 0: it moves alone
+ * @nr: processes of the tree
+ * @member: which of them it is
+ * @root: pid of the root
+ * @parent: of its parent, 0: it is the root
+ * @group: of its process group, 0: the root's
+ * @session: of its session, 0: the root's
+ * @attempt: counts how often the tree has been looked at
+ */
+struct tern_lineage {
+	__u64 unit;
+	unsigned int nr;
+	unsigned int member;
+	int root;
+	int parent;
+	int group;
+	int session;
+	unsigned int attempt;
+};
+
+/**
  * struct tern_prepared - what was found when the migrant still ran
  * @pid: the migrant
  * @comm: its name
@@ -47,6 +69,7 @@ struct tern_prepared_file {
  * @room: pages that may be sent ahead
  * @null_stdio: bit per standard descriptor that becomes /dev/null
  * @carried: it has a file whose contents move with it
+ * @lineage: its tree; set by the caller, behind tern_prepare()
  */
 struct tern_prepared {
 	int pid;
@@ -65,6 +88,7 @@ struct tern_prepared {
 	unsigned int room;
 	unsigned int null_stdio;
 	bool carried;
+	struct tern_lineage lineage;
 };
 
 int tern_prepare(struct tern_prepared *p, int pid, unsigned int flags, struct tern_why *why);
@@ -113,6 +137,8 @@ void tern_proc_mapped(int pid, __u64 start, __u64 end, char name[PROC_MAPPED_MAX
 int tern_proc_numbers(int pid, const char *dir, __s32 **list, unsigned int *nr);
 int tern_proc_link(int pid, const char *name, char *path, size_t size);
 int tern_proc_pagemap(int pid);
+bool tern_proc_ended(int pid);
+int tern_proc_lineage(int pid, struct tern_lineage *lineage);
 int tern_proc_fd_flags(int pid, int fd, unsigned int *flags);
 
 /* holes.c */

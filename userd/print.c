@@ -133,6 +133,8 @@ void print_json(FILE *f, const struct tern_info_migration *m)
 {
 	fprintf(f, "{\"id\":\"" ID_FMT "\",\"side\":\"%s\",\"state\":\"%s\",\"pid\":%d",
 		(unsigned long long)m->id, side_name(m->side), tern_state_name(m->state), m->pid);
+	if (m->unit)
+		fprintf(f, ",\"unit\":\"" ID_FMT "\"", (unsigned long long)m->unit);
 	fputs(",\"comm\":", f);
 	print_string(f, m->comm);
 	fputs(",\"host\":", f);

@@ -15,6 +15,8 @@
 
 #include "prepare.h"
 
+#define STAT_MAX	1024
+
 /* /proc writes a newline in a path as \012, and nothing else. */
 static void unescape(char *path)
 {
@@ -196,4 +198,56 @@ void tern_proc_mapped(int pid, __u64 start, __u64 end, char name[PROC_MAPPED_MAX
 {
 	snprintf(name, PROC_MAPPED_MAX, "/proc/%d/map_files/%llx-%llx", pid,
 		 (unsigned long long)start, (unsigned long long)end);
+}
+
+/* Field 3 of proc_pid_stat(5) and what follows, in @line; NULL: there is no such process. */
+static char *read_stat(int pid, char line[STAT_MAX])
+{
+	char name[64], *at = NULL;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+	f = fopen(name, "re");
+	if (!f)
+		return NULL;
+	/* the name, which may have anything in it, ends with the last bracket */
+	if (fgets(line, STAT_MAX, f))
+		at = strrchr(line, ')');
+	fclose(f);
+	return at ? at + 1 : NULL;
+}
+
+/** tern_proc_ended() - is it no more, or waits for its parent to see that? */
+bool tern_proc_ended(int pid)
+{
+	char line[STAT_MAX];
+	const char *at = read_stat(pid, line);
+
+	return !at || at[1] == 'Z' || at[1] == 'X';
+}
+
+/* Field @n of proc_pid_stat(5), from 3 on, which @at points to; 0: there are less. */
+static int stat_field(const char *at, unsigned int n)
+{
+	for (; n > 3 && at; n--)
+		at = strchr(at + 1, ' ');
+	return at ? atoi(at + 1) : 0;
+}
+
+/**
+ * tern_proc_lineage() - who is its parent, and where does it belong?
+ * @pid: the process
+ * @lineage: of which @parent, @group and @session are filled, as they are here
+ */
+int tern_proc_lineage(int pid, struct tern_lineage *lineage)
+{
+	char line[STAT_MAX];
+	const char *at = read_stat(pid, line);
+
+	if (!at)
+		return -ESRCH;
+	lineage->parent = stat_field(at, 4);
+	lineage->group = stat_field(at, 5);
+	lineage->session = stat_field(at, 6);
+	return 0;
 }

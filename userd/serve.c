@@ -425,7 +425,9 @@ int tern_source_serve(struct tern_source *s)
 	rc = tern_dev_release(s->dev);
 	if (rc)
 		goto out;
-	/* the migrant's memory, which is gone now, may have held them open */
+	/* the migrant's memory, which is gone now, may have held them open; others' may still */
+	if (tern_image_find(&s->image, TERN_OBJ_CARRIED, NULL))
+		tern_party_wait(s);
 	tern_remains_remove(&s->image, v.files_safe);
 	say_independent(s);
 out:

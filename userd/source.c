@@ -22,9 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "source.h"
+#include "unit.h"
 
 #define ANSWER_MS	10000
+#define REASON_MS	1000
 #define SIGNALS_FIRST	(64UL << 10)
 
 #define say(s, level, fmt, ...) \
@@ -75,11 +76,11 @@ int tern_source_pause(const struct tern_source *s, unsigned int ms)
 	return poll(&p, 1, ms) > 0 ? -ECANCELED : 0;
 }
 
-/* It did not happen: the migrant runs on here. */
-static void fail(struct tern_source *s, unsigned int flags, int err)
+/* It did not happen: the migrant runs on here, and all that would have moved with it. */
+static void fail(struct tern_unit *unit, unsigned int flags, int err)
 {
+	struct tern_source *s = unit->member[0];
 	struct tern_why *why = &s->why;
-	int rc;
 
 	if (!(flags & TERN_FAIL_NOT_THERE) && tern_source_cancelled(s, NULL)) {
 		why->text[0] = '\0';
@@ -91,11 +92,9 @@ static void fail(struct tern_source *s, unsigned int flags, int err)
 		tern_why_set(why, err, "host %s does not keep to the protocol: install the same release on both",
 			     s->job->peer->name);
 	}
-	rc = tern_dev_fail(s->dev, flags, err, why);
 	say(s, LOG_NOTICE, "failed, process %d runs on here: %s", s->job->pid,
 	    why->text[0] ? why->text : strerror(-err));
-	if (rc)
-		say(s, LOG_ERR, "the kernel would not end it: %s", strerror(-rc));
+	tern_unit_fail(unit, flags, err, why);
 }
 
 /* ---- in doubt ---- */
@@ -284,36 +283,138 @@ static void serve(struct tern_source *s)
 		say(s, LOG_ERR, "stopped serving: %s; restart ternd to go on", strerror(-rc));
 }
 
-static void decide(struct tern_source *s, enum verdict verdict)
+/* It is there, and has not said so: the link is made again by whoever serves. */
+static void go_on_without(struct tern_source *s)
 {
+	tern_precopy_fini(&s->precopy);
+	tern_recent_fini(&s->recent);
+	tern_lanes_close(&s->lanes);
+	s->report.reconnects++;
+}
+
+/* What it has to say is how long it took: that it runs is known by the root's word. */
+static void serve_member(void *arg)
+{
+	struct tern_source *s = arg;
+	enum verdict verdict = s->lanes.lane[0].fd < 0 ? UNKNOWN : hear(s);
+
+	if (verdict == NOT_THERE)
+		say(s, LOG_ERR, "host %s does not run process %d, but those that move with it",
+		    s->job->peer->name, s->job->pid);
+	if (verdict != THERE)
+		go_on_without(s);
+	serve(s);
+	tern_source_destroy(s);
+}
+
+static void cannot_go_on(struct tern_source *s, const char *what, int rc)
+{
+	say(s, LOG_ERR, "cannot be %s: %s; restart ternd to go on", what,
+	    s->why.text[0] ? s->why.text : strerror(-rc));
+}
+
+/* Each of the others is served by a thread of its own. */
+static void serve_all(struct tern_unit *unit)
+{
+	struct tern_party *party = unit->nr > 1 ? tern_party_create() : NULL;
+	unsigned int i;
 	int rc;
 
-	if (verdict == UNKNOWN)
-		verdict = resolve(s);
-	if (verdict == NOT_THERE) {
-		fail(s, TERN_FAIL_NOT_THERE, -EREMOTEIO);
+	for (i = 0; i < unit->nr; i++)
+		if (unit->member[i])
+			tern_party_enter(party, unit->member[i]);
+	tern_party_put(party);
+	for (i = 1; i < unit->nr; i++) {
+		struct tern_source *s = unit->member[i];
+
+		rc = s ? tern_job_start(s->job, serve_member, s) : 0;
+		if (!rc)
+			continue;
+		cannot_go_on(s, "served", rc);
+		tern_unit_drop(unit, i);
+	}
+}
+
+/* Children first: their parents' end would be told to them, and must not be. */
+static void commit_all(struct tern_unit *unit)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = unit->nr; i--;) {
+		rc = commit(unit->member[i]);
+		if (!rc)
+			continue;
+		cannot_go_on(unit->member[i], "committed", rc);
+		if (i)
+			tern_unit_drop(unit, i);
+	}
+	serve_all(unit);
+	if (!rc)
+		serve(unit->member[0]);
+}
+
+/*
+ * Who was the reason that none of them runs? The others have been told no more than that
+ * there is one.
+ */
+static void find_reason(struct tern_unit *unit)
+{
+	struct tern_source *root = unit->member[0];
+	unsigned int i;
+
+	for (i = 1; i < unit->nr; i++) {
+		struct tern_source *s = unit->member[i];
+		struct pollfd p = { .fd = s->lanes.lane[0].fd, .events = POLLIN };
+
+		if (poll(&p, 1, REASON_MS) <= 0 || hear(s) != NOT_THERE ||
+		    !strcmp(s->why.text, root->why.text))
+			continue;
+		root->why.text[0] = '\0';
+		tern_why_set(&root->why, -EREMOTEIO, "process %d: %.220s", s->job->pid,
+			     s->why.text);
 		return;
 	}
-	rc = commit(s);
-	if (rc)
-		say(s, LOG_ERR, "cannot be committed: %s; restart ternd to go on",
-		    s->why.text[0] ? s->why.text : strerror(-rc));
-	else
-		serve(s);
 }
 
-static void fresh(struct tern_source *s)
+/*
+ * Who runs the unit? The destination lets all of them run or none, so what is known of
+ * the root is known of all.
+ */
+static enum verdict learn(struct tern_unit *unit, bool heard)
 {
-	int rc = tern_source_move(s);
+	struct tern_source *root = unit->member[0];
+	enum verdict verdict = heard ? hear(root) : UNKNOWN;
 
-	if (rc)
-		fail(s, 0, rc);
-	else
-		decide(s, hear(s));
+	if (verdict == UNKNOWN)
+		return resolve(root);
+	if (verdict == NOT_THERE)
+		find_reason(unit);
+	return verdict;
 }
 
-static void adopt(struct tern_source *s, unsigned int state)
+static void decide(struct tern_unit *unit, bool heard)
 {
+	if (learn(unit, heard) == NOT_THERE)
+		fail(unit, TERN_FAIL_NOT_THERE, -EREMOTEIO);
+	else
+		commit_all(unit);
+}
+
+static void fresh(struct tern_unit *unit)
+{
+	int rc = tern_source_move(unit);
+
+	if (rc)
+		fail(unit, unit->sent ? TERN_FAIL_NOT_THERE : 0, rc);
+	else
+		decide(unit, true);
+}
+
+/* Each by itself: the destination has decided for all, and will not say otherwise. */
+static void adopt(struct tern_unit *unit, unsigned int state)
+{
+	struct tern_source *s = unit->member[0];
 	int rc = tern_source_kept(s);
 
 	if (rc) {
@@ -322,7 +423,7 @@ static void adopt(struct tern_source *s, unsigned int state)
 		return;
 	}
 	if (state == TERN_DOUBT)
-		decide(s, UNKNOWN);
+		decide(unit, false);
 	else if (state == TERN_COMMITTED)
 		serve(s);
 	else
@@ -332,10 +433,10 @@ static void adopt(struct tern_source *s, unsigned int state)
 static void run(struct tern_source *s)
 {
 	struct tern_attach attach = { .side = TERN_SOURCE, .id = s->job->id };
+	struct tern_unit unit = { .member = { s }, .nr = 1 };
 	unsigned int state;
 	int rc;
 
-	s->dev = tern_dev_open();
 	rc = s->dev < 0 ? s->dev : tern_dev_attach(s->dev, &attach);
 	if (rc) {
 		say(s, LOG_ERR, "cannot be attached to: %s", strerror(-rc));
@@ -350,34 +451,42 @@ static void run(struct tern_source *s)
 		if (state == TERN_REQUESTED)
 			tern_dev_fail(s->dev, 0, -ENOENT, &s->why);
 	} else if (state == TERN_REQUESTED) {
-		fresh(s);
+		fresh(&unit);
 	} else {
-		adopt(s, state);
+		adopt(&unit, state);
 	}
 }
 
 /**
- * tern_source_run() - the job of a migration's source
+ * tern_source_create() - the source's half of a migration
  * @job: the migration
+ * @dev: handle of /dev/tern, owned if this succeeds; negative: none
  *
- * Returns when it has ended, or when it can only go on with another daemon.
+ * Return: NULL: no memory.
  */
-void tern_source_run(struct tern_job *job)
+struct tern_source *tern_source_create(struct tern_job *job, int dev)
 {
 	struct tern_source *s = calloc(1, sizeof(*s));
 
-	if (!s) {
-		tern_log(LOG_ERR, "migration %016" PRIx64 ": out of memory", (uint64_t)job->id);
-		return;
-	}
+	if (!s)
+		return NULL;
 	s->job = job;
 	s->pagemap = -1;
 	s->kept[0] = -1;
 	s->kept[1] = -1;
 	s->kept[2] = -1;
-	s->dev = -1;
-	if (!tern_lanes_init(&s->lanes))
-		run(s);
+	if (tern_lanes_init(&s->lanes)) {
+		free(s);
+		return NULL;
+	}
+	s->dev = dev;
+	return s;
+}
+
+/** tern_source_destroy() - give all of it back; the kernel does what the state demands */
+void tern_source_destroy(struct tern_source *s)
+{
+	tern_party_leave(s);
 	tern_lanes_fini(&s->lanes);
 	tern_prepared_fini(&s->prepared);
 	tern_map_fini(&s->map);
@@ -393,4 +502,25 @@ void tern_source_run(struct tern_job *job)
 	if (s->dev >= 0)
 		close(s->dev);
 	free(s);
+}
+
+/**
+ * tern_source_run() - the job of a migration's source
+ * @job: the migration
+ *
+ * Returns when it has ended, or when it can only go on with another daemon.
+ */
+void tern_source_run(struct tern_job *job)
+{
+	int dev = tern_dev_open();
+	struct tern_source *s = tern_source_create(job, dev);
+
+	if (!s) {
+		if (dev >= 0)
+			close(dev);
+		tern_log(LOG_ERR, "migration %016" PRIx64 ": out of memory", (uint64_t)job->id);
+		return;
+	}
+	run(s);
+	tern_source_destroy(s);
 }

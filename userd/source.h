@@ -23,6 +23,7 @@ enum {
 };
 
 struct tern_first;
+struct tern_party;
 
 /**
  * struct tern_memo - what a daemon that takes over must know beside the image
@@ -64,6 +65,7 @@ struct tern_memo {
  * @report: figures
  * @stood: monotonic ns when the last thread stood
  * @resumed: monotonic ns when the destination's word came
+ * @party: those that have moved with it, NULL: nobody, or not known any more
  * @signals: TERN_OBJ_SIGNAL objects that came after the capture
  * @signals_len: bytes of them that the destination has not been sent
  * @why: the sentence for operators
@@ -89,18 +91,30 @@ struct tern_source {
 	struct tern_report report;
 	__u64 stood;
 	__u64 resumed;
+	struct tern_party *party;
 	void *signals;
 	size_t signals_len;
 	struct tern_why why;
 };
 
+struct tern_unit;
+
 /* source.c */
+struct tern_source *tern_source_create(struct tern_job *job, int dev);
+void tern_source_destroy(struct tern_source *s);
 __u64 tern_source_now(void);
 bool tern_source_cancelled(const struct tern_source *s, unsigned int *flags);
 int tern_source_pause(const struct tern_source *s, unsigned int ms);
 
+/* party.c: those that have moved together, until the last of them is independent */
+struct tern_party *tern_party_create(void);
+void tern_party_enter(struct tern_party *party, struct tern_source *s);
+void tern_party_leave(struct tern_source *s);
+void tern_party_wait(struct tern_source *s);
+void tern_party_put(struct tern_party *party);
+
 /* blast.c */
-int tern_source_move(struct tern_source *s);
+int tern_source_move(struct tern_unit *unit);
 
 /* capture.c */
 bool tern_source_crosses(const struct tern_source *s);

@@ -331,6 +331,9 @@ static int do_ioctl(unsigned long nr, void *arg)
 	case TERN_IOC_ATTACH:
 		((struct tern_attach *)arg)->state = kernel.state;
 		return 0;
+	case TERN_IOC_TREE:
+		((struct tern_tree_io *)arg)->nr = 1;
+		return 0;
 	case TERN_IOC_PARK:
 		kernel.parked++;
 		return to_state(TERN_REQUESTED, TERN_PARKED);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A shell makes another one, for only its own children are children of what it will be.
+ * What the new one needs is taken from ternd, and it executes the shell's program: the
+ * memory of ours is none that a fork should copy.
+ */
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "script.h"
+
+#define SLOT_TERND	SHELL_SLOT_FREE
+#define SLOT_SOCK	(SHELL_SLOT_FREE + 1)
+#define SLOT_AREA	(SHELL_SLOT_FREE + 2)
+#define SLOT_SOCK_HIGH	(SHELL_SLOT_FREE + 3)	/* the child's; slots are common memory */
+#define SLOT_AREA_HIGH	(SHELL_SLOT_FREE + 4)
+#define SLOT_CHILD	(SHELL_SLOT_FREE + 5)
+#define HIGH		16
+#define STACK		4096
+
+static void lift(struct tern_script *s, unsigned int from, unsigned int to)
+{
+	struct shell_op *op = SCRIPT(s, NULL, SYS_fcntl, from, F_DUPFD, HIGH);
+
+	op->slots = 1 << 0;
+	op->out = to;
+}
+
+/* Its descriptors where a shell has them, and nothing else; compare sort_fds() of birth.c. */
+static void child(struct tern_script *s, const struct tern_spawn *spawn)
+{
+	__u64 argv[2] = { tern_script_data(s, "tern-shell", 11), 0 }, env[1] = { 0 };
+
+	if (spawn->session)
+		SCRIPT(s, NULL, SYS_setsid, 0);
+	else if (spawn->group)
+		SCRIPT(s, NULL, SYS_setpgid, 0, 0);
+	lift(s, SLOT_SOCK, SLOT_SOCK_HIGH);
+	lift(s, SLOT_AREA, SLOT_AREA_HIGH);
+	SCRIPT(s, NULL, SYS_dup2, SLOT_SOCK_HIGH, SHELL_FD_SOCKET)->slots = 1 << 0;
+	SCRIPT(s, NULL, SYS_dup2, SLOT_AREA_HIGH, SHELL_FD_AREA)->slots = 1 << 0;
+	SCRIPT(s, NULL, SYS_close_range, 0, SHELL_FD_SOCKET - 1, 0);
+	SCRIPT(s, NULL, SYS_close_range, SHELL_FD_AREA + 1, ~0U, 0);
+	SCRIPT(s, NULL, SYS_execve,
+	       tern_script_data(s, spawn->path, strlen(spawn->path) + 1),
+	       tern_script_data(s, argv, sizeof(argv)), tern_script_data(s, env, sizeof(env)));
+}
+
+static void take(struct tern_script *s, int fd, unsigned int slot)
+{
+	struct shell_op *op = SCRIPT(s, "a shell could not get what it is made from",
+				     SYS_pidfd_getfd, SLOT_TERND, fd, 0);
+
+	op->slots = 1 << 0;
+	op->out = slot;
+}
+
+/* A process in our memory, which runs @of_child while we wait. */
+static struct shell_op *make_child(struct tern_script *s, const char *what, __s32 pid,
+				   const struct shell_run *of_child)
+{
+	struct shell_thread thread = {
+		.area = s->base + SHELL_HEAD, .ops = of_child->ops, .nr = of_child->nr,
+	};
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_VFORK,
+		.exit_signal = SIGCHLD,
+		.stack = tern_script_data(s, NULL, STACK),
+		.stack_size = STACK,
+		.set_tid = tern_script_data(s, &pid, sizeof(pid)),
+		.set_tid_size = 1,
+	};
+	struct shell_op *op;
+
+	args.stack = (args.stack + 15) & ~15ULL;
+	args.stack_size -= 16;
+	op = SCRIPT(s, what, SHELL_OP_SPAWN, tern_script_data(s, &args, sizeof(args)),
+		    sizeof(args), tern_script_data(s, &thread, sizeof(thread)));
+	op->flags = SHELL_EXPECT;
+	op->args[5] = pid;
+	return op;
+}
+
+static void spawn_child(struct tern_script *s, const struct tern_spawn *spawn,
+			const struct shell_run *of_child)
+{
+	struct shell_op *op = make_child(s, NULL, spawn->pid, of_child);
+
+	op->flags = SHELL_MAY_FAIL;
+	op->out = SLOT_CHILD;
+}
+
+/* When nothing is left of what it was made from, for it may be tried again. */
+static void result(struct tern_script *s, int pid)
+{
+	struct shell_op *op = SCRIPT(s, NULL, SHELL_OP_RESULT, SLOT_CHILD);
+
+	op->slots = 1 << 0;
+	op->flags = SHELL_EXPECT;
+	op->args[5] = pid;
+}
+
+/**
+ * tern_script_spawn() - the script by which a shell makes a child
+ * @s: the parent's writer, before any draft
+ * @spawn: what the child is made from
+ * @run: filled
+ * @why: sentence
+ */
+int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
+		      struct shell_run *run, struct tern_why *why)
+{
+	struct shell_run of_child;
+	unsigned int slot;
+	int err;
+
+	tern_script_begin(s);
+	child(s, spawn);
+	err = tern_script_end(s, &of_child, why);
+	if (err)
+		return err;
+	tern_script_begin(s);
+	SCRIPT(s, "a shell could not find ternd", SYS_pidfd_open, getpid(), 0)->out = SLOT_TERND;
+	take(s, spawn->sock, SLOT_SOCK);
+	take(s, spawn->area, SLOT_AREA);
+	spawn_child(s, spawn, &of_child);
+	for (slot = SLOT_TERND; slot <= SLOT_AREA; slot++)
+		SCRIPT(s, NULL, SYS_close, slot)->slots = 1 << 0;
+	result(s, spawn->pid);
+	return tern_script_end(s, run, why);
+}
+
+/* ---- children that have ended ----------------------------------------------------- */
+
+static void act_on_child(struct tern_script *s, const void *action)
+{
+	SCRIPT(s, "a signal's action could not be set", SYS_rt_sigaction, SIGCHLD,
+	       tern_script_data(s, action, 4 * sizeof(__u64)), 0, 8);
+}
+
+static int end_child(struct tern_script *s, const struct tern_obj_ended *e, struct tern_why *why)
+{
+	size_t begin = s->begin;
+	struct shell_run of_child;
+	int err;
+
+	/* its script is in the middle of ours, which goes around it */
+	SCRIPT(s, NULL, SHELL_OP_SKIP, 2);
+	tern_script_begin(s);
+	SCRIPT(s, NULL, SYS_setresuid, e->uid, e->uid, e->uid);
+	SCRIPT(s, NULL, SYS_exit_group, 0);
+	err = tern_script_end(s, &of_child, why);
+	s->begin = begin;
+	if (err)
+		return err;
+	make_child(s, "a child that has ended could not be made: is its pid taken", e->pid,
+		   &of_child);
+	/* until all is told of it that will be */
+	SCRIPT(s, "a child did not end", SYS_waitid, P_PID, e->pid, 0, WEXITED | WNOWAIT, 0);
+	return 0;
+}
+
+/**
+ * tern_script_ended() - children that have ended and are not waited for
+ * @s: the writer
+ * @dress: the rest; signals' actions are those of the migrant
+ * @why: sentence
+ *
+ * How they have ended is LOAD's. That they have was told at the source.
+ */
+int tern_script_ended(struct tern_script *s, const struct tern_dress *dress, struct tern_why *why)
+{
+	static const __u64 plain[4], ignore[4] = { 1 };	/* SIG_DFL, SIG_IGN */
+	const struct tern_obj_sigactions *actions =
+		tern_obj_payload(tern_image_find(dress->image, TERN_OBJ_SIGACTIONS, NULL));
+	const struct tern_obj *obj = NULL;
+	int err = 0;
+
+	if (!tern_image_find(dress->image, TERN_OBJ_ENDED, NULL))
+		return 0;
+	/* if it were ignored they would be gone at once; to ignore it drops what is told */
+	act_on_child(s, plain);
+	while (!err && (obj = tern_image_find(dress->image, TERN_OBJ_ENDED, obj)))
+		err = end_child(s, tern_obj_payload(obj), why);
+	act_on_child(s, ignore);
+	act_on_child(s, &actions->action[SIGCHLD - 1]);
+	return err;
+}

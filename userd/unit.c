@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The processes that move together, at the source. The root's job has all of them in
+ * hand until it is known where they run; from then on each has a thread of its own.
+ *
+ * Owns the sources of all members but the root. No locks: one thread uses it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+/* A migration of process @pid, which moves together with @root's. */
+static int make_member(struct tern_source *root, int pid, struct tern_source **member)
+{
+	struct tern_attach attach = {
+		.side = TERN_SOURCE, .flags = TERN_ATTACH_CREATE, .pid = pid,
+		.unit = root->job->id,
+	};
+	struct tern_job *job;
+	int dev, rc;
+
+	dev = tern_dev_open();
+	if (dev < 0)
+		return dev;
+	rc = tern_dev_attach(dev, &attach);
+	job = rc ? NULL : tern_job_member(root->job, attach.id, pid);
+	/* were it not ours to end, closing the handle would */
+	*member = job ? tern_source_create(job, dev) : NULL;
+	if (*member)
+		return 0;
+	if (job)
+		tern_job_drop(job);
+	close(dev);
+	if (rc == -EALREADY)
+		return tern_why_set(&root->why, rc,
+				    "process %d, which would move with it, is being moved already",
+				    pid);
+	/* it has ended since it was found */
+	return rc == -ESRCH ? -EAGAIN : rc ? rc : -ENOMEM;
+}
+
+static struct tern_source *take_old(struct tern_unit *unit, int pid)
+{
+	struct tern_source *found = NULL;
+	unsigned int i;
+
+	for (i = 0; i < unit->nr && !found; i++)
+		if (unit->member[i] && unit->member[i]->job->pid == pid) {
+			found = unit->member[i];
+			unit->member[i] = NULL;
+		}
+	return found;
+}
+
+/**
+ * tern_unit_drop() - have nothing to do with a member any more
+ * @unit: the unit
+ * @n: which, not the root; its migration has ended, or does so now
+ */
+void tern_unit_drop(struct tern_unit *unit, unsigned int n)
+{
+	struct tern_source *s = unit->member[n];
+	struct tern_job *job;
+
+	unit->member[n] = NULL;
+	if (!s)
+		return;
+	job = s->job;
+	tern_source_destroy(s);
+	tern_job_drop(job);
+}
+
+/* What is left of @old has ended, or is no descendant any more. */
+static void drop_rest(struct tern_unit *old)
+{
+	struct tern_why why = { "it does not move with the others any more" };
+	unsigned int i;
+
+	for (i = 0; i < old->nr; i++) {
+		if (!old->member[i])
+			continue;
+		tern_dev_fail(old->member[i]->dev, 0, -ESRCH, &why);
+		tern_unit_drop(old, i);
+	}
+}
+
+/**
+ * tern_unit_find() - the root's descendants, as they are now
+ * @unit: has the root; sources of those that it has still are kept
+ *
+ * -EAGAIN: they keep changing.
+ */
+int tern_unit_find(struct tern_unit *unit)
+{
+	struct tern_source *root = unit->member[0];
+	__s32 pids[TERN_PROCESSES_MAX];
+	struct tern_unit old = *unit;
+	unsigned int nr, i;
+	int rc;
+
+	rc = tern_dev_tree(root->dev, pids, &nr);
+	if (rc)
+		return tern_why_set(&root->why, rc,
+				    rc == -ESRCH ? "the process has ended" :
+				    "its descendants cannot be found: %s", strerror(-rc));
+	old.member[0] = NULL;
+	unit->attempt++;
+	for (i = 1; i < nr && !rc; i++) {
+		unit->member[i] = take_old(&old, pids[i]);
+		if (!unit->member[i])
+			rc = make_member(root, pids[i], &unit->member[i]);
+	}
+	/* the last one was not made */
+	unit->nr = rc ? i - 1 : i;
+	drop_rest(&old);
+	return rc;
+}
+
+static bool is_member(const struct tern_unit *unit, int pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < unit->nr; i++)
+		if (unit->member[i]->job->pid == pid)
+			return true;
+	return false;
+}
+
+/**
+ * tern_unit_lineage() - where a member stands
+ * @unit: the unit
+ * @n: which
+ * @lineage: filled; zero, if the root has no descendants
+ * @why: what has changed
+ */
+int tern_unit_lineage(const struct tern_unit *unit, unsigned int n, struct tern_lineage *lineage,
+		    struct tern_why *why)
+{
+	const struct tern_job *root = unit->member[0]->job;
+	struct tern_lineage of_root;
+	int rc;
+
+	memset(lineage, 0, sizeof(*lineage));
+	if (unit->nr == 1)
+		return 0;
+	rc = tern_proc_lineage(unit->member[n]->job->pid, lineage);
+	if (!rc)
+		rc = tern_proc_lineage(root->pid, &of_root);
+	if (rc)
+		return tern_why_set(why, -EAGAIN, "one of its descendants has ended; try again");
+	lineage->unit = root->id;
+	lineage->nr = unit->nr;
+	lineage->attempt = unit->attempt;
+	lineage->member = n;
+	lineage->root = root->pid;
+	if (!n)
+		lineage->parent = 0;
+	else if (!is_member(unit, lineage->parent))
+		return tern_why_set(why, -EAGAIN, "process %d has lost its parent; try again",
+				    unit->member[n]->job->pid);
+	if (!n || lineage->group == of_root.group)
+		lineage->group = 0;
+	if (!n || lineage->session == of_root.session)
+		lineage->session = 0;
+	return 0;
+}
+
+static bool is_same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool has_dirty(const struct tern_prepared *p, int fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->nr_dirty; i++)
+		if (is_same_file(p->dirty[i], fd))
+			return true;
+	return false;
+}
+
+/**
+ * tern_unit_forget_dirty() - what is written back for one of them is for all
+ * @unit: the unit
+ * @n: a member, prepared: it keeps the files that those before it do not have
+ */
+void tern_unit_forget_dirty(struct tern_unit *unit, unsigned int n)
+{
+	struct tern_prepared *p = &unit->member[n]->prepared;
+	unsigned int i, other, to = 0;
+
+	for (i = 0; i < p->nr_dirty; i++) {
+		for (other = 0; other < n; other++)
+			if (has_dirty(&unit->member[other]->prepared, p->dirty[i]))
+				break;
+		if (other < n)
+			close(p->dirty[i]);
+		else
+			p->dirty[to++] = p->dirty[i];
+	}
+	p->nr_dirty = to;
+}
+
+/**
+ * tern_unit_fail() - none of them moves
+ * @unit: the unit
+ * @flags: TERN_FAIL_NOT_THERE: some of them are in doubt, and do not run elsewhere
+ * @err: negative errno
+ * @why: its sentence
+ */
+void tern_unit_fail(struct tern_unit *unit, unsigned int flags, int err,
+		    const struct tern_why *why)
+{
+	unsigned int i;
+	int rc;
+
+	for (i = unit->nr; i--;) {
+		const struct tern_source *s = unit->member[i];
+
+		rc = tern_dev_fail(s->dev, flags, err, why);
+		if (rc)
+			tern_log(LOG_ERR,
+				 "migration %016" PRIx64 ": the kernel would not end it: %s",
+				 (uint64_t)s->job->id, strerror(-rc));
+		if (i)
+			tern_unit_drop(unit, i);
+	}
+	unit->nr = 1;
+}

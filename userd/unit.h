@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The processes that move together: a migrant and its descendants, at the source. */
+#ifndef TERN_UNIT_H
+#define TERN_UNIT_H
+
+#include "source.h"
+
+/**
+ * struct tern_unit - sources of migrations that happen together
+ * @member: the root's first, each behind its parent's; all but the root's are owned
+ * @nr: how many
+ * @attempt: counts how often they were looked for
+ * @parked: so many of them stand, from the first on
+ * @sent: some of them are in doubt; as long as there is no RESUME they run nowhere else
+ */
+struct tern_unit {
+	struct tern_source *member[TERN_PROCESSES_MAX];
+	unsigned int nr;
+	unsigned int attempt;
+	unsigned int parked;
+	bool sent;
+};
+
+int tern_unit_find(struct tern_unit *unit);
+void tern_unit_forget_dirty(struct tern_unit *unit, unsigned int n);
+int tern_unit_lineage(const struct tern_unit *unit, unsigned int n, struct tern_lineage *lineage,
+		    struct tern_why *why);
+void tern_unit_fail(struct tern_unit *unit, unsigned int flags, int err,
+		    const struct tern_why *why);
+void tern_unit_drop(struct tern_unit *unit, unsigned int n);
+
+#endif
