@@ -60,6 +60,7 @@ static const struct {
 	{ "SHELL", TERN_IOC_SHELL, sizeof(struct tern_shell), true },
 	{ "LEARN", TERN_IOC_LEARN, sizeof(struct tern_learn), true },
 	{ "TIMER", TERN_IOC_TIMER, sizeof(struct tern_timer_id), true },
+	{ "TREE", TERN_IOC_TREE, sizeof(struct tern_tree_io), false },
 	{ "PARK", TERN_IOC_PARK, sizeof(struct tern_park), false },
 	{ "CAPTURE", TERN_IOC_CAPTURE, sizeof(struct tern_image_io), false },
 	{ "COMMIT", TERN_IOC_COMMIT, sizeof(struct tern_image_io), false },
@@ -159,7 +160,7 @@ TEST_F(dev, unknown_numbers)
 	int dev = job(_metadata, 99);
 	unsigned int nr;
 
-	for (nr = 26; nr < 256; nr++)
+	for (nr = 27; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY, call(dev, _IO(TERN_IOC_MAGIC, nr), NULL));
 	EXPECT_EQ(-ENOTTY, call(dev, _IO('T', 1), NULL));
 	close(dev);
@@ -227,6 +228,17 @@ TEST_F(dev, flags)
 	attach.id = 0;
 	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_ATTACH, &attach));
 	attach.id = 5;
+	attach.nr_members = 2;
+	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_ATTACH, &attach));
+	attach.unit = 5;
+	attach.nr_members = 0;
+	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_ATTACH, &attach));
+	attach.nr_members = TERN_PROCESSES_MAX + 1;
+	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_ATTACH, &attach));
+	attach.nr_members = 2;
+	attach.reserved = 1;
+	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_ATTACH, &attach));
+	attach.reserved = 0;
 	memset(attach.host, 'x', sizeof(attach.host));
 	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_ATTACH, &attach));
 	close(server);

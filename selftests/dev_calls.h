@@ -67,6 +67,29 @@ static inline int create(int dev, uint64_t id, int pid)
 	return call(dev, TERN_IOC_ATTACH, &arg);
 }
 
+/** create_in() - likewise, of a unit that will have @nr */
+static inline int create_in(int dev, uint64_t id, int pid, uint64_t unit, unsigned int nr)
+{
+	struct tern_attach arg = {
+		.size = sizeof(arg), .side = TERN_DESTINATION, .id = id, .pid = pid,
+		.flags = TERN_ATTACH_CREATE, .nr_threads = 1, .host = "peer",
+		.unit = unit, .nr_members = nr,
+	};
+
+	return call(dev, TERN_IOC_ATTACH, &arg);
+}
+
+/** create_member() - the source's half of process @pid, which moves with @unit's root */
+static inline int create_member(int dev, uint64_t unit, int pid)
+{
+	struct tern_attach arg = {
+		.size = sizeof(arg), .side = TERN_SOURCE, .pid = pid,
+		.flags = TERN_ATTACH_CREATE, .unit = unit,
+	};
+
+	return call(dev, TERN_IOC_ATTACH, &arg);
+}
+
 static inline int park(int dev)
 {
 	char why[TERN_WHY_LEN] = "";

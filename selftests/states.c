@@ -246,6 +246,48 @@ TEST_F(source, say_prepared)
 	EXPECT_EQ(may ? 0 : -EBADFD, call(self->dev, TERN_IOC_PREPARED, NULL));
 }
 
+TEST_F(source, tree)
+{
+	__s32 pids[2] = { 0 };
+	struct tern_tree_io io = { .size = sizeof(io), .nr = 2, .pids = (unsigned long)pids };
+	int rc = call(self->dev, TERN_IOC_TREE, &io);
+
+	/* what has been committed ends when it likes */
+	if (!runs_free(variant->state))
+		return;
+	EXPECT_EQ(0, rc);
+	EXPECT_EQ(1, io.nr);
+	EXPECT_EQ(self->pid, pids[0]);
+	io.nr = 0;
+	EXPECT_EQ(-ENOSPC, call(self->dev, TERN_IOC_TREE, &io));
+	io.nr = 2;
+	io.pids = 0;
+	EXPECT_EQ(-EFAULT, call(self->dev, TERN_IOC_TREE, &io));
+}
+
+TEST_F(source, member)
+{
+	bool may = runs_free(variant->state);
+	int dev = dev_open(), other = start_migrant();
+
+	ASSERT_LT(0, other);
+	EXPECT_EQ(-ENOENT, create_member(dev, ~self->id, other));
+	EXPECT_EQ(-ESRCH, create_member(dev, self->id, 4000000));
+	EXPECT_EQ(may ? 0 : -EBADFD, create_member(dev, self->id, other));
+	if (may) {
+		int again = dev_open();
+
+		EXPECT_EQ(-EALREADY, create_member(again, self->id, other));
+		EXPECT_EQ(-EALREADY, create_member(again, self->id, self->pid));
+		close(again);
+		EXPECT_EQ(0, fail_it(dev, 0));
+	}
+	close(dev);
+	EXPECT_TRUE(alive(other));
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+}
+
 TEST_F(source, draft)
 {
 	struct tern_image_io io = {
@@ -573,6 +615,24 @@ TEST_F(destination, orphan)
 	close(self->dev);
 	self->dev = dev;
 	EXPECT_EQ(-ENOENT, attach(dev, 0x1234, TERN_DESTINATION));
+}
+
+/* As many as were said, and all of them said the same. */
+TEST_F(destination, unit)
+{
+	int a = dev_open(), b = dev_open(), c = dev_open();
+
+	EXPECT_EQ(0, create_in(a, 0x51, 51, 0x51, 2));
+	EXPECT_EQ(-EINVAL, create_in(b, 0x52, 52, 0x51, 3));
+	EXPECT_EQ(0, create_in(b, 0x52, 52, 0x51, 2));
+	EXPECT_EQ(-EINVAL, create_in(c, 0x53, 53, 0x51, 2));
+	EXPECT_EQ(-EBADFD, call(a, TERN_IOC_RESUME, NULL));
+	/* one that fails is the end of the unit, and another may be made */
+	EXPECT_EQ(0, fail_it(a, 0));
+	EXPECT_EQ(0, create_in(c, 0x53, 53, 0x51, 2));
+	close(b);
+	close(c);
+	close(a);
 }
 
 TEST_F(destination, fail)

@@ -86,21 +86,115 @@ static void make_io_uring(void)
 	made(syscall(SYS_io_uring_setup, 4, &params));
 }
 
-static void make_child(void)
+static int begun[2];
+
+/* What follows is about a child, which does @be and waits to be ended. */
+static void make_child(void (*be)(void))
 {
+	char byte;
+
+	made(pipe2(begun, O_CLOEXEC));
 	made(child = fork());
-	if (!child)
+	if (!child) {
+		close(begun[0]);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		be();
+		close(begun[1]);
 		for (;;)
 			pause();
+	}
+	close(begun[1]);
+	check(!read(begun[0], &byte, 1), "the child has failed");
+	close(begun[0]);
 }
 
-static void make_zombie(void)
+/* A child of the child. */
+static void idle(void)
 {
-	made(child = fork());
-	if (!child)
-		_exit(0);
-	/* dead, and still not waited for */
-	waitid(P_PID, child, NULL, WEXITED | WNOWAIT);
+	close(begun[1]);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+/* Its own child is in the session that it has left. */
+static void leave_session(void)
+{
+	pid_t inner;
+
+	made(inner = fork());
+	if (!inner)
+		idle();
+	made(setsid());
+}
+
+static void make_other_session(void)
+{
+	make_child(leave_session);
+}
+
+/* Its group has the number of a child that has ended. */
+static void join_group(void)
+{
+	pid_t leader;
+
+	made(leader = fork());
+	if (!leader)
+		idle();
+	made(setpgid(leader, leader));
+	made(setpgid(0, leader));
+	made(kill(leader, SIGKILL));
+	made(waitpid(leader, NULL, 0));
+}
+
+static void make_other_group(void)
+{
+	make_child(join_group);
+}
+
+static int pair[2];
+
+static void keep_one_end(void)
+{
+	close(pair[0]);
+}
+
+static void make_pair_with_child(void)
+{
+	made(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	make_child(keep_one_end);
+	close(pair[1]);
+}
+
+static int nameless;
+
+static void open_again(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", nameless);
+	made(open(path, O_RDWR));
+}
+
+static void make_memfd_with_child(void)
+{
+	made(nameless = memfd_create("nameless", 0));
+	make_child(open_again);
+}
+
+static char fifo[600];
+
+static void open_fifo(void)
+{
+	made(open(fifo, O_RDWR));
+}
+
+static void make_fifo_with_child(void)
+{
+	snprintf(fifo, sizeof(fifo), "%s/fifo", migrant.dir);
+	made(mkfifo(fifo, 0600));
+	open_fifo();
+	make_child(open_fifo);
 }
 
 /* Its child looks at it, as a debugger does. */
@@ -677,8 +771,11 @@ static const struct {
 	{ "tcp", make_tcp },
 	{ "shm", make_shm },
 	{ "io_uring", make_io_uring },
-	{ "child", make_child },
-	{ "zombie", make_zombie },
+	{ "other_session", make_other_session },
+	{ "other_group", make_other_group },
+	{ "pair_with_child", make_pair_with_child },
+	{ "memfd_with_child", make_memfd_with_child },
+	{ "fifo_with_child", make_fifo_with_child },
 	{ "traced", make_traced },
 	{ "eventfd_out", make_eventfd_out },
 	{ "fanotify", make_fanotify },

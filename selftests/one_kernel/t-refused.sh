@@ -44,7 +44,7 @@ cannot()
 	must "$1: it is well" finish "$1" 0
 }
 
-plan 36
+plan 35
 must "a process starts" start a free refused nothing
 must "its pid is taken on b" take_pid
 must "it is refused for that" refused a b "pid $PID is taken on b, by \"take_pid\""
@@ -54,10 +54,7 @@ must "it moves" migrate "$PID" a b
 must "it lives on b" lives_on free b
 must "it is well" finish free 1
 
-must "a process with a child starts" start a parent refused child
-must "it is refused for that" refused a b "child"
-must "it runs on" lives_on parent a
-must "it is well" finish parent 0
+cannot other_group 'it is in a process group whose leader has ended'
 cannot eventfd_out 'fd [0-9]+ is an eventfd that another process has open'
 cannot timer 'timer 0 sends its signal to a thread that has ended'
 cannot deadline 'share of the processors reserved .SCHED_DEADLINE.'
