@@ -123,6 +123,16 @@ static bool is_own(struct task_struct *task, const struct tern_table *table)
 	return same_thread_group(task, table->leader);
 }
 
+/* Its address space, referenced; NULL: it has none. @own is that of the table's process. */
+static struct mm_struct *get_mm(struct task_struct *task, struct mm_struct *own,
+				const struct tern_table *table)
+{
+	if (!is_own(task, table))
+		return get_task_mm(task);
+	mmget(own);
+	return own;
+}
+
 /* Its descriptors. */
 static int copy_files(unsigned int n, struct tern_table *table)
 {
@@ -141,15 +151,16 @@ static int copy_files(unsigned int n, struct tern_table *table)
 /* Most have none; one that comes just now is seen when the process stands. */
 static int copy_mapped(unsigned int n, struct mm_struct *own, struct tern_table *table)
 {
-	struct task_struct *task = table->tree->task[n];
-	struct mm_struct *mm = is_own(task, table) ? own : get_task_mm(task);
+	struct mm_struct *mm;
 	int err;
 
+	if (!table->any_mapped)
+		return 0;
+	mm = get_mm(table->tree->task[n], own, table);
 	if (!mm)
 		return 0;
-	err = count_mapped(mm, table) ? fill_mapped(mm, n, table) : 0;
-	if (mm != own)
-		mmput(mm);
+	err = fill_mapped(mm, n, table);
+	mmput(mm);
 	return err;
 }
 
@@ -172,25 +183,25 @@ static int copy_member(unsigned int n, struct mm_struct *mm, struct tern_table *
 }
 
 static unsigned int count_member(unsigned int n, struct mm_struct *own,
-				 const struct tern_table *table)
+				 struct tern_table *table)
 {
 	struct task_struct *task = table->tree->task[n];
-	struct mm_struct *mm = is_own(task, table) ? own : get_task_mm(task);
-	unsigned int nr;
+	struct mm_struct *mm = get_mm(task, own, table);
+	unsigned int nr, mapped;
 
 	task_lock(task);
 	nr = task->files ? table_count(task->files) : 0;
 	task_unlock(task);
 	if (!mm)
 		return nr;
-	nr += count_mapped(mm, table);
-	if (mm != own)
-		mmput(mm);
-	return nr;
+	mapped = count_mapped(mm, table);
+	mmput(mm);
+	table->any_mapped |= mapped > 0;
+	return nr + mapped;
 }
 
-/* How many entries there may be. */
-static unsigned int count_all(struct mm_struct *mm, const struct tern_table *table)
+/* How many entries there may be, and whether any is of a mapping. */
+static unsigned int count_all(struct mm_struct *mm, struct tern_table *table)
 {
 	unsigned int i, nr = 16;
 

@@ -62,6 +62,7 @@ struct tern_entry {
  * @leader: whose it is
  * @files: its descriptor table, for comparison only
  * @flags: of the request
+ * @any_mapped: some process maps what a descriptor need not lead to
  * @any_carried: it has a regular file that moves with it, if at all
  * @nr_carried: such files that have a number
  * @draft: the process runs
@@ -79,6 +80,7 @@ struct tern_table {
 	struct task_struct *leader;
 	const void *files;
 	u32 flags;
+	bool any_mapped;
 	bool any_carried;
 	u32 nr_carried;
 	bool draft;
