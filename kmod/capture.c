@@ -127,12 +127,8 @@ static int check_each(const struct tern_tree *tree, u32 flags, struct tern_reaso
 static int check_all(struct task_struct *root, u32 flags, struct tern_reasons *reasons)
 {
 	struct tern_tree tree;
-	int err;
+	int err = tern_tree_find(root, &tree);
 
-	if (tern_is_parent(root))
-		err = tern_tree_find(root, &tree);
-	else
-		err = tern_tree_alone(root, &tree);
 	if (err == -E2BIG) {
 		tern_reasons_add(reasons, "it and its descendants are more than %d processes",
 				 TERN_PROCESSES_MAX);
@@ -205,7 +201,7 @@ static int check_members(struct tern_migration *m, const struct tern_tree *tree,
 		    !tern_unit_has(m->unit, task_tgid(tree->task[i])))
 			return tern_why(why, -EAGAIN,
 					"the process keeps starting others: try again when it is quieter");
-	if (!tern_tree_has(tree, leader))
+	if (tern_tree_index(tree, leader) == tree->nr)
 		return tern_why(why, -EAGAIN, "process %d has lost its parent; try again",
 				task_pid_vnr(leader));
 	/* a parent that stands cannot wait for it: not the reason of an operator's check */
@@ -226,8 +222,7 @@ static int find_members(struct tern_migration *m, struct task_struct *leader,
 	int err;
 
 	if (!m->unit) {
-		err = tern_is_parent(leader) ? tern_tree_find(leader, tree) :
-		      tern_tree_alone(leader, tree);
+		err = tern_tree_find(leader, tree);
 	} else {
 		root = get_pid_task(m->unit->root, PIDTYPE_TGID);
 		if (!root)
@@ -248,11 +243,11 @@ static int find_members(struct tern_migration *m, struct task_struct *leader,
 }
 
 /**
- * tern_tree_give() - the pids of a migrant and its descendants (TERN_IOC_TREE)
+ * tern_capture_tree() - the pids of a migrant and its descendants (TERN_IOC_TREE)
  * @m: at the source
  * @io: where to
  */
-int tern_tree_give(struct tern_migration *m, struct tern_tree_io *io)
+int tern_capture_tree(struct tern_migration *m, struct tern_tree_io *io)
 {
 	__s32 __user *pids = u64_to_user_ptr(io->pids);
 	struct task_struct *leader;
@@ -280,15 +275,13 @@ int tern_tree_give(struct tern_migration *m, struct tern_tree_io *io)
 	return err;
 }
 
-static unsigned int index_of(const struct tern_tree *tree, const struct task_struct *leader)
+/* By the first reason, if there is any. */
+static int refuse(struct tern_reasons *reasons, struct tern_why *why)
 {
-	unsigned int i;
-
-	/* its leader may be another thread by now (execve(2)) */
-	for (i = 0; i + 1 < tree->nr &&
-	     !same_thread_group(tree->task[i], (struct task_struct *)leader); i++)
-		;
-	return i;
+	if (!reasons->nr)
+		return 0;
+	strreplace(reasons->buf, '\n', '\0');
+	return tern_why(why, -EOPNOTSUPP, "%s", reasons->buf);
 }
 
 static int check_member(struct tern_migration *m, struct task_struct *leader,
@@ -299,7 +292,7 @@ static int check_member(struct tern_migration *m, struct task_struct *leader,
 
 	if (err)
 		return err;
-	err = check_one(&tree, index_of(&tree, leader), m->flags, reasons);
+	err = check_one(&tree, tern_tree_index(&tree, leader), m->flags, reasons);
 	tern_tree_fini(&tree);
 	return err;
 }
@@ -326,10 +319,7 @@ int tern_check_migrant(struct tern_migration *m, struct task_struct *leader,
 		tern_reasons_clear(&reasons);
 		err = check_member(m, leader, &reasons, why);
 	}
-	if (err || !reasons.nr)
-		return err;
-	strreplace(first.text, '\n', '\0');
-	return tern_why(why, -EOPNOTSUPP, "%s", first.text);
+	return err ?: refuse(&reasons, why);
 }
 
 /**
@@ -354,16 +344,13 @@ int tern_check_standing(struct tern_migration *m, struct task_struct *leader,
 
 	if (err)
 		return err;
-	n = index_of(&tree, leader);
+	n = tern_tree_index(&tree, leader);
 	tern_obj_task_check(leader, &reasons);
 	if (n)
 		tern_tree_check(&tree, n, &reasons);
 	check_threads(leader, &reasons);
 	tern_tree_fini(&tree);
-	if (!reasons.nr)
-		return 0;
-	strreplace(first.text, '\n', '\0');
-	return tern_why(why, -EOPNOTSUPP, "%s", first.text);
+	return refuse(&reasons, why);
 }
 
 /* The time namespace of @pid, or of the caller: how far are its clocks ahead? */

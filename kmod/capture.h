@@ -17,7 +17,7 @@ int tern_check_standing(struct tern_migration *m, struct task_struct *leader,
 int tern_capture_reserve(struct tern_migration *m, unsigned int nr_threads);
 int tern_capture(struct tern_migration *m, struct tern_image_io *io,
 		 struct tern_why *why);
-int tern_tree_give(struct tern_migration *m, struct tern_tree_io *io);
+int tern_capture_tree(struct tern_migration *m, struct tern_tree_io *io);
 int tern_capture_info(struct tern_info *info);
 
 #endif /* TERN_CAPTURE_H */

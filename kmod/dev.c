@@ -300,7 +300,7 @@ static long ioc_tree(struct tern_migration *m, void __user *uarg)
 	int err = get_arg(&arg, sizeof(arg), uarg);
 
 	if (!err)
-		err = tern_tree_give(m, &arg);
+		err = tern_capture_tree(m, &arg);
 	if (!err || err == -ENOSPC)
 		err = put_arg(&arg, sizeof(arg), uarg) ?: err;
 	return err;

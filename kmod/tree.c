@@ -75,6 +75,29 @@ static unsigned int collect(struct task_struct *root, struct found *found, unsig
 	return nr;
 }
 
+/* Has any thread of @leader's children? */
+static bool is_parent(struct task_struct *leader)
+{
+	struct task_struct *task;
+	bool parent = false;
+
+	rcu_read_lock();
+	for_each_thread(leader, task)
+		parent |= !list_empty(&task->children);
+	rcu_read_unlock();
+	return parent;
+}
+
+static int tree_alone(struct task_struct *task, struct tern_tree *tree)
+{
+	*tree = (struct tern_tree) {};
+	tree->task = kmalloc_array(1, sizeof(*tree->task), GFP_KERNEL);
+	if (!tree->task)
+		return -ENOMEM;
+	tree->task[tree->nr++] = get_task_struct(task);
+	return 0;
+}
+
 /**
  * tern_tree_find() - a process and its descendants
  * @root: the process
@@ -84,11 +107,15 @@ static unsigned int collect(struct task_struct *root, struct found *found, unsig
  */
 int tern_tree_find(struct task_struct *root, struct tern_tree *tree)
 {
-	struct found *found = kvmalloc_array(TERN_PROCESSES_MAX, sizeof(*found), GFP_KERNEL);
+	struct found *found;
 	unsigned int i, nr;
 	int err = 0;
 
+	/* most are; then there is no need to look at every process */
+	if (!is_parent(root))
+		return tree_alone(root, tree);
 	*tree = (struct tern_tree) {};
+	found = kvmalloc_array(TERN_PROCESSES_MAX, sizeof(*found), GFP_KERNEL);
 	if (!found)
 		return -ENOMEM;
 	nr = collect(root, found, TERN_PROCESSES_MAX);
@@ -107,22 +134,11 @@ int tern_tree_find(struct task_struct *root, struct tern_tree *tree)
 			tree->task[tree->nr++] = found[i].task;
 	}
 	kvfree(found);
-	if (!err && tree->nr)
+	if (!err && tree->nr && tree->task[0] == root)
 		return 0;
 	tern_tree_fini(tree);
 	/* it may have been reaped just now; whoever asks finds out that it has ended */
-	return err ?: tern_tree_alone(root, tree);
-}
-
-/** tern_tree_alone() - a tree of @task alone; -ENOMEM */
-int tern_tree_alone(struct task_struct *task, struct tern_tree *tree)
-{
-	*tree = (struct tern_tree) {};
-	tree->task = kmalloc_array(1, sizeof(*tree->task), GFP_KERNEL);
-	if (!tree->task)
-		return -ENOMEM;
-	tree->task[tree->nr++] = get_task_struct(task);
-	return 0;
+	return err ?: tree_alone(root, tree);
 }
 
 /** tern_tree_fini() - let go of them */
@@ -136,28 +152,15 @@ void tern_tree_fini(struct tern_tree *tree)
 	*tree = (struct tern_tree) {};
 }
 
-/** tern_tree_has() - is the process of @task one of them? */
-bool tern_tree_has(const struct tern_tree *tree, const struct task_struct *task)
+/** tern_tree_index() - which of them is the process of @task; its nr: none */
+unsigned int tern_tree_index(const struct tern_tree *tree, struct task_struct *task)
 {
 	unsigned int i;
 
-	for (i = 0; i < tree->nr; i++)
-		if (same_thread_group(tree->task[i], (struct task_struct *)task))
-			return true;
-	return false;
-}
-
-/** tern_is_parent() - has any thread of @leader's children? */
-bool tern_is_parent(struct task_struct *leader)
-{
-	struct task_struct *task;
-	bool parent = false;
-
-	rcu_read_lock();
-	for_each_thread(leader, task)
-		parent |= !list_empty(&task->children);
-	rcu_read_unlock();
-	return parent;
+	/* the leader may be another thread by now (execve(2)) */
+	for (i = 0; i < tree->nr && !same_thread_group(tree->task[i], task); i++)
+		;
+	return i;
 }
 
 /** tern_tree_ended() - has the process of @leader ended, and waits for its parent to see it? */

@@ -23,15 +23,13 @@ struct tern_tree {
 };
 
 int tern_tree_find(struct task_struct *root, struct tern_tree *tree);
-int tern_tree_alone(struct task_struct *task, struct tern_tree *tree);
 void tern_tree_fini(struct tern_tree *tree);
-bool tern_tree_has(const struct tern_tree *tree, const struct task_struct *task);
+unsigned int tern_tree_index(const struct tern_tree *tree, struct task_struct *task);
 bool tern_tree_ended(struct task_struct *leader);
 void tern_tree_save_ended(const struct tern_tree *tree, struct task_struct *leader,
 			  struct tern_image *image);
 bool tern_tree_ended_valid(const struct tern_obj *head, const struct tern_obj_ended *obj);
 int tern_tree_load_ended(struct task_struct *leader, const struct tern_obj_ended *obj);
-bool tern_is_parent(struct task_struct *leader);
 void tern_tree_check(const struct tern_tree *tree, unsigned int n,
 		     struct tern_reasons *reasons);
 
