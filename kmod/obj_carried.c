@@ -244,11 +244,9 @@ static const char *place_of(struct tern_name *name, const struct file *file)
 	struct path place = { .mnt = file->f_path.mnt };
 	const char *text;
 
-	if (is_memfd(file))
-		return name_of(file) +
-		       (strncmp(name_of(file), MEMFD_PREFIX, strlen(MEMFD_PREFIX)) ? 0 :
-			strlen(MEMFD_PREFIX));
-	if (tern_is_sysv(file))
+	if (is_made_by(file, MEMFD_PREFIX))
+		return name_of(file) + strlen(MEMFD_PREFIX);
+	if (is_memfd(file) || tern_is_sysv(file))
 		return name_of(file);
 	if (tern_path_has_name(&file->f_path))
 		return tern_name_of(name, &file->f_path);
