@@ -143,16 +143,27 @@ static unsigned int count(struct tern_jobs *jobs, unsigned int side)
 }
 
 /* Under the table's lock: the thread may end before this returns. */
-static int start(struct tern_jobs *jobs, struct tern_job_entry *e)
+static int launch(struct tern_job_entry *e)
 {
 	int err = pthread_create(&e->thread, NULL, run, e);
 
-	if (err)
-		return -err;
-	e->started = true;
+	e->started = !err;
+	return -err;
+}
+
+static void enter(struct tern_jobs *jobs, struct tern_job_entry *e)
+{
 	e->next = jobs->first;
 	jobs->first = e;
-	return 0;
+}
+
+static int start(struct tern_jobs *jobs, struct tern_job_entry *e)
+{
+	int err = launch(e);
+
+	if (!err)
+		enter(jobs, e);
+	return err;
 }
 
 static int go(struct tern_job_entry *e, const struct tern_request *req)
@@ -219,8 +230,7 @@ struct tern_job *tern_job_member(struct tern_job *root, __u64 id, int pid)
 	e->job.flags = root->flags & ~TERN_HOLD;
 	e->job.pid = pid;
 	pthread_mutex_lock(&jobs->lock);
-	e->next = jobs->first;
-	jobs->first = e;
+	enter(jobs, e);
 	pthread_mutex_unlock(&jobs->lock);
 	return &e->job;
 }
@@ -234,10 +244,9 @@ int tern_job_start(struct tern_job *job, void (*end)(void *arg), void *arg)
 	e->end = end;
 	e->arg = arg;
 	pthread_mutex_lock(&e->jobs->lock);
-	err = pthread_create(&e->thread, NULL, run, e);
-	e->started = !err;
+	err = launch(e);
 	pthread_mutex_unlock(&e->jobs->lock);
-	return -err;
+	return err;
 }
 
 /** tern_job_drop() - a member's job has ended without a thread */
