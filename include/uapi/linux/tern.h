@@ -291,8 +291,8 @@ struct tern_request {
  *
  * The destinations of a unit resume together or not at all: RESUME waits, and when one of
  * them fails before, all do. To create a source, which is in TERN_REQUESTED then, needs
- * the root's in TERN_REQUESTED, and @id to be 0, which receives its id; it has the root's
- * peer and flags.
+ * the root's in TERN_REQUESTED or TERN_PREPARED, and @id to be 0, which receives its id;
+ * it has the root's peer and flags.
  *
  * One handle at a time stands for a migration. When it closes, a migrant that
  * is merely parked runs on and a shell that has become nothing dies; a
@@ -322,7 +322,8 @@ struct tern_attach {
  * @pids: receives __s32 each, in the caller's pid namespace: the migrant first, each
  *	behind its parent
  *
- * At the source. Without those that have ended. They run, so it is of one moment or another; PARK and CAPTURE compare.
+ * At the source. Without those that have ended. They run, so it is of one moment or
+ * another; PARK and CAPTURE compare.
  * Errors: ESRCH the migrant has ended, ENOSPC more than @nr, E2BIG more than
  * TERN_PROCESSES_MAX.
  */
