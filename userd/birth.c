@@ -22,7 +22,8 @@
 #include "kin.h"
 #include "shell_start.h"
 
-#define FD_REPORT	5
+#define FD_REPORT	SHELL_FD_END
+#define HIGH		16
 #define NS		1000000000LL
 #define SHELL_COMM	"tern-shell"
 #define PF_EXITING	0x4	/* include/linux/sched.h */
@@ -44,8 +45,7 @@ enum stage {
  * @timens: text for /proc/self/timens_offsets
  * @timens_len: bytes of it
  * @pid: wanted
- * @sock: the shell's end
- * @area: memfd
+ * @given: what it is given
  * @report: pipe: a struct cry, if something goes wrong; closed by a good exec
  */
 struct cradle {
@@ -53,8 +53,7 @@ struct cradle {
 	char timens[128];
 	int timens_len;
 	pid_t pid;
-	int sock;
-	int area;
+	struct tern_given given;
 	int report;
 };
 
@@ -86,20 +85,31 @@ static void default_signals(void)
 		syscall(SYS_rt_sigaction, i, &action, NULL, 8);
 }
 
-/* Sorts our descriptors into the numbers that the shell expects, and closes the rest. */
+/* Out of the way of the numbers that the shell expects. */
+static int lift(int *fd)
+{
+	if (*fd >= 0)
+		*fd = fcntl(*fd, F_DUPFD, HIGH);
+	return *fd;
+}
+
+/* Sorts our descriptors into these numbers, and closes the rest. */
 static int sort_fds(struct cradle *c)
 {
-	int sock = fcntl(c->sock, F_DUPFD, 16), area = fcntl(c->area, F_DUPFD, 16);
-	int report = fcntl(c->report, F_DUPFD, 16);
+	struct tern_given *g = &c->given;
 
-	if (sock < 0 || area < 0 || report < 0)
+	/* there is no /dev/tern in tests */
+	if (lift(&g->sock) < 0 || lift(&g->area) < 0 || lift(&g->fds) < 0 ||
+	    lift(&g->ternd) < 0 || lift(&c->report) < 0 || (g->dev >= 0 && lift(&g->dev) < 0))
 		return -1;
-	if (dup2(sock, SHELL_FD_SOCKET) < 0 || dup2(area, SHELL_FD_AREA) < 0 ||
-	    dup3(report, FD_REPORT, O_CLOEXEC) < 0)
+	if (syscall(SYS_close_range, 0, HIGH - 1, 0))
+		return -1;
+	if (dup2(g->sock, SHELL_FD_SOCKET) < 0 || dup2(g->area, SHELL_FD_AREA) < 0 ||
+	    (g->dev >= 0 && dup2(g->dev, SHELL_FD_DEV) < 0) ||
+	    dup2(g->fds, SHELL_FD_FDS) < 0 || dup2(g->ternd, SHELL_FD_TERND) < 0 ||
+	    dup3(c->report, FD_REPORT, O_CLOEXEC) < 0)
 		return -1;
 	c->report = FD_REPORT;
-	if (syscall(SYS_close_range, 0, SHELL_FD_SOCKET - 1, 0))
-		return -1;
 	return syscall(SYS_close_range, FD_REPORT + 1, ~0U, 0);
 }
 
@@ -222,16 +232,15 @@ static int explain(const struct tern_birth *b, const struct cry *c, struct tern_
 }
 
 /* By the shell of its parent. Return: as fork_helper(). */
-static int ask_parent(const struct tern_birth *b, int sock, int area, struct cry *told,
-		      struct tern_why *why)
+static int ask_parent(const struct tern_birth *b, const struct tern_given *given,
+		      struct cry *told, struct tern_why *why)
 {
 	const struct tern_wire_prepare *child = b->child;
 	const struct tern_spawn spawn = {
 		.pid = child->pid,
 		.session = child->session == child->pid,
 		.group = child->group == child->pid,
-		.sock = sock,
-		.area = area,
+		.given = given,
 		.path = b->host->shell,
 	};
 	int err = tern_kin_ask(b->peer, child, &spawn, b->cancel, why);
@@ -310,17 +319,14 @@ static bool wait_for_pid(const struct tern_birth *b, struct patience *p)
 /**
  * tern_birth() - make the process of a shell
  * @b: what it is made from
- * @sock: its end of the socket; the caller's to close
- * @area: memfd of its area; the caller's to close
+ * @given: descriptors that it gets; the caller's to close
  * @why: sentence
  *
  * A pid that is about to become free is waited for.
  */
-int tern_birth(const struct tern_birth *b, int sock, int area, struct tern_why *why)
+int tern_birth(const struct tern_birth *b, const struct tern_given *given, struct tern_why *why)
 {
-	struct cradle c = {
-		.path = b->host->shell, .pid = b->tids[0], .sock = sock, .area = area,
-	};
+	struct cradle c = { .path = b->host->shell, .pid = b->tids[0], .given = *given };
 	__s64 msec, mns, bsec, bns;
 	struct cry told = { 0 };
 	struct patience patience = { 0 };
@@ -331,7 +337,7 @@ int tern_birth(const struct tern_birth *b, int sock, int area, struct tern_why *
 	c.timens_len = snprintf(c.timens, sizeof(c.timens),
 				"monotonic %lld %lld\nboottime %lld %lld\n", msec, mns, bsec, bns);
 	do {
-		ret = b->child ? ask_parent(b, sock, area, &told, why) :
+		ret = b->child ? ask_parent(b, given, &told, why) :
 		      fork_helper(&c, &told);
 	} while (ret == 1 && told.stage == STAGE_PID && told.err == -EEXIST &&
 		 wait_for_pid(b, &patience));

@@ -305,7 +305,7 @@ static int complete(struct tern_copies *copies, const struct tern_wire_copy *par
 {
 	const struct tern_known *known = copies->known;
 	struct tern_newfile *file = &copies->file;
-	char path[NEWFILE_PATH_MAX];
+	char path[64];
 	int err, same;
 
 	err = ftruncate(file->fd, known->file.size) ? -errno : 0;
@@ -315,7 +315,7 @@ static int complete(struct tern_copies *copies, const struct tern_wire_copy *par
 		err = tern_newfile_time(file, part->mtime);
 	if (err)
 		return err;
-	tern_newfile_path(file, path);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
 	same = tern_file_same(path, &known->file);
 	if (same <= 0)
 		return same ? same : -EAGAIN;

@@ -169,10 +169,10 @@ int tern_newfile_sync(const struct tern_newfile *file)
 	return fsync(file->fd) ? -errno : tern_newfile_sync_dir(file->dir);
 }
 
-/** tern_newfile_path() - how another process opens it */
+/** tern_newfile_path() - how a shell opens it: below the descriptors of ternd (SHELL_FD_FDS) */
 void tern_newfile_path(const struct tern_newfile *file, char path[NEWFILE_PATH_MAX])
 {
-	snprintf(path, NEWFILE_PATH_MAX, "/proc/%d/fd/%d", getpid(), file->fd);
+	snprintf(path, NEWFILE_PATH_MAX, "%d", file->fd);
 }
 
 /** tern_newfile_drop() - close it, and leave nothing behind that has a name to lose */

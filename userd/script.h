@@ -133,20 +133,34 @@ struct tern_known {
 };
 
 /**
+ * struct tern_given - what a shell is given: descriptors of ours
+ * @sock: its end of the socket
+ * @area: memfd of its area
+ * @dev: /dev/tern, -1: none, in tests
+ * @fds: our /proc/PID/fd
+ * @ternd: pidfd of ours
+ */
+struct tern_given {
+	int sock;
+	int area;
+	int dev;
+	int fds;
+	int ternd;
+};
+
+/**
  * struct tern_spawn - a shell that is to be the child of another one
  * @pid: its pid
  * @session: it leads a session
  * @group: it leads a process group
- * @sock: its end of the socket, a descriptor of ours
- * @area: memfd of its area, likewise
+ * @given: what it is given
  * @path: of tern-shell
  */
 struct tern_spawn {
 	int pid;
 	bool session;
 	bool group;
-	int sock;
-	int area;
+	const struct tern_given *given;
 	const char *path;
 };
 

@@ -234,7 +234,7 @@ static void move_own(struct tern_script *s, struct script_fds *fds, struct tern_
 	unsigned int slot;
 
 	dress->own_fds = fds->high;
-	for (slot = SHELL_SLOT_SOCKET; slot <= SHELL_SLOT_UFFD; slot++) {
+	for (slot = 0; slot < SHELL_SLOT_OWN; slot++) {
 		__s32 old = tern_script_value(s, slot);
 
 		if (slot == SHELL_SLOT_DEV && !become)
@@ -323,6 +323,7 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
 	if (!err) {
 		tern_script_limits_open(s, dress, fds.high + OWN_ROOM);
 		move_own(s, &fds, dress);
+		script_close(s, SHELL_SLOT_TERND);
 		dress->anew = true;
 		err = build(s, &fds, why);
 	}
@@ -479,7 +480,7 @@ static int alter(struct tern_script *s, const struct script_fds *was,
 static int rebuild(struct tern_script *s, const struct tern_dress *worn,
 		   struct tern_dress *dress, struct script_fds *fds, struct tern_why *why)
 {
-	unsigned int own_end = worn->own_fds + SHELL_SLOT_FREE;
+	unsigned int own_end = worn->own_fds + SHELL_SLOT_OWN;
 	bool stay = fds->high <= worn->own_fds;
 	int err;
 

@@ -36,9 +36,6 @@ static void join(struct tern_script *s, __u64 id)
 	struct shell_op *op;
 	__u64 arg;
 
-	op = SCRIPT(s, "the shell could not open", SYS_openat, AT_FDCWD,
-		    tern_script_data(s, "/dev/tern", 10), O_RDWR | O_CLOEXEC);
-	op->out = SHELL_SLOT_DEV;
 	arg = tern_script_data(s, &shell, sizeof(shell));
 	/* the descriptor's number is known only there */
 	op = SCRIPT(s, NULL, SHELL_OP_STORE, arg + offsetof(struct tern_shell, uffd),

@@ -127,14 +127,17 @@ static void close_file(struct mapper *m)
 static void open_file(struct mapper *m, const struct tern_area *a)
 {
 	const char *path = a->path;
+	struct shell_op *op;
 	int flags = a->v->flags & TERN_VMA_MAYWRITE ? O_RDWR : O_RDONLY;
 
 	if (m->open && !strcmp(m->open, path) && m->flags == flags && !is_locked(a))
 		return;
 	close_file(m);
-	SCRIPT(m->s, "a mapped file could not be opened:", SYS_openat, AT_FDCWD,
-	       tern_script_data(m->s, path, strlen(path) + 1),
-	       flags | O_CLOEXEC | O_NOCTTY)->out = SHELL_SLOT_FREE;
+	op = SCRIPT(m->s, "a mapped file could not be opened:", SYS_openat, SHELL_SLOT_FDS,
+		    tern_script_data(m->s, path, strlen(path) + 1),
+		    flags | O_CLOEXEC | O_NOCTTY);
+	op->slots = 1 << 0;
+	op->out = SHELL_SLOT_FREE;
 	m->open = path;
 	m->flags = flags;
 }

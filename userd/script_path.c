@@ -76,15 +76,19 @@ static int same_device(const struct tern_dress *dress, const struct tern_obj_des
 /**
  * script_open() - open what has a path
  * @s: the writer
- * @path: where
+ * @path: where; a relative one is below SHELL_SLOT_FDS
  * @flags: O_* as F_GETFL shows them
  * @slot: receives the descriptor
  */
 void script_open(struct tern_script *s, const char *path, __u32 flags, unsigned int slot)
 {
-	SCRIPT(s, "a file that the process has open could not be opened:", SYS_openat, AT_FDCWD,
-	       tern_script_data(s, path, strlen(path) + 1),
-	       (flags & OPEN_FLAGS) | O_CLOEXEC | O_NOCTTY)->out = slot;
+	struct shell_op *op;
+
+	op = SCRIPT(s, "a file that the process has open could not be opened:", SYS_openat,
+		    SHELL_SLOT_FDS, tern_script_data(s, path, strlen(path) + 1),
+		    (flags & OPEN_FLAGS) | O_CLOEXEC | O_NOCTTY);
+	op->slots = 1 << 0;
+	op->out = slot;
 }
 
 static void open_path(struct tern_script *s, const struct script_fds *fds,

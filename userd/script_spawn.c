@@ -10,42 +10,45 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "script.h"
 
-#define SLOT_TERND	SHELL_SLOT_FREE
-#define SLOT_SOCK	(SHELL_SLOT_FREE + 1)
-#define SLOT_AREA	(SHELL_SLOT_FREE + 2)
-#define SLOT_SOCK_HIGH	(SHELL_SLOT_FREE + 3)	/* the child's; slots are common memory */
-#define SLOT_AREA_HIGH	(SHELL_SLOT_FREE + 4)
-#define SLOT_CHILD	(SHELL_SLOT_FREE + 5)
+#define SLOT_SOCK	SHELL_SLOT_FREE
+#define SLOT_AREA	(SHELL_SLOT_FREE + 1)
+#define SLOT_DEV	(SHELL_SLOT_FREE + 2)
+#define SLOT_HIGH	(SHELL_SLOT_FREE + 3)	/* of each of them: the child's; slots are */
+#define NR_TAKEN	3			/* common memory */
+#define SLOT_CHILD	(SLOT_HIGH + NR_TAKEN)
 #define HIGH		16
 #define STACK		4096
 
-static void lift(struct tern_script *s, unsigned int from, unsigned int to)
+/* Descriptors that it is given, and where a shell has them; compare sort_fds() of birth.c. */
+static const int places[NR_TAKEN] = { SHELL_FD_SOCKET, SHELL_FD_AREA, SHELL_FD_DEV };
+
+static void lift(struct tern_script *s, unsigned int n)
 {
-	struct shell_op *op = SCRIPT(s, NULL, SYS_fcntl, from, F_DUPFD, HIGH);
+	struct shell_op *op = SCRIPT(s, NULL, SYS_fcntl, SLOT_SOCK + n, F_DUPFD, HIGH);
 
 	op->slots = 1 << 0;
-	op->out = to;
+	op->out = SLOT_HIGH + n;
 }
 
-/* Its descriptors where a shell has them, and nothing else; compare sort_fds() of birth.c. */
+/* What leads to ternd its parent has already, and where it belongs. */
 static void child(struct tern_script *s, const struct tern_spawn *spawn)
 {
 	__u64 argv[2] = { tern_script_data(s, "tern-shell", 11), 0 }, env[1] = { 0 };
+	unsigned int i;
 
 	if (spawn->session)
 		SCRIPT(s, NULL, SYS_setsid, 0);
 	else if (spawn->group)
 		SCRIPT(s, NULL, SYS_setpgid, 0, 0);
-	lift(s, SLOT_SOCK, SLOT_SOCK_HIGH);
-	lift(s, SLOT_AREA, SLOT_AREA_HIGH);
-	SCRIPT(s, NULL, SYS_dup2, SLOT_SOCK_HIGH, SHELL_FD_SOCKET)->slots = 1 << 0;
-	SCRIPT(s, NULL, SYS_dup2, SLOT_AREA_HIGH, SHELL_FD_AREA)->slots = 1 << 0;
+	for (i = 0; i < NR_TAKEN; i++)
+		lift(s, i);
+	for (i = 0; i < NR_TAKEN; i++)
+		SCRIPT(s, NULL, SYS_dup2, SLOT_HIGH + i, places[i])->slots = 1 << 0;
 	SCRIPT(s, NULL, SYS_close_range, 0, SHELL_FD_SOCKET - 1, 0);
-	SCRIPT(s, NULL, SYS_close_range, SHELL_FD_AREA + 1, ~0U, 0);
+	SCRIPT(s, NULL, SYS_close_range, SHELL_FD_END, ~0U, 0);
 	SCRIPT(s, NULL, SYS_execve,
 	       tern_script_data(s, spawn->path, strlen(spawn->path) + 1),
 	       tern_script_data(s, argv, sizeof(argv)), tern_script_data(s, env, sizeof(env)));
@@ -54,7 +57,7 @@ static void child(struct tern_script *s, const struct tern_spawn *spawn)
 static void take(struct tern_script *s, int fd, unsigned int slot)
 {
 	struct shell_op *op = SCRIPT(s, "a shell could not get what it is made from",
-				     SYS_pidfd_getfd, SLOT_TERND, fd, 0);
+				     SYS_pidfd_getfd, SHELL_SLOT_TERND, fd, 0);
 
 	op->slots = 1 << 0;
 	op->out = slot;
@@ -116,7 +119,7 @@ int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
 		      struct shell_run *run, struct tern_why *why)
 {
 	struct shell_run of_child;
-	unsigned int slot;
+	unsigned int i;
 	int err;
 
 	tern_script_begin(s);
@@ -125,12 +128,12 @@ int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
 	if (err)
 		return err;
 	tern_script_begin(s);
-	SCRIPT(s, "a shell could not find ternd", SYS_pidfd_open, getpid(), 0)->out = SLOT_TERND;
-	take(s, spawn->sock, SLOT_SOCK);
-	take(s, spawn->area, SLOT_AREA);
+	take(s, spawn->given->sock, SLOT_SOCK);
+	take(s, spawn->given->area, SLOT_AREA);
+	take(s, spawn->given->dev, SLOT_DEV);
 	spawn_child(s, spawn, &of_child);
-	for (slot = SLOT_TERND; slot <= SLOT_AREA; slot++)
-		SCRIPT(s, NULL, SYS_close, slot)->slots = 1 << 0;
+	for (i = 0; i < NR_TAKEN; i++)
+		SCRIPT(s, NULL, SYS_close, SLOT_SOCK + i)->slots = 1 << 0;
 	result(s, spawn->pid);
 	return tern_script_end(s, run, why);
 }

@@ -252,5 +252,8 @@ void shell_start(unsigned long *stack)
 	if (syscall6(__NR_mprotect, head.base, SHELL_TEXT, PROT_READ | PROT_EXEC, 0, 0, 0))
 		quit(5);
 	area->slots[SHELL_SLOT_SOCKET] = SHELL_FD_SOCKET;
+	area->slots[SHELL_SLOT_DEV] = SHELL_FD_DEV;
+	area->slots[SHELL_SLOT_FDS] = SHELL_FD_FDS;
+	area->slots[SHELL_SLOT_TERND] = SHELL_FD_TERND;
 	shell_jump(base + SHELL_STACK, base + ((char *)leader_main - shell_text_start), area);
 }

@@ -31,15 +31,25 @@
 #define SHELL_SCRATCH	(256UL << 10)		/* behind the area */
 #define SHELL_SLOTS	16
 
-/* Descriptors that the shell is started with. */
+/*
+ * Descriptors that the shell is started with. It may live in namespaces where it would find
+ * neither /dev/tern of this host nor ternd, so it is given what leads to them.
+ */
 #define SHELL_FD_SOCKET	3
 #define SHELL_FD_AREA	4
+#define SHELL_FD_DEV	5	/* /dev/tern */
+#define SHELL_FD_FDS	6	/* /proc/PID/fd of ternd */
+#define SHELL_FD_TERND	7	/* pidfd of ternd */
+#define SHELL_FD_END	8
 
 /* Slots: descriptors that scripts know by name; the rest is theirs to use. */
 #define SHELL_SLOT_SOCKET	0
 #define SHELL_SLOT_DEV		1
 #define SHELL_SLOT_UFFD		2
-#define SHELL_SLOT_FREE		3
+#define SHELL_SLOT_FDS		3
+#define SHELL_SLOT_OWN		4	/* those before it stay until the end */
+#define SHELL_SLOT_TERND	4	/* until it is dressed */
+#define SHELL_SLOT_FREE		5
 #define SHELL_SLOT_NONE		0xff
 
 /* What is not a system call. */

@@ -5,6 +5,7 @@
  * Owns our end of the socket and our mapping of the area. No locks.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/securebits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shell_start.h"
@@ -102,6 +104,41 @@ static int make_area(struct tern_shell_proc *shell, const struct tern_birth *b,
 	return fd;
 }
 
+static void close_given(const struct tern_given *g)
+{
+	const int fds[] = { g->sock, g->area, g->dev, g->fds, g->ternd };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+/* Its socket, and what leads to us from wherever it is; the area is there. */
+static int open_given(struct tern_shell_proc *shell, const struct tern_birth *b,
+		      struct tern_given *g, struct tern_why *why)
+{
+	int sock[2], err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock))
+		return -errno;
+	shell->sock = sock[0];
+	g->sock = sock[1];
+	g->fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (g->fds >= 0)
+		g->ternd = syscall(SYS_pidfd_open, getpid(), 0);
+	if (g->ternd < 0)
+		return -errno;
+	if (!b->join)
+		return 0;
+	err = tern_dev_open();
+	if (err < 0)
+		return tern_why_set(why, err, "/dev/tern cannot be opened on %s: %s", shell->host,
+				    strerror(-err));
+	g->dev = err;
+	return 0;
+}
+
 /**
  * tern_shell_start() - make a shell and let it join its migration
  * @shell: to be filled
@@ -113,25 +150,22 @@ static int make_area(struct tern_shell_proc *shell, const struct tern_birth *b,
 int tern_shell_start(struct tern_shell_proc *shell, const struct tern_birth *birth,
 		     struct tern_why *why)
 {
-	int sock[2], area, err;
+	struct tern_given given = { -1, -1, -1, -1, -1 };
 	struct shell_run run;
+	int err;
 
 	memset(shell, 0, sizeof(*shell));
 	shell->host = birth->host->name;
 	shell->pid = birth->tids[0];
 	shell->sock = -1;
 	shell->cancel = birth->cancel;
-	area = make_area(shell, birth, why);
-	if (area < 0)
-		return area;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock)) {
-		err = -errno;
-	} else {
-		shell->sock = sock[0];
-		err = tern_birth(birth, sock[1], area, why);
-		close(sock[1]);
-	}
-	close(area);
+	given.area = make_area(shell, birth, why);
+	if (given.area < 0)
+		return given.area;
+	err = open_given(shell, birth, &given, why);
+	if (!err)
+		err = tern_birth(birth, &given, why);
+	close_given(&given);
 	if (!err)
 		err = tern_script_join(&shell->script, birth->id, birth->tids, birth->join, &run,
 				       why);

@@ -56,7 +56,7 @@ struct tern_shell_proc {
 	struct tern_script script;
 };
 
-int tern_birth(const struct tern_birth *b, int sock, int area, struct tern_why *why);
+int tern_birth(const struct tern_birth *b, const struct tern_given *given, struct tern_why *why);
 int tern_shell_start(struct tern_shell_proc *shell, const struct tern_birth *birth,
 		     struct tern_why *why);
 int tern_shell_look(const struct tern_shell_proc *shell, struct tern_dress *dress,
