@@ -328,6 +328,8 @@ static bool polls(struct task_struct *task)
 	case __NR_ppoll:
 	case __NR_select:
 	case __NR_pselect6:
+	/* any of these, perhaps, that has been interrupted by a stop */
+	case __NR_restart_syscall:
 		return true;
 	default:
 		return false;
