@@ -33,6 +33,7 @@
 #include "migration.h"
 #include "obj.h"
 #include "park.h"
+#include "pod.h"
 #include "restart.h"
 #include "trace.h"
 #include "tree.h"
@@ -218,7 +219,7 @@ int tern_become(struct tern_handle *handle, const struct tern_become *become)
 		 tern_thread_create(m, current);
 	if (!thread)
 		return -ENOMEM;
-	thread->obj.tid = task_pid_vnr(current);
+	thread->obj.tid = tern_tid_of(current);
 	tern_arch_park_xstate();
 
 	mutex_lock(&m->lock);
@@ -251,7 +252,7 @@ static struct tern_thread *find_tid(struct tern_migration *m, int tid)
 	struct task_struct *task;
 
 	rcu_read_lock();
-	task = pid_task(find_vpid(tid), PIDTYPE_PID);
+	task = pid_task(find_pid_ns(tid, ns_of_pid(m->pid)), PIDTYPE_PID);
 	thread = task ? tern_thread_find(m, task) : NULL;
 	rcu_read_unlock();
 	return thread;
@@ -349,6 +350,32 @@ static int load_thread(struct tern_migration *m, const struct tern_obj_thread *t
 			      t->tid) : 0;
 }
 
+/*
+ * In a pid namespace below ours nobody is told of a sender from above, which we are: the
+ * entry at the end of the queue, for nobody else sends a shell anything that waits.
+ */
+static void name_sender(struct task_struct *task, const struct kernel_siginfo *info)
+{
+	struct sighand_struct *sighand;
+	struct sigqueue *q;
+	unsigned long irq;
+
+	/* one that is killed has none any more; the memory stays one under RCU */
+	rcu_read_lock();
+	sighand = rcu_dereference(task->sighand);
+	if (!sighand)
+		goto out;
+	spin_lock_irqsave(&sighand->siglock, irq);
+	list_for_each_entry_reverse(q, &task->pending.list, list) {
+		if (q->info.si_signo == info->si_signo && q->info.si_code == info->si_code)
+			memcpy(&q->info, info, sizeof(q->info));
+		break;
+	}
+	spin_unlock_irqrestore(&sighand->siglock, irq);
+out:
+	rcu_read_unlock();
+}
+
 /* Only a thread itself could queue it, and all of them wait, with it blocked. */
 static int load_signal(struct tern_migration *m, const struct tern_obj_signal *s,
 		       struct tern_why *why)
@@ -364,6 +391,8 @@ static int load_signal(struct tern_migration *m, const struct tern_obj_signal *s
 	memcpy(&info, s->info, sizeof(info));
 	info.si_signo = s->signo;
 	err = send_sig_info(s->signo, &info, thread->task);
+	if (!err)
+		name_sender(thread->task, (const void *)s->info);
 	return err ? tern_why(why, err, "signal %u could not be queued for thread %d",
 			      s->signo, s->tid) : 0;
 }

@@ -21,6 +21,7 @@
 #include "migration.h"
 #include "obj.h"
 #include "park.h"
+#include "pod.h"
 #include "restart.h"
 #include "table.h"
 #include "tree.h"
@@ -56,6 +57,8 @@ static int check_files(const struct tern_tree *tree, struct task_struct *leader,
 	err = tern_obj_vma_check(mm, &table, reasons);
 	if (!err)
 		tern_obj_desc_check(&table, reasons);
+	if (!err && leader == tree->task[0])
+		tern_pod_check_segments(&table, reasons);
 	tern_table_fini(&table);
 	return err;
 }
@@ -80,7 +83,7 @@ static int check_one(const struct tern_tree *tree, unsigned int n, u32 flags,
 				 task_pid_vnr(leader));
 	if (!mm)
 		return 0;
-	tern_obj_task_check(leader, reasons);
+	tern_obj_task_check(tree, n, reasons);
 	if (n)
 		tern_tree_check(tree, n, reasons);
 	check_threads(leader, reasons);
@@ -244,7 +247,7 @@ static int find_members(struct tern_migration *m, struct task_struct *leader,
 
 /**
  * tern_capture_tree() - the pids of a migrant and its descendants (TERN_IOC_TREE)
- * @m: at the source
+ * @m: at the source; at the destination the pid of its shell, once that has joined
  * @io: where to
  */
 int tern_capture_tree(struct tern_migration *m, struct tern_tree_io *io)
@@ -255,12 +258,11 @@ int tern_capture_tree(struct tern_migration *m, struct tern_tree_io *io)
 	unsigned int i, nr = 0;
 	int err;
 
-	if (m->side != TERN_SOURCE)
-		return -EBADFD;
 	leader = get_pid_task(m->pid, PIDTYPE_TGID);
 	if (!leader)
 		return -ESRCH;
-	err = tern_tree_find(leader, &tree);
+	err = m->side == TERN_SOURCE ? tern_tree_find(leader, &tree) :
+	      tern_tree_alone(leader, &tree);
 	put_task_struct(leader);
 	if (err)
 		return err;
@@ -345,7 +347,7 @@ int tern_check_standing(struct tern_migration *m, struct task_struct *leader,
 	if (err)
 		return err;
 	n = tern_tree_index(&tree, leader);
-	tern_obj_task_check(leader, &reasons);
+	tern_obj_task_check(&tree, n, &reasons);
 	if (n)
 		tern_tree_check(&tree, n, &reasons);
 	check_threads(leader, &reasons);
@@ -434,6 +436,8 @@ static int save_all(struct tern_migration *m, const struct tern_tree *tree,
 	int err;
 
 	err = tern_obj_task_save(tree, leader, mm, nr_threads, image);
+	if (!err && leader == tree->task[0])
+		tern_pod_save(tree, image);
 	if (!err)
 		err = save_memory_and_files(m, tree, leader, mm, draft, image, why);
 	if (!err && draft && tern_obj_thread_draft(leader, image) != nr_threads)

@@ -25,7 +25,8 @@ struct tern_migration;
 struct tern_thread;
 
 /* obj_task.c: TASK, MM, CREDS, SIGACTIONS, SIGNAL, FS */
-void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reasons);
+void tern_obj_task_check(const struct tern_tree *tree, unsigned int n,
+			 struct tern_reasons *reasons);
 int tern_obj_task_save(const struct tern_tree *tree, struct task_struct *leader,
 		       struct mm_struct *mm, unsigned int nr_threads,
 		       struct tern_image *image);

@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "desc.h"
+#include "pod.h"
 #include "tree.h"
 
 static const struct tern_desc_family *family_of(const struct file *file)
@@ -53,7 +54,7 @@ static int get_owner(const struct tern_table *table, struct file *file, u64 *own
 	if (fown->pid) {
 		/* of one that has ended the number may be somebody else's soon */
 		task = pid_task(fown->pid, PIDTYPE_PID);
-		*owner = TERN_OWNER(pid_vnr(fown->pid),
+		*owner = TERN_OWNER(tern_nr(fown->pid),
 				    fown->pid_type == PIDTYPE_PID ? F_OWNER_TID : F_OWNER_PID,
 				    fown->signum);
 		if (!task || !same_thread_group(task, table->leader) ||
@@ -171,7 +172,7 @@ void tern_obj_desc_check(const struct tern_table *table, struct tern_reasons *re
 void tern_desc_save_from(const struct tern_saver *saver, const struct tern_entry *from,
 			 struct tern_obj_desc *obj)
 {
-	obj->dev = task_tgid_vnr(saver->table->tree->task[from->member]);
+	obj->dev = tern_pid_of(saver->table->tree->task[from->member]);
 	obj->ino = from->fd;
 }
 

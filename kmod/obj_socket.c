@@ -9,12 +9,15 @@
 #include <linux/sched/signal.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/tern.h>
 #include <net/af_unix.h>
 #include <net/inet_sock.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
 
 #include "desc.h"
+#include "pod.h"
+#include "tree.h"
 
 static const char *socket_name(const struct sock *sk)
 {
@@ -48,16 +51,32 @@ static const char *socket_name(const struct sock *sk)
 /**
  * struct link - the other end of a unix socket
  * @there: there is one, alive
+ * @line: it is the daemon's, where pods dial (TERN_LINES)
  * @back: and its other end is this one
  * @inode: of its description, for comparison only
  * @file: its description, likewise; NULL: it waits to be accepted
  */
 struct link {
 	bool there;
+	bool line;
 	bool back;
 	const struct inode *inode;
 	const struct file *file;
 };
+
+/* It stays for good once there is one. */
+static const struct unix_address *name_of(struct sock *sk)
+{
+	/* pairs with the smp_store_release() in unix_bind() */
+	return smp_load_acquire(&unix_sk(sk)->addr);
+}
+
+static bool is_line(struct sock *peer)
+{
+	const struct unix_address *addr = name_of(peer);
+
+	return addr && !strcmp(addr->name->sun_path, TERN_LINES);
+}
 
 static struct link other_end(struct sock *sk)
 {
@@ -74,6 +93,7 @@ static struct link other_end(struct sock *sk)
 	unix_state_lock(peer);
 	link.there = !sock_flag(peer, SOCK_DEAD);
 	link.back = unix_peer(peer) == sk;
+	link.line = is_line(peer);
 	unix_state_unlock(peer);
 	read_lock_bh(&peer->sk_callback_lock);
 	if (peer->sk_socket) {
@@ -120,13 +140,6 @@ static bool has_options(struct sock *sk)
 	       READ_ONCE(sk->sk_rcvlowat) > 1 || READ_ONCE(sk->sk_tsflags);
 }
 
-/* It stays for good once there is one. */
-static const struct unix_address *name_of(struct sock *sk)
-{
-	/* pairs with the smp_store_release() in unix_bind() */
-	return smp_load_acquire(&unix_sk(sk)->addr);
-}
-
 /*
  * A name in the file system is a file there, which stays; and who has connected to a
  * datagram socket cannot be seen.
@@ -155,6 +168,10 @@ static const char *unix_refused(const struct tern_table *table,
 	if (!entry->same->is_ours)
 		return "a unix socket that another process has open, too";
 	peer = link.file ? tern_table_find(table, link.inode, link.file) : NULL;
+	/* cut when it moves, and made anew from there (TERN_LINES) */
+	if (link.there && !peer && link.line && tern_is_pod(table->tree) &&
+	    table->leader == table->tree->task[0])
+		link.there = false;
 	if (link.there && !peer)
 		return "a unix socket to another process";
 	if (link.there && !tern_table_is_own(table, peer))
@@ -213,7 +230,7 @@ static int queue_copy(struct sock *sk, struct queue *q, u32 max_nr, size_t max_l
 		if (stream && !head.len)
 			continue;
 		if (UNIXCB(skb).pid) {
-			head.pid = pid_vnr(UNIXCB(skb).pid);
+			head.pid = tern_nr(UNIXCB(skb).pid);
 			head.uid = from_kuid(current_user_ns(), UNIXCB(skb).uid);
 			head.gid = from_kgid(current_user_ns(), UNIXCB(skb).gid);
 		}

@@ -8,9 +8,7 @@
 #include <linux/file.h>
 #include <linux/fs_struct.h>
 #include <linux/hrtimer.h>
-#include <linux/ipc_namespace.h>
 #include <linux/mm.h>
-#include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
@@ -25,38 +23,19 @@
 #include "migration.h"
 #include "obj.h"
 #include "park.h"
+#include "pod.h"
 #include "tree.h"
 #include "unit.h"
 
 /* ---- check ----------------------------------------------------------------- */
 
-static void check_namespaces(struct task_struct *leader,
-			     struct tern_reasons *reasons)
+/* A pod has mounts of its own, of the same file systems. */
+static bool is_same_root(const struct path *a, const struct path *b, bool pod)
 {
-	struct nsproxy *theirs, *ours = current->nsproxy;
-
-	task_lock(leader);
-	theirs = leader->nsproxy;
-	if (theirs) {
-		if (theirs->mnt_ns != ours->mnt_ns)
-			tern_reasons_add(reasons, "it has a mount namespace of its own");
-		if (theirs->net_ns != ours->net_ns)
-			tern_reasons_add(reasons, "it has a network namespace of its own");
-		if (theirs->uts_ns != ours->uts_ns)
-			tern_reasons_add(reasons, "it has a UTS namespace of its own");
-		if (theirs->ipc_ns != ours->ipc_ns)
-			tern_reasons_add(reasons, "it has an IPC namespace of its own");
-		if (theirs->cgroup_ns != ours->cgroup_ns)
-			tern_reasons_add(reasons, "it has a cgroup namespace of its own");
-		if (theirs->pid_ns_for_children != task_active_pid_ns(current))
-			tern_reasons_add(reasons, "it has a pid namespace of its own");
-	}
-	if (task_cred_xxx(leader, user_ns) != &init_user_ns)
-		tern_reasons_add(reasons, "it has a user namespace of its own");
-	task_unlock(leader);
+	return a->dentry == b->dentry && (pod || a->mnt == b->mnt);
 }
 
-static void check_fs(struct task_struct *leader, struct tern_reasons *reasons)
+static void check_fs(struct task_struct *leader, bool pod, struct tern_reasons *reasons)
 {
 	struct path ours, theirs = {}, pwd = {};
 
@@ -67,25 +46,13 @@ static void check_fs(struct task_struct *leader, struct tern_reasons *reasons)
 		get_fs_pwd(leader->fs, &pwd);
 	}
 	task_unlock(leader);
-	if (theirs.dentry && !path_equal(&theirs, &ours))
+	if (theirs.dentry && !is_same_root(&theirs, &ours, pod))
 		tern_reasons_add(reasons, "its root directory is not this host's (chroot)");
 	if (pwd.dentry && !tern_path_has_name(&pwd))
 		tern_reasons_add(reasons, "its working directory has been deleted");
 	path_put(&pwd);
 	path_put(&theirs);
 	path_put(&ours);
-}
-
-static bool is_init(struct task_struct *leader)
-{
-	struct pid *pid;
-	bool init;
-
-	rcu_read_lock();
-	pid = task_tgid(leader);
-	init = is_global_init(leader) || (pid && is_child_reaper(pid));
-	rcu_read_unlock();
-	return init;
 }
 
 /* clone(2) with CLONE_VM and without CLONE_THREAD: two would go on with one memory. */
@@ -110,14 +77,18 @@ static void check_mm(struct mm_struct *mm, struct tern_reasons *reasons)
 #endif
 }
 
-/** tern_obj_task_check() - what of the process as a whole cannot move */
-void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reasons)
+/**
+ * tern_obj_task_check() - what of the process as a whole cannot move
+ * @tree: the processes that move together
+ * @n: which of them
+ * @reasons: where to
+ */
+void tern_obj_task_check(const struct tern_tree *tree, unsigned int n,
+			 struct tern_reasons *reasons)
 {
+	struct task_struct *leader = tree->task[n];
 	struct mm_struct *mm;
 
-	if (is_init(leader))
-		tern_reasons_add(reasons, "process %d is the init of its namespace",
-				 task_pid_vnr(leader));
 	if (leader->flags & PF_EXITING)
 		tern_reasons_add(reasons, "its first thread has ended");
 	if (get_nr_threads(leader) > TERN_THREADS_MAX)
@@ -129,9 +100,9 @@ void tern_obj_task_check(struct task_struct *leader, struct tern_reasons *reason
 	task_unlock(leader);
 	if (mm && is_mm_shared(leader, mm))
 		tern_reasons_add(reasons, "another process shares its memory (CLONE_VM)");
-	check_namespaces(leader, reasons);
+	tern_pod_check(tree, n, reasons);
 	tern_obj_timer_check(leader, reasons);
-	check_fs(leader, reasons);
+	check_fs(leader, tern_is_pod(tree), reasons);
 }
 
 /* ---- save ------------------------------------------------------------------ */
@@ -181,12 +152,12 @@ static void save_place(const struct tern_tree *tree, struct task_struct *leader,
 	rcu_read_lock();
 	obj->is_group_leader = task_pgrp(leader) == task_tgid(leader);
 	if (leader != root) {
-		obj->parent = task_tgid_vnr(rcu_dereference(leader->real_parent));
+		obj->parent = tern_pid_of(rcu_dereference(leader->real_parent));
 		obj->exit_signal = leader->exit_signal;
 		if (task_session(leader) != task_session(root))
-			obj->session = pid_vnr(task_session(leader));
+			obj->session = tern_nr(task_session(leader));
 		if (task_pgrp(leader) != task_pgrp(root))
-			obj->group = pid_vnr(task_pgrp(leader));
+			obj->group = tern_nr(task_pgrp(leader));
 	}
 	rcu_read_unlock();
 }
@@ -196,12 +167,13 @@ static int save_task(const struct tern_tree *tree, struct task_struct *leader,
 		     struct tern_image *image)
 {
 	struct tern_obj_task obj = {
-		.pid = task_tgid_vnr(leader),
+		.pid = tern_pid_of(leader),
 		.nr_threads = nr_threads,
 		.personality = leader->personality,
 		.no_new_privs = task_no_new_privs(leader),
 		.is_session_leader = leader->signal->leader,
 		.exit_signal = SIGCHLD,
+		.flags = tern_is_pod(tree) ? TERN_TASK_POD : 0,
 		.child_subreaper = leader->signal->is_child_subreaper,
 		.oom_score_adj = leader->signal->oom_score_adj,
 		.oom_score_adj_min = leader->signal->oom_score_adj_min,
@@ -525,7 +497,7 @@ void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 			if (first)
 				save_pending(m, &task->signal->shared_pending, 0,
 					     m->nr_signals, late, image);
-			save_pending(m, &task->pending, task_pid_vnr(task),
+			save_pending(m, &task->pending, tern_tid_of(task),
 				     thread->nr_signals, late, image);
 			first = false;
 		}

@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "obj.h"
 #include "park.h"
+#include "pod.h"
 #include "restart.h"
 
 /* Each thread has credentials of its own in Linux; nearly always they are equal. */
@@ -247,7 +248,7 @@ unsigned int tern_obj_thread_draft(struct task_struct *leader,
 		nr++;
 		if (!image)
 			continue;
-		obj.tid = task_pid_vnr(task);
+		obj.tid = tern_tid_of(task);
 		save_sched(task, &obj);
 		get_task_comm(obj.comm, task);
 		tern_image_put(image, TERN_OBJ_THREAD, &obj, sizeof(obj), NULL, 0);
@@ -292,7 +293,7 @@ int tern_obj_thread_save(struct tern_thread *thread)
  */
 void tern_obj_thread_put(struct tern_thread *thread, struct tern_image *image)
 {
-	thread->obj.tid = task_pid_vnr(thread->task);
+	thread->obj.tid = tern_tid_of(thread->task);
 	tern_usage_save(thread->task, &thread->obj.usage);
 	save_sched(thread->task, &thread->obj);
 	tern_image_put(image, TERN_OBJ_THREAD, &thread->obj, sizeof(thread->obj),

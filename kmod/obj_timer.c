@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "obj.h"
+#include "pod.h"
 #include "restart.h"
 
 #define EXPIRE_MAX_MS	1000
@@ -190,7 +191,7 @@ static clockid_t clock_of(const struct k_itimer *timer)
 	if (!CPUCLOCK_PERTHREAD(timer->it_clock))
 		return make_process_cpuclock(0, CPUCLOCK_WHICH(timer->it_clock));
 	task = counted_task(timer);
-	return make_thread_cpuclock(task ? task_pid_vnr(task) : 0,
+	return make_thread_cpuclock(task ? tern_tid_of(task) : 0,
 				    CPUCLOCK_WHICH(timer->it_clock));
 }
 
@@ -244,7 +245,7 @@ static void save_one(struct k_itimer *timer, void *arg)
 	};
 
 	if (timer->it_sigev_notify & SIGEV_THREAD_ID)
-		obj.tid = pid_vnr(timer->it_pid);
+		obj.tid = tern_nr(timer->it_pid);
 	if (!save->draft)
 		save_state(timer, save->clocks, &obj);
 	tern_image_put(save->image, TERN_OBJ_TIMER, &obj, sizeof(obj), NULL, 0);

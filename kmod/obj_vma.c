@@ -17,6 +17,7 @@
 #include "desc.h"
 #include "name.h"
 #include "obj.h"
+#include "pod.h"
 #include "tree.h"
 
 static const char *special_name(struct vm_area_struct *vma)
@@ -228,7 +229,7 @@ static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *ma
 		if (map && map->open && vma->vm_flags & VM_MAYSHARE &&
 		    !tern_table_is_own(table, map->open)) {
 			obj.kind = TERN_VMA_TAKEN;
-			obj.memory = task_tgid_vnr(table->tree->task[map->open->member]);
+			obj.memory = tern_pid_of(table->tree->task[map->open->member]);
 			obj.flags |= is_sysv(vma) ? TERN_VMA_SYSV : 0;
 			goto put;
 		}

@@ -13,6 +13,7 @@
 #include <linux/tern.h>
 
 #include "image.h"
+#include "pod.h"
 #include "reasons.h"
 #include "tree.h"
 
@@ -34,6 +35,12 @@ static int depth_below(struct task_struct *root, struct task_struct *task)
 		task = parent_of(task);
 	}
 	return -1;
+}
+
+/** tern_tree_is_below() - is a process @root, or a descendant of it? Under rcu_read_lock() */
+bool tern_tree_is_below(struct task_struct *root, struct task_struct *task)
+{
+	return depth_below(root, task) >= 0;
 }
 
 /**
@@ -88,7 +95,8 @@ static bool is_parent(struct task_struct *leader)
 	return parent;
 }
 
-static int tree_alone(struct task_struct *task, struct tern_tree *tree)
+/** tern_tree_alone() - a process without its descendants; -ENOMEM */
+int tern_tree_alone(struct task_struct *task, struct tern_tree *tree)
 {
 	*tree = (struct tern_tree) {};
 	tree->task = kmalloc_array(1, sizeof(*tree->task), GFP_KERNEL);
@@ -113,7 +121,7 @@ int tern_tree_find(struct task_struct *root, struct tern_tree *tree)
 
 	/* most are; then there is no need to look at every process */
 	if (!is_parent(root))
-		return tree_alone(root, tree);
+		return tern_tree_alone(root, tree);
 	*tree = (struct tern_tree) {};
 	found = kvmalloc_array(TERN_PROCESSES_MAX, sizeof(*found), GFP_KERNEL);
 	if (!found)
@@ -138,7 +146,7 @@ int tern_tree_find(struct task_struct *root, struct tern_tree *tree)
 		return 0;
 	tern_tree_fini(tree);
 	/* it may have been reaped just now; whoever asks finds out that it has ended */
-	return err ?: tree_alone(root, tree);
+	return err ?: tern_tree_alone(root, tree);
 }
 
 /** tern_tree_fini() - let go of them */
@@ -197,7 +205,7 @@ void tern_tree_save_ended(const struct tern_tree *tree, struct task_struct *lead
 		rcu_read_unlock();
 		if (!mine || !tern_tree_ended(task) || task->exit_state != EXIT_ZOMBIE)
 			continue;
-		obj.pid = task_tgid_vnr(task);
+		obj.pid = tern_pid_of(task);
 		obj.status = status_of(task);
 		obj.uid = from_kuid_munged(&init_user_ns, task_uid(task));
 		tern_image_put(image, TERN_OBJ_ENDED, &obj, sizeof(obj), NULL, 0);
@@ -227,7 +235,7 @@ int tern_tree_load_ended(struct task_struct *leader, const struct tern_obj_ended
 	int err = -ESRCH;
 
 	rcu_read_lock();
-	task = pid_task(find_vpid(obj->pid), PIDTYPE_TGID);
+	task = pid_task(find_pid_ns(obj->pid, task_active_pid_ns(leader)), PIDTYPE_TGID);
 	if (task && task->exit_state == EXIT_ZOMBIE && thread_group_empty(task) &&
 	    same_thread_group(parent_of(task), leader)) {
 		task->signal->group_exit_code = obj->status;

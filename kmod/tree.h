@@ -23,6 +23,8 @@ struct tern_tree {
 };
 
 int tern_tree_find(struct task_struct *root, struct tern_tree *tree);
+int tern_tree_alone(struct task_struct *task, struct tern_tree *tree);
+bool tern_tree_is_below(struct task_struct *root, struct task_struct *task);
 void tern_tree_fini(struct tern_tree *tree);
 unsigned int tern_tree_index(const struct tern_tree *tree, struct task_struct *task);
 bool tern_tree_ended(struct task_struct *leader);

@@ -3,7 +3,8 @@
  * How a shell comes into the world: a helper enters a new time namespace for its
  * children, makes one child with the pid that is wanted, and ends, so that the
  * child belongs to init and not to this daemon; the child executes tern-shell. Below the
- * root of a tree it is the parent's shell that makes the child, in its own namespaces.
+ * root of a tree it is the parent's shell that makes the child, in its own namespaces. The
+ * first process of a pod is born into all kinds of new ones (pod.c).
  *
  * Owns nothing that outlives the call. Between fork and exec nothing is called
  * that could wait for a lock of another thread: system calls only.
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "kin.h"
+#include "pod.h"
 #include "shell_start.h"
 
 #define FD_REPORT	SHELL_FD_END
@@ -35,6 +37,7 @@
 
 enum stage {
 	STAGE_TIME = 1,
+	STAGE_POD,
 	STAGE_PID,
 	STAGE_EXEC,
 };
@@ -45,6 +48,7 @@ enum stage {
  * @timens: text for /proc/self/timens_offsets
  * @timens_len: bytes of it
  * @pid: wanted
+ * @pod: of which it is to be the first process, NULL: none
  * @given: what it is given
  * @report: pipe: a struct cry, if something goes wrong; closed by a good exec
  */
@@ -53,6 +57,7 @@ struct cradle {
 	char timens[128];
 	int timens_len;
 	pid_t pid;
+	struct tern_pod *pod;
 	struct tern_given given;
 	int report;
 };
@@ -119,10 +124,22 @@ static void be_child(struct cradle *c)
 
 	default_signals();
 	syscall(SYS_setsid);
+	if (c->pod && tern_pod_settle())
+		cry(c->report, STAGE_POD);
 	if (sort_fds(c))
 		cry(c->report, STAGE_EXEC);
 	execve(c->path, argv, env);
 	cry(c->report, STAGE_EXEC);
+}
+
+static int enter_time(const struct cradle *c)
+{
+	int fd;
+
+	if (unshare(CLONE_NEWTIME))
+		return -1;
+	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	return fd < 0 || write(fd, c->timens, c->timens_len) != c->timens_len ? -1 : 0;
 }
 
 static void be_helper(struct cradle *c)
@@ -133,12 +150,10 @@ static void be_helper(struct cradle *c)
 		.set_tid_size = 1,
 	};
 	long pid;
-	int fd;
 
-	if (unshare(CLONE_NEWTIME))
-		cry(c->report, STAGE_TIME);
-	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, c->timens, c->timens_len) != c->timens_len)
+	if (c->pod && tern_pod_enter(c->pod))
+		cry(c->report, STAGE_POD);
+	if (!c->pod && enter_time(c))
 		cry(c->report, STAGE_TIME);
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0)
@@ -216,6 +231,10 @@ static int explain(const struct tern_birth *b, const struct cry *c, struct tern_
 		return tern_why_set(why, c->err,
 				    "no time namespace can be made on %s: %s; its kernel needs CONFIG_TIME_NS, its daemon root",
 				    host, what);
+	case STAGE_POD:
+		return tern_why_set(why, c->err,
+				    "the namespaces of pod %s cannot be made on %s: %s; its kernel needs all kinds of them, its daemon root",
+				    b->pod->name, host, what);
 	case STAGE_PID:
 		if (c->err == -EEXIST)
 			return pid_taken(b, why);
@@ -326,7 +345,9 @@ static bool wait_for_pid(const struct tern_birth *b, struct patience *p)
  */
 int tern_birth(const struct tern_birth *b, const struct tern_given *given, struct tern_why *why)
 {
-	struct cradle c = { .path = b->host->shell, .pid = b->tids[0], .given = *given };
+	struct cradle c = {
+		.path = b->host->shell, .pid = b->tids[0], .pod = b->pod, .given = *given,
+	};
 	__s64 msec, mns, bsec, bns;
 	struct cry told = { 0 };
 	struct patience patience = { 0 };
@@ -336,6 +357,8 @@ int tern_birth(const struct tern_birth *b, const struct tern_given *given, struc
 	split_ns(b->boottime_off, &bsec, &bns);
 	c.timens_len = snprintf(c.timens, sizeof(c.timens),
 				"monotonic %lld %lld\nboottime %lld %lld\n", msec, mns, bsec, bns);
+	if (c.pod)
+		snprintf(c.pod->timens, sizeof(c.pod->timens), "%s", c.timens);
 	do {
 		ret = b->child ? ask_parent(b, given, &told, why) :
 		      fork_helper(&c, &told);

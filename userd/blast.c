@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pod.h"
 #include "unit.h"
 
 #define ATTEMPTS	10
@@ -95,6 +96,9 @@ static int introduce(struct tern_unit *unit, unsigned int n)
 
 	tern_recent_fini(&s->recent);
 	rc = tern_prepare(p, s->job->pid, s->job->flags, &s->why);
+	/* this thread is about to look at System V segments, of all of them */
+	if (!rc && p->pod)
+		rc = tern_pod_visit(s->job->pid);
 	if (!rc)
 		rc = tern_unit_lineage(unit, n, &p->lineage, &s->why);
 	if (!rc)

@@ -69,9 +69,10 @@ static int run(int argc, char **argv)
 			return rc;
 	}
 	if (argc - optind != 1)
-		return usage(&cmd_check, "check takes one process id");
-	if (parse_pid(argv[optind], &pid))
-		return usage(&cmd_check, "\"%s\" is no process id", argv[optind]);
+		return usage(&cmd_check, "check takes one process or pod");
+	rc = find_process(&cmd_check, argv[optind], &pid);
+	if (rc)
+		return rc;
 	rc = open_client(&client);
 	if (rc)
 		return rc;
@@ -82,7 +83,7 @@ static int run(int argc, char **argv)
 
 const struct command cmd_check = {
 	.name = "check",
-	.args = "PID [--stdio=null] [--with-files]",
+	.args = "PID|POD [--stdio=null] [--with-files]",
 	.help = "tell whether a process can move, and what is in the way",
 	.text = "Walks the process without stopping it and prints one line per thing that\n"
 		"cannot move, with the descriptor, address or thread that it concerns; so for\n"

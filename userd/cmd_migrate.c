@@ -361,11 +361,12 @@ static int run(int argc, char **argv)
 			return rc;
 	}
 	if (argc - optind != 2)
-		return usage(&cmd_migrate, "migrate takes a process id and a host");
+		return usage(&cmd_migrate, "migrate takes a process or pod, and a host");
 	if (flags & TERN_HYBRID && flags & (TERN_COLD | TERN_LAZY))
 		return usage(&cmd_migrate, "--mode=hybrid goes neither with --mode=lazy nor with --no-prepare");
-	if (parse_pid(argv[optind], &f.pid))
-		return usage(&cmd_migrate, "\"%s\" is no process id", argv[optind]);
+	rc = find_process(&cmd_migrate, argv[optind], &f.pid);
+	if (rc)
+		return rc;
 	f.host = argv[optind + 1];
 	rc = open_client(&f.client);
 	if (rc)
@@ -378,7 +379,7 @@ static int run(int argc, char **argv)
 
 const struct command cmd_migrate = {
 	.name = "migrate",
-	.args = "PID HOST [--stdio=null] [--with-files] [--mode=MODE] [--no-prepare] [--json] [--no-wait]",
+	.args = "PID|POD HOST [--stdio=null] [--with-files] [--mode=MODE] [--no-prepare] [--json] [--no-wait]",
 	.help = "move a process to another host",
 	.text = "Moves the process, shows how its pages follow, and ends when nothing of it is\n"
 		"left on this host: from then on this host may be switched off.\n"

@@ -103,9 +103,10 @@ static int run(int argc, char **argv)
 	if ((flags & TERN_LAZY) && (flags & TERN_HYBRID))
 		return usage(&cmd_prepare, "--mode=lazy and --mode=hybrid exclude each other");
 	if (argc - optind != 2)
-		return usage(&cmd_prepare, "prepare takes a process id and a host");
-	if (parse_pid(argv[optind], &pid))
-		return usage(&cmd_prepare, "\"%s\" is no process id", argv[optind]);
+		return usage(&cmd_prepare, "prepare takes a process or pod, and a host");
+	rc = find_process(&cmd_prepare, argv[optind], &pid);
+	if (rc)
+		return rc;
 	rc = open_client(&client);
 	if (rc)
 		return rc;
@@ -116,7 +117,7 @@ static int run(int argc, char **argv)
 
 const struct command cmd_prepare = {
 	.name = "prepare",
-	.args = "PID HOST [--stdio=null] [--with-files] [--mode=MODE] [--json]",
+	.args = "PID|POD HOST [--stdio=null] [--with-files] [--mode=MODE] [--json]",
 	.help = "have another host lay a process out, to move it later",
 	.text = "The other host makes the process's memory map, opens its files and reserves its\n"
 		"ids; the process runs on here, and what it changes is followed. A \"tern migrate\"\n"

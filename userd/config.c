@@ -15,6 +15,7 @@
 
 #include "dev.h"
 #include "host.h"
+#include "pod.h"
 
 #define LINE_MAX_LEN	1024
 #ifndef TERN_SHELL
@@ -137,13 +138,23 @@ static int key_peer(struct parser *p, char *value)
 	return 0;
 }
 
+static int set_path(struct parser *p, const char *key, char *to, size_t size, const char *value)
+{
+	if (*value != '/' || strlen(value) >= size)
+		return fail(p, "\"%s\" wants an absolute path of less than %zu characters", key,
+			    size);
+	strcpy(to, value);
+	return 0;
+}
+
 static int key_shell(struct parser *p, char *value)
 {
-	if (*value != '/' || strlen(value) >= sizeof(p->host->shell))
-		return fail(p, "\"shell\" wants an absolute path of less than %zu characters",
-			    sizeof(p->host->shell));
-	strcpy(p->host->shell, value);
-	return 0;
+	return set_path(p, "shell", p->host->shell, sizeof(p->host->shell), value);
+}
+
+static int key_cgroup(struct parser *p, char *value)
+{
+	return set_path(p, "cgroup", p->host->cgroup, sizeof(p->host->cgroup), value);
 }
 
 static int key_pack(struct parser *p, char *value)
@@ -198,6 +209,7 @@ static const struct {
 	{ "listen", key_listen, false },
 	{ "peer", key_peer, true },
 	{ "shell", key_shell, false },
+	{ "cgroup", key_cgroup, false },
 	{ "pack", key_pack, false },
 	{ "first", key_first, false },
 	{ "recent", key_recent, false },
@@ -224,7 +236,7 @@ static int parse_line(struct parser *p, char *line)
 		p->given |= 1U << i;
 		return keys[i].set(p, trim(eq + 1));
 	}
-	return fail(p, "unknown key \"%.64s\"; known are name, listen, peer, shell, pack, first and recent", key);
+	return fail(p, "unknown key \"%.64s\"; known are name, listen, peer, shell, cgroup, pack, first and recent", key);
 }
 
 static int finish(struct parser *p)
@@ -240,6 +252,8 @@ static int finish(struct parser *p)
 				    p->path);
 	if (!host->shell[0])
 		strcpy(host->shell, TERN_SHELL);
+	if (!host->cgroup[0])
+		strcpy(host->cgroup, TERN_PODS);
 	for (i = 0; i < host->nr_peers; i++)
 		if (!strcmp(host->peers[i].name, host->name))
 			return tern_why_set(p->why, -EINVAL,

@@ -40,6 +40,9 @@ struct tern_dest_pages {
  * @prepare: payload of PREPARE; what follows points into it
  * @tids: of the migrant, its pid first
  * @known: its files
+ * @pod_name: of the pod that it is the first process of, "": none
+ * @pod_text: the limits of that
+ * @pod: how it is made
  * @kin: in the register of shells, if it moves with others
  * @copies: what was made of those that were not here; outlives the attempt
  * @shell: the shell, once there is one
@@ -71,6 +74,9 @@ struct tern_dest {
 	struct tern_wire_prepare *prepare;
 	const __s32 *tids;
 	struct tern_known *known;
+	char pod_name[TERN_POD_NAME_MAX];
+	const char *pod_text;
+	struct tern_pod pod;
 	struct tern_kin kin;
 	struct tern_copies *copies;
 	struct tern_shell_proc shell;

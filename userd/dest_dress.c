@@ -47,6 +47,11 @@ static int fits(struct tern_dest *d, const struct tern_image *image)
 	if (task->pid != d->prepare->pid)
 		return tern_why_set(&d->why, -EPROTO, "the image is of process %d, prepared was %d",
 				    task->pid, d->prepare->pid);
+	if (d->prepare->pod ? !(task->flags & TERN_TASK_POD) :
+	    (tern_image_find(image, TERN_OBJ_NAMES, NULL) ||
+	     (task->flags & TERN_TASK_POD && !d->prepare->parent)))
+		return tern_why_set(&d->why, -EPROTO,
+				    "the image is of a pod, and the preparation is not, or the other way round");
 	if (task->parent != d->prepare->parent || task->session != d->prepare->session)
 		return tern_why_set(&d->why, -EPROTO,
 				    "the image is of a process with another parent or session");

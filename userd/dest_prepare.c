@@ -55,7 +55,7 @@ static int check_tids(const __s32 *tids, unsigned int nr, int pid)
 {
 	unsigned int i;
 
-	if (tids[0] != pid || pid < 2)
+	if (tids[0] != pid || pid < 1)
 		return -EPROTO;
 	for (i = 1; i < nr; i++)
 		if (tids[i] < 2 || tids[i] == pid || (i > 1 && tids[i] <= tids[i - 1]))
@@ -97,7 +97,28 @@ static int take_files(struct tern_dest *d, struct cursor *c)
 		if (i && strcmp(d->known[i - 1].path, path) >= 0)
 			return -EPROTO;
 	}
-	return c->left ? -EPROTO : 0;
+	return 0;
+}
+
+/* The first process of a pod, and no other, is process 1. */
+static int take_pod(struct tern_dest *d, struct cursor *c)
+{
+	const struct tern_wire_prepare *p = d->prepare;
+	const char *end;
+
+	if (!p->pod)
+		return c->left || p->pid == 1 ? -EPROTO : 0;
+	if (p->pod > TERN_POD_TEXT_MAX || p->pid != 1 || p->parent)
+		return -EPROTO;
+	d->pod_text = take(c, p->pod);
+	if (!d->pod_text || c->left || strnlen(d->pod_text, p->pod) != p->pod - 1)
+		return -EPROTO;
+	end = strchr(d->pod_text, '\n');
+	if (!end || end - d->pod_text >= TERN_POD_NAME_MAX)
+		return -EPROTO;
+	memcpy(d->pod_name, d->pod_text, end - d->pod_text);
+	d->pod_text = end + 1;
+	return tern_pod_name_valid(d->pod_name) ? 0 : -EPROTO;
 }
 
 /* Where it stands in its tree, if it has one. */
@@ -105,13 +126,13 @@ static int check_place(const struct tern_wire_prepare *p)
 {
 	if (!p->unit)
 		return p->nr_members || p->member || p->root || p->parent || p->group ||
-		       p->session || p->attempt || p->reserved ? -EPROTO : 0;
+		       p->session || p->attempt ? -EPROTO : 0;
 	if (p->nr_members < 2 || p->nr_members > TERN_PROCESSES_MAX ||
-	    p->member >= p->nr_members || p->reserved || p->group < 0 || p->session < 0)
+	    p->member >= p->nr_members || p->group < 0 || p->session < 0)
 		return -EPROTO;
 	if (!p->member)
 		return p->parent || p->root != p->pid || p->group || p->session ? -EPROTO : 0;
-	return p->parent < 2 || p->root < 2 || p->parent == p->pid || p->root == p->pid ?
+	return p->parent < 1 || p->root < 1 || p->parent == p->pid || p->root == p->pid ?
 	       -EPROTO : 0;
 }
 
@@ -129,7 +150,9 @@ static int parse(struct tern_dest *d, size_t len, const struct tern_wire_range *
 	if (!d->tids || !*holes || check_tids(d->tids, p->nr_threads, p->pid) ||
 	    check_holes(*holes, p->nr_holes))
 		return -EPROTO;
-	return take_files(d, &c);
+	if (take_files(d, &c))
+		return -EPROTO;
+	return take_pod(d, &c);
 }
 
 /* ---- is everything here? --------------------------------------------------------- */
@@ -251,7 +274,6 @@ static int attach(struct tern_dest *d)
 	if (err < 0)
 		return tern_why_set(&d->why, err, "%s has this migration already: %s",
 				    d->job->host->name, strerror(-err));
-	d->job->pid = d->prepare->pid;
 	return 0;
 }
 
@@ -294,6 +316,32 @@ static int send_ready(struct tern_dest *d)
 	return err;
 }
 
+/* The shell, and where it lives. */
+static int make_shell(struct tern_dest *d, struct tern_birth *birth)
+{
+	__s32 pids[TERN_PROCESSES_MAX];
+	unsigned int nr;
+	int err;
+
+	if (d->prepare->pod) {
+		tern_pod_init(&d->pod, d->job->host->cgroup, d->pod_name);
+		err = tern_group_make(d->job->host->cgroup, &d->pod, d->pod_text, &d->why);
+		if (err)
+			return err;
+		birth->pod = &d->pod;
+	}
+	err = tern_shell_start(&d->shell, birth, &d->why);
+	/* its number in our namespace, and not in its own */
+	if (!err)
+		err = tern_dev_tree(d->dev, pids, &nr);
+	if (err)
+		return err;
+	d->shell.pid = pids[0];
+	d->job->pid = pids[0];
+	/* System V segments that move with it are made by this thread */
+	return tern_pod_visit(d->shell.pid);
+}
+
 /**
  * tern_dest_prepare() - receive PREPARE, make a shell, answer READY
  * @d: the attempt
@@ -332,7 +380,7 @@ int tern_dest_prepare(struct tern_dest *d, size_t len)
 		birth.peer = d->job->peer;
 	}
 	offsets(d, &birth, monotonic, boottime);
-	err = tern_shell_start(&d->shell, &birth, &d->why);
+	err = make_shell(d, &birth);
 	if (!err)
 		err = tern_shell_look(&d->shell, &d->base, &d->why);
 	if (!err && d->prepare->unit)

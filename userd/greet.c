@@ -18,6 +18,7 @@
 
 #include "dev.h"
 #include "greet.h"
+#include "lines.h"
 #include "link.h"
 
 #define GREETERS_MAX	64
@@ -157,6 +158,10 @@ static int greet(struct greeting *g, struct tern_why *why)
 	if (rc)
 		return tern_why_set(why, rc, "it went away");
 	fd = tern_link_release(&g->link);
+	if (hello.lane >= TERN_LANE_LINE) {
+		tern_lines_hand(hello.id, hello.lane, fd);
+		return 0;
+	}
 	rc = tern_jobs_hand(g->jobs, hello.id, peer, hello.lane, fd);
 	if (!rc)
 		return 0;

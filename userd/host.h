@@ -48,6 +48,7 @@ enum tern_pack {
  * @peers: the only hosts that it talks to
  * @nr_peers: how many
  * @shell: path of the shell program
+ * @cgroup: directory in which pods have their control groups
  * @pack: of pages that this host sends
  * @first: of migrants that leave: how many instructions of each thread are decoded to
  *	find its first pages; TERN_FIRST_NONE: none are sent
@@ -62,6 +63,7 @@ struct tern_host {
 	struct tern_peer peers[TERN_HOSTS_MAX];
 	unsigned int nr_peers;
 	char shell[256];
+	char cgroup[256];
 	enum tern_pack pack;
 	int first;
 	bool recent;

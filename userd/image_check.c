@@ -74,7 +74,7 @@ static int check_task(struct image_check *c, const struct tern_obj *obj)
 	const char *exe = tern_obj_tail(obj, &len);
 	unsigned int i;
 
-	if (t->pid < 2)
+	if (t->pid < 1)
 		return check_bad(c, obj, "impossible pid");
 	if (!t->nr_threads || t->nr_threads > TERN_THREADS_MAX)
 		return check_bad(c, obj, "impossible number of threads");
@@ -82,8 +82,8 @@ static int check_task(struct image_check *c, const struct tern_obj *obj)
 	    t->is_session_leader > 1 || t->is_group_leader > 1 ||
 	    t->child_subreaper > 1 || t->exit_signal > 64)
 		return check_bad(c, obj, "a field is out of range");
-	if (t->reserved)
-		return check_bad(c, obj, "a reserved field is not zero");
+	if (t->flags & ~TERN_TASK_FLAGS_ALL)
+		return check_bad(c, obj, "unknown flags");
 	if (t->parent < 0 || t->group < 0 || t->session < 0 || t->parent == t->pid ||
 	    (!t->parent && (t->group || t->session)))
 		return check_bad(c, obj, "an impossible place in its tree");
@@ -101,6 +101,20 @@ static int check_task(struct image_check *c, const struct tern_obj *obj)
 	if (len != t->exe || !check_is_path(exe, len))
 		return check_bad(c, obj, "bad path of the executable");
 	c->task = t;
+	return 0;
+}
+
+static int check_names(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_names *n = tern_obj_payload(obj);
+	static const __u8 zero[sizeof(n->reserved)];
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || !memchr(n->node, '\0', sizeof(n->node)) ||
+	    !memchr(n->domain, '\0', sizeof(n->domain)) ||
+	    memcmp(n->reserved, zero, sizeof(zero)))
+		return check_bad(c, obj, "names that cannot be");
 	return 0;
 }
 
@@ -340,7 +354,7 @@ static int check_thread(struct image_check *c, const struct tern_obj *obj)
 	size_t len;
 
 	tern_obj_tail(obj, &len);
-	if (t->tid < 2 || t->nice < -20 || t->nice > 19)
+	if (t->tid < 1 || t->nice < -20 || t->nice > 19)
 		return check_bad(c, obj, "a field is out of range");
 	if (t->reset_on_fork > 1 || t->ioprio >> 16 || t->pdeath_signal > 64 ||
 	    t->attrs & ~TERN_THREAD_ATTRS)
@@ -475,6 +489,7 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_SOCKET: return check_socket(c, obj);
 	case TERN_OBJ_LOCK: return check_lock(c, obj);
 	case TERN_OBJ_ENDED: return check_ended(c, obj);
+	case TERN_OBJ_NAMES: return check_names(c, obj);
 	case TERN_OBJ_CARRIED: return check_carried(c, obj);
 	case TERN_OBJ_DATA: return check_data(c, obj);
 	default: return check_bad(c, obj, "unknown type");
@@ -595,7 +610,7 @@ static int relate(struct image_check *c, const struct tern_image *image)
 		     c->descs[w->desc - 1]->kind != TERN_DESC_INOTIFY))
 			return check_bad(c, obj, "a watch of something that is no inotify instance");
 		if (obj->type == TERN_OBJ_VMA && v->kind == TERN_VMA_TAKEN) {
-			if (!c->task->parent || v->memory < 2 || v->memory > INT32_MAX ||
+			if (!c->task->parent || v->memory < 1 || v->memory > INT32_MAX ||
 			    v->memory == (__u32)c->task->pid)
 				return check_bad(c, obj, "of a process of a tree that it does not have");
 		} else if (obj->type == TERN_OBJ_VMA &&

@@ -71,7 +71,7 @@ int check_desc(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return check_bad(c, obj, "a field is out of range");
-	if (is_elsewhere(d) && (d->dev < 2 || d->dev > INT_MAX || d->ino >= FD_MAX))
+	if (is_elsewhere(d) && (d->dev < 1 || d->dev > INT_MAX || d->ino >= FD_MAX))
 		return check_bad(c, obj, "an impossible place where it is");
 	if (d->pos > LOW_BITS(63) || d->size > LOW_BITS(63))
 		return check_bad(c, obj, "impossible position or size");

@@ -364,6 +364,19 @@ static void succeed(struct tern_jobs *jobs, struct tern_job_entry *old)
 		destroy(e);
 }
 
+/** tern_jobs_leaves() - is process @pid being moved away, or has it been just now? */
+bool tern_jobs_leaves(struct tern_jobs *jobs, int pid)
+{
+	struct tern_job_entry *e;
+	bool leaves = false;
+
+	pthread_mutex_lock(&jobs->lock);
+	for (e = jobs->first; e; e = e->next)
+		leaves |= e->side == TERN_SOURCE && e->job.pid == pid;
+	pthread_mutex_unlock(&jobs->lock);
+	return leaves;
+}
+
 /**
  * tern_jobs_reap() - join the threads of jobs that have ended
  * @jobs: the table

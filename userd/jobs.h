@@ -27,6 +27,7 @@ void tern_jobs_abort(struct tern_jobs *jobs, const struct tern_request *req);
 int tern_jobs_hand(struct tern_jobs *jobs, __u64 id, const struct tern_peer *peer,
 		   unsigned int lane, int fd);
 void tern_jobs_reap(struct tern_jobs *jobs);
+bool tern_jobs_leaves(struct tern_jobs *jobs, int pid);
 unsigned int tern_jobs_count(struct tern_jobs *jobs);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "dev.h"
 #include "files.h"
+#include "pod.h"
 #include "prepare.h"
 
 #define FILES_MAX	65536U
@@ -356,6 +357,38 @@ static int describe_files(struct tern_prepared *p, unsigned int migration, struc
 	return rc;
 }
 
+static int compare_number(const void *a, const void *b)
+{
+	const __s32 *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Most are in our namespace, and have the same numbers there. */
+static int find_own_tids(struct tern_prepared *p, struct tern_why *why)
+{
+	unsigned int i, depth;
+	char who[64];
+
+	p->own_tids = malloc(p->nr_tids * sizeof(*p->own_tids));
+	if (!p->own_tids)
+		return -ENOMEM;
+	memcpy(p->own_tids, p->tids, p->nr_tids * sizeof(*p->own_tids));
+	snprintf(who, sizeof(who), "%d", p->pid);
+	if (tern_proc_own(who, "NSpid:", &depth) < 0)
+		return tern_why_set(why, -ESRCH, "process %d has ended", p->pid);
+	for (i = 0; i < p->nr_tids && depth; i++) {
+		snprintf(who, sizeof(who), "%d/task/%d", p->pid, p->tids[i]);
+		p->own_tids[i] = tern_proc_own(who, "NSpid:", NULL);
+		if (p->own_tids[i] < 0)
+			return tern_why_set(why, -EAGAIN,
+					    "thread %d of process %d has ended; try again",
+					    p->tids[i], p->pid);
+	}
+	qsort(p->own_tids + 1, p->nr_tids - 1, sizeof(*p->own_tids), compare_number);
+	return 0;
+}
+
 static int find_tids(struct tern_prepared *p, struct tern_why *why)
 {
 	unsigned int i;
@@ -373,7 +406,22 @@ static int find_tids(struct tern_prepared *p, struct tern_why *why)
 		return tern_why_set(why, rc, "/proc/%d/task: %s", p->pid, strerror(-rc));
 	memmove(&p->tids[1], &p->tids[0], i * sizeof(p->tids[0]));
 	p->tids[0] = p->pid;
-	return 0;
+	return find_own_tids(p, why);
+}
+
+/* Of a pod, which has names and numbers of its own. */
+static int find_pod(struct tern_prepared *p, struct tern_why *why)
+{
+	int rc;
+
+	/* the init of this host is not one */
+	if (p->own_tids[0] != 1 || p->pid == 1)
+		return 0;
+	p->pod = malloc(TERN_POD_TEXT_MAX);
+	if (!p->pod)
+		return -ENOMEM;
+	rc = tern_pod_look(p->pid, p->pod, why);
+	return rc ? rc : tern_pod_mounts(p->pid, why);
 }
 
 static int find_comm(struct tern_prepared *p, struct tern_why *why)
@@ -408,6 +456,8 @@ int tern_prepare(struct tern_prepared *p, int pid, unsigned int flags, struct te
 	if (!rc)
 		rc = find_tids(p, why);
 	if (!rc)
+		rc = find_pod(p, why);
+	if (!rc)
 		rc = find_maps(p, flags, why);
 	if (!rc)
 		rc = find_fds(p, flags, why);
@@ -434,6 +484,8 @@ void tern_prepared_fini(struct tern_prepared *p)
 	free(p->files);
 	free(p->dirty);
 	free(p->tids);
+	free(p->own_tids);
+	free(p->pod);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -471,6 +523,8 @@ static size_t payload_size(const struct tern_prepared *p)
 	size += p->nr_holes * sizeof(p->holes[0]);
 	for (i = 0; i < p->nr_files; i++)
 		size += sizeof(struct tern_wire_file) + pad8(strlen(p->files[i].path) + 1);
+	if (p->pod)
+		size += pad8(strlen(p->pod) + 1);
 	return size;
 }
 
@@ -497,12 +551,16 @@ int tern_prepared_send(struct tern_prepared *p, struct tern_link *link, int dev,
 		return -ENOMEM;
 	head = (struct tern_wire_prepare *)buf;
 	to = buf + sizeof(*head);
-	memcpy(to, p->tids, p->nr_tids * sizeof(p->tids[0]));
+	memcpy(to, p->own_tids, p->nr_tids * sizeof(p->own_tids[0]));
 	to += pad8(p->nr_tids * sizeof(p->tids[0]));
 	memcpy(to, p->holes, p->nr_holes * sizeof(p->holes[0]));
 	to += p->nr_holes * sizeof(p->holes[0]);
-	put_files(p, to);
-	head->pid = p->pid;
+	to = put_files(p, to);
+	if (p->pod) {
+		head->pod = strlen(p->pod) + 1;
+		memcpy(to, p->pod, head->pod);
+	}
+	head->pid = p->own_tids[0];
 	head->nr_threads = p->nr_tids;
 	head->nr_holes = p->nr_holes;
 	head->nr_files = p->nr_files;
@@ -626,14 +684,14 @@ static bool has_tid(const struct tern_prepared *p, __s32 tid)
 {
 	unsigned int lo = 1, hi = p->nr_tids;
 
-	if (tid == p->tids[0])
+	if (tid == p->own_tids[0])
 		return true;
 	while (lo < hi) {
 		unsigned int mid = (lo + hi) / 2;
 
-		if (p->tids[mid] == tid)
+		if (p->own_tids[mid] == tid)
 			return true;
-		if (p->tids[mid] < tid)
+		if (p->own_tids[mid] < tid)
 			lo = mid + 1;
 		else
 			hi = mid;

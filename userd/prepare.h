@@ -15,6 +15,8 @@ struct tern_why;
 
 #define TERN_HOLES_MAX	8
 
+/* What is found beside the process is that of a pod (pod.h). */
+
 /**
  * struct tern_prepared_file - a file of the migrant
  * @wire: as the destination is told, but for the path's length
@@ -30,7 +32,8 @@ struct tern_prepared_file {
 };
 
 /**
- * struct tern_lineage - where a process stands in the tree that it moves with
+ * struct tern_lineage - where a process stands in the tree that it moves with; numbers are
+ * those of its own pid namespace
  * @unit: migration of the root, 0: it moves alone
  * @nr: processes of the tree
  * @member: which of them it is
@@ -57,6 +60,8 @@ struct tern_lineage {
  * @comm: its name
  * @tids: its threads, the leader first, the others ascending
  * @nr_tids: how many
+ * @own_tids: the same, by their numbers in its own pid namespace
+ * @pod: of the first process of a pod: as tern_pod_look() has it, from malloc; else NULL
  * @holes: free address space, ascending
  * @nr_holes: how many
  * @files: ascending by path, each once
@@ -76,6 +81,8 @@ struct tern_prepared {
 	char comm[16];
 	__s32 *tids;
 	unsigned int nr_tids;
+	__s32 *own_tids;
+	char *pod;
 	struct tern_wire_range holes[TERN_HOLES_MAX];
 	unsigned int nr_holes;
 	struct tern_prepared_file *files;
@@ -139,6 +146,7 @@ int tern_proc_link(int pid, const char *name, char *path, size_t size);
 int tern_proc_pagemap(int pid);
 bool tern_proc_ended(int pid);
 int tern_proc_lineage(int pid, struct tern_lineage *lineage);
+int tern_proc_own(const char *who, const char *key, unsigned int *depth);
 int tern_proc_fd_flags(int pid, int fd, unsigned int *flags);
 
 /* holes.c */

@@ -193,6 +193,43 @@ int tern_proc_fd_flags(int pid, int fd, unsigned int *flags)
 	return rc;
 }
 
+/**
+ * tern_proc_own() - a number of a process or thread in its own pid namespace
+ * @who: "PID" or "PID/task/TID"
+ * @key: of proc_pid_status(5): "NSpid:", "NSpgid:", "NSsid:"
+ * @depth: out: how many namespaces it is below ours; may be NULL
+ *
+ * Return: the number, or -ESRCH.
+ */
+int tern_proc_own(const char *who, const char *key, unsigned int *depth)
+{
+	char name[64], line[512], *at, *end;
+	int number = -ESRCH;
+	unsigned int nr = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%s/status", who);
+	f = fopen(name, "re");
+	if (!f)
+		return -ESRCH;
+	while (!nr && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, key, strlen(key)))
+			continue;
+		/* as each namespace has it, from ours down */
+		for (at = line + strlen(key);; at = end, nr++) {
+			long value = strtol(at, &end, 10);
+
+			if (end == at)
+				break;
+			number = value;
+		}
+	}
+	fclose(f);
+	if (depth)
+		*depth = nr ? nr - 1 : 0;
+	return number;
+}
+
 /** tern_proc_mapped() - the link to what is mapped from @start to @end */
 void tern_proc_mapped(int pid, __u64 start, __u64 end, char name[PROC_MAPPED_MAX])
 {

@@ -77,13 +77,17 @@ static const char *remove_named(const struct tern_obj_carried *c, const char *pa
  */
 void tern_remains_remove(const struct tern_image *image, bool safe)
 {
+	const struct tern_obj *head = tern_image_find(image, TERN_OBJ_TASK, NULL);
+	const struct tern_obj_task *task = head ? tern_obj_payload(head) : NULL;
+	/* those of a pod have ended with its IPC namespace */
+	bool pod = task && task->flags & TERN_TASK_POD;
 	const struct tern_obj *obj = NULL;
 
 	while ((obj = tern_image_find(image, TERN_OBJ_CARRIED, obj))) {
 		const struct tern_obj_carried *c = tern_obj_payload(obj);
 		const char *path = (const char *)(c + 1);
 		const char *why = c->kind == TERN_CARRIED_NAMED ? remove_named(c, path, safe) :
-				  tern_is_segment(c) ? tern_segment_remove(c) : NULL;
+				  tern_is_segment(c) && !pod ? tern_segment_remove(c) : NULL;
 
 		if (why)
 			tern_log(LOG_WARNING, "%s has moved with its process and is left here, too: %s",

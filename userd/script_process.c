@@ -163,6 +163,22 @@ static void membarriers(struct tern_script *s, __u32 commands)
 			       command, 0, 0);
 }
 
+/* Of a pod, which has a namespace for them. */
+static void names(struct tern_script *s, const struct tern_dress *worn,
+		  const struct tern_dress *dress)
+{
+	const struct tern_obj *obj = tern_image_find(dress->image, TERN_OBJ_NAMES, NULL);
+	const struct tern_obj_names *new;
+
+	if (!obj || (worn && !(dress->types & 1U << TERN_OBJ_NAMES)))
+		return;
+	new = tern_obj_payload(obj);
+	SCRIPT(s, "the name of the pod could not be set", SYS_sethostname,
+	       tern_script_data(s, new->node, sizeof(new->node)), strlen(new->node));
+	SCRIPT(s, "the domain of the pod could not be set", SYS_setdomainname,
+	       tern_script_data(s, new->domain, sizeof(new->domain)), strlen(new->domain));
+}
+
 /* Of the address space; a new shell has them from the daemon. */
 static void memory_attrs(struct tern_script *s, const struct tern_obj_task *old,
 			 const struct tern_obj_task *task)
@@ -193,6 +209,7 @@ void tern_script_process(struct tern_script *s, const struct tern_dress *worn,
 	if (!old || old->group != task->group)
 		group(s, dress);
 	directory(s, worn, dress);
+	names(s, worn, dress);
 	if (!old || old->umask != task->umask)
 		SCRIPT(s, NULL, SYS_umask, task->umask);
 	if ((old ? old->child_subreaper : 0) != task->child_subreaper)

@@ -4,6 +4,7 @@
 #define TERN_SHELL_START_H
 
 #include "host.h"
+#include "pod.h"
 #include "script.h"
 
 /**
@@ -18,6 +19,7 @@
  * @boottime_off: likewise, CLOCK_BOOTTIME
  * @child: of a process of a tree, but for its root: says whose child it is; else NULL
  * @peer: where it comes from, with @child
+ * @pod: it is the first process of that, whose control group there is; else NULL
  * @join: false only in tests: without /dev/tern
  * @cancel: eventfd that interrupts waiting, -1: none
  */
@@ -32,6 +34,7 @@ struct tern_birth {
 	__s64 boottime_off;
 	const struct tern_wire_prepare *child;
 	const struct tern_peer *peer;
+	struct tern_pod *pod;
 	bool join;
 	int cancel;
 };
@@ -39,7 +42,7 @@ struct tern_birth {
 /**
  * struct tern_shell_proc - a shell
  * @host: this host's name
- * @pid: its pid
+ * @pid: its pid, as we see it
  * @sock: our end of its socket, -1: closed, and so it will end
  * @cancel: eventfd that interrupts waiting, -1: none
  * @mem: the area, mapped here

@@ -7,26 +7,54 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <tern/image.h>
 #include <unistd.h>
 
+#include "prepare.h"
 #include "signals.h"
+
+/* Of a thread in a pod: ours for the number that it has there; 0: it has ended. */
+static int find_thread(int pid, int own)
+{
+	unsigned int i, nr, depth;
+	char who[64];
+	__s32 *tids;
+	int tid = 0;
+
+	snprintf(who, sizeof(who), "%d", pid);
+	if (tern_proc_own(who, "NSpid:", &depth) < 0)
+		return 0;
+	if (!depth)
+		return own;
+	if (tern_proc_numbers(pid, "task", &tids, &nr))
+		nr = 0;
+	for (i = 0; i < nr && !tid; i++) {
+		snprintf(who, sizeof(who), "%d/task/%d", pid, tids[i]);
+		if (tern_proc_own(who, "NSpid:", NULL) == own)
+			tid = tids[i];
+	}
+	free(tids);
+	return tid;
+}
 
 static void send_one(int pid, const struct tern_obj_signal *sig)
 {
 	siginfo_t info;
+	int tid;
 
 	_Static_assert(sizeof(info) == sizeof(sig->info), "siginfo_t");
 	memcpy(&info, sig->info, sizeof(info));
 	if (info.si_code >= 0 || info.si_code == SI_TKILL)
 		info.si_code = SI_QUEUE;
 	/* who has ended meanwhile needs no signal */
-	if (sig->tid)
-		syscall(SYS_rt_tgsigqueueinfo, pid, sig->tid, sig->signo, &info);
-	else
+	if (!sig->tid)
 		syscall(SYS_rt_sigqueueinfo, pid, sig->signo, &info);
+	else if ((tid = find_thread(pid, sig->tid)) > 0)
+		syscall(SYS_rt_tgsigqueueinfo, pid, tid, sig->signo, &info);
 }
 
 /**

@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pod.h"
 #include "tern.h"
 
 static const struct command *const commands[] = {
-	&cmd_check, &cmd_prepare, &cmd_migrate, &cmd_status, &cmd_abort, &cmd_monitor, &cmd_hosts,
+	&cmd_run, &cmd_check, &cmd_prepare, &cmd_migrate, &cmd_status, &cmd_abort, &cmd_monitor,
+	&cmd_hosts,
 };
 
 /**
@@ -87,12 +89,7 @@ int open_client(struct tern_client **client)
 	return rc ? EXIT_USAGE : 0;
 }
 
-/**
- * parse_pid() - a process id
- * @text: decimal
- * @pid: set
- */
-int parse_pid(const char *text, int *pid)
+static int parse_pid(const char *text, int *pid)
 {
 	char *end;
 	long value;
@@ -103,6 +100,27 @@ int parse_pid(const char *text, int *pid)
 		return -EINVAL;
 	*pid = value;
 	return 0;
+}
+
+/**
+ * find_process() - what is to be moved
+ * @command: whose argument it is
+ * @text: a process id, or the name of a pod, which may not be a number
+ * @pid: set; of a pod, its first process
+ *
+ * Returns 0 or an exit status, and has said what was wrong.
+ */
+int find_process(const struct command *command, const char *text, int *pid)
+{
+	if (!parse_pid(text, pid))
+		return 0;
+	if (!tern_pod_name_valid(text))
+		return usage(command, "\"%s\" is neither a process id nor the name of a pod", text);
+	*pid = tern_pod_find(text);
+	if (*pid > 0)
+		return 0;
+	fprintf(stderr, "tern: there is no pod \"%s\" on this host\n", text);
+	return EXIT_USAGE;
 }
 
 /**

@@ -32,14 +32,14 @@ struct command {
 };
 
 extern const struct command cmd_check, cmd_prepare, cmd_migrate, cmd_status, cmd_abort, cmd_monitor,
-	cmd_hosts;
+	cmd_hosts, cmd_run;
 
 /* tern.c */
 int usage(const struct command *command, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 int complain(struct tern_client *client, int err, const char *what);
 int open_client(struct tern_client **client);
-int parse_pid(const char *text, int *pid);
+int find_process(const struct command *command, const char *text, int *pid);
 int parse_stdio(const struct command *command, const char *text, unsigned int *flags);
 int parse_mode(const struct command *command, const char *text, unsigned int *flags);
 int find_id(struct tern_client *client, const char *text, __u64 *id);

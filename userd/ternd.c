@@ -25,11 +25,13 @@
 #include "host.h"
 #include "jobs.h"
 #include "learn.h"
+#include "lines.h"
+#include "pods.h"
 
 #define CONFIG		"/etc/tern/ternd.conf"
 #define REQUESTS	16
 
-enum event { EV_DEV = 1, EV_ACCEPT, EV_DONE, EV_SIGNAL };
+enum event { EV_DEV = 1, EV_ACCEPT, EV_DONE, EV_SIGNAL, EV_LINES, EV_PODS };
 
 /**
  * struct daemon - what the event loop works on
@@ -38,6 +40,8 @@ enum event { EV_DEV = 1, EV_ACCEPT, EV_DONE, EV_SIGNAL };
  * @dev: serving handle of /dev/tern
  * @listen: listening socket
  * @signals: signalfd
+ * @pods: of this host
+ * @lines: where those listen who want to speak to them
  * @ring: the main thread's
  * @from: where the connection comes from that is being accepted
  * @from_len: its length
@@ -48,6 +52,8 @@ struct daemon {
 	int dev;
 	int listen;
 	int signals;
+	struct tern_pods pods;
+	int lines;
 	struct io_uring ring;
 	struct sockaddr_storage from;
 	socklen_t from_len;
@@ -68,6 +74,12 @@ static int arm(struct daemon *d, enum event event)
 		break;
 	case EV_SIGNAL:
 		io_uring_prep_poll_add(sqe, d->signals, POLLIN);
+		break;
+	case EV_LINES:
+		io_uring_prep_accept(sqe, d->lines, NULL, NULL, SOCK_CLOEXEC);
+		break;
+	case EV_PODS:
+		io_uring_prep_poll_add(sqe, d->pods.fd, POLLIN);
 		break;
 	case EV_ACCEPT:
 		d->from_len = sizeof(d->from);
@@ -137,17 +149,31 @@ static int on_dev(struct daemon *d)
 	return 0;
 }
 
-static void on_accept(struct daemon *d, int fd)
+/* Out of descriptors or memory: do not spin on it. */
+static void complain_accept(int err)
 {
 	struct timespec pause = { .tv_nsec = 10000000 };
 
-	if (fd >= 0) {
+	if (err == -ECONNABORTED)
+		return;
+	tern_log(LOG_WARNING, "cannot accept a connection: %s", strerror(-err));
+	nanosleep(&pause, NULL);
+}
+
+static void on_line(struct daemon *d, int fd)
+{
+	if (fd >= 0)
+		tern_lines_start(&d->jobs, fd);
+	else
+		complain_accept(fd);
+}
+
+static void on_accept(struct daemon *d, int fd)
+{
+	if (fd >= 0)
 		tern_greet_start(&d->jobs, fd, &d->from);
-	} else if (fd != -ECONNABORTED) {
-		/* out of descriptors or memory: do not spin on it */
-		tern_log(LOG_WARNING, "cannot accept a connection: %s", strerror(-fd));
-		nanosleep(&pause, NULL);
-	}
+	else
+		complain_accept(fd);
 }
 
 /* Returns 1 when the daemon is to end. */
@@ -181,6 +207,12 @@ static int dispatch(struct daemon *d, enum event event, int res)
 	case EV_SIGNAL:
 		rc = on_signal(d);
 		break;
+	case EV_LINES:
+		on_line(d, res);
+		break;
+	case EV_PODS:
+		tern_pods_read(&d->pods);
+		break;
 	}
 	return rc ? rc : arm(d, event);
 }
@@ -190,7 +222,7 @@ static int loop(struct daemon *d)
 	enum event event;
 	int rc;
 
-	for (event = EV_DEV; event <= EV_SIGNAL; event++) {
+	for (event = EV_DEV; event <= (d->pods.fd < 0 ? EV_LINES : EV_PODS); event++) {
 		rc = arm(d, event);
 		if (rc)
 			return rc;
@@ -260,7 +292,7 @@ static void raise_limits(void)
 
 static int set_up(struct daemon *d, const char *config, struct tern_why *why)
 {
-	struct tern_why learn = { "" };
+	struct tern_why learn = { "" }, pods = { "" };
 	int rc;
 
 	rc = tern_config_load(&d->host, config, why);
@@ -282,6 +314,11 @@ static int set_up(struct daemon *d, const char *config, struct tern_why *why)
 		return tern_why_set(why, rc, "signals: %s", strerror(-rc));
 	if (tern_learn(d->dev, &learn))
 		tern_log(LOG_WARNING, "%s", learn.text);
+	if (tern_pods_init(&d->pods, d->host.cgroup, &pods))
+		tern_log(LOG_NOTICE, "no pods on this host: %s", pods.text);
+	d->lines = tern_lines_listen(why);
+	if (d->lines < 0)
+		return d->lines;
 	d->listen = tern_greet_listen(&d->host, why);
 	if (d->listen < 0)
 		return d->listen;

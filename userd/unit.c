@@ -131,6 +131,26 @@ static bool is_member(const struct tern_unit *unit, int pid)
 	return false;
 }
 
+static int own_number(int pid, const char *key)
+{
+	char who[16];
+
+	snprintf(who, sizeof(who), "%d", pid);
+	return tern_proc_own(who, key, NULL);
+}
+
+/* From the numbers that we know to those that it knows; 0 remains. */
+static int own_numbers(int pid, struct tern_lineage *lineage)
+{
+	if (lineage->parent)
+		lineage->parent = own_number(lineage->parent, "NSpid:");
+	if (lineage->group)
+		lineage->group = own_number(pid, "NSpgid:");
+	if (lineage->session)
+		lineage->session = own_number(pid, "NSsid:");
+	return lineage->parent < 0 || lineage->group < 0 || lineage->session < 0 ? -ESRCH : 0;
+}
+
 /**
  * tern_unit_lineage() - where a member stands
  * @unit: the unit
@@ -157,17 +177,19 @@ int tern_unit_lineage(const struct tern_unit *unit, unsigned int n, struct tern_
 	lineage->nr = unit->nr;
 	lineage->attempt = unit->attempt;
 	lineage->member = n;
-	lineage->root = root->pid;
-	if (!n)
-		lineage->parent = 0;
-	else if (!is_member(unit, lineage->parent))
+	if (n && !is_member(unit, lineage->parent))
 		return tern_why_set(why, -EAGAIN, "process %d has lost its parent; try again",
 				    unit->member[n]->job->pid);
+	if (!n)
+		lineage->parent = 0;
 	if (!n || lineage->group == of_root.group)
 		lineage->group = 0;
 	if (!n || lineage->session == of_root.session)
 		lineage->session = 0;
-	return 0;
+	lineage->root = own_number(root->pid, "NSpid:");
+	rc = own_numbers(unit->member[n]->job->pid, lineage);
+	return rc || lineage->root < 0 ?
+	       tern_why_set(why, -EAGAIN, "one of its descendants has ended; try again") : 0;
 }
 
 static bool is_same_file(int a, int b)

@@ -59,7 +59,8 @@
 	X(VDSO,		24, struct tern_obj_vdso,	1) \
 	X(CARRIED,	25, struct tern_obj_carried,	131072) \
 	X(DATA,		26, struct tern_obj_data,	131072) \
-	X(ENDED,	27, struct tern_obj_ended,	TERN_ENDED_MAX)
+	X(ENDED,	27, struct tern_obj_ended,	TERN_ENDED_MAX) \
+	X(NAMES,	28, struct tern_obj_names,	1)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -88,7 +89,7 @@ struct tern_obj {
 
 /**
  * struct tern_obj_task - what the process is as a whole
- * @pid: in the pid namespace of the source's daemon
+ * @pid: in its own pid namespace, like all other numbers of processes
  * @nr_threads: THREAD objects that follow
  * @umask: file mode creation mask
  * @personality: personality(2)
@@ -98,6 +99,7 @@ struct tern_obj {
  * @is_group_leader: 0 or 1
  * @exit_signal: signal that its parent gets when it ends (clone(2)), 0: none
  * @child_subreaper: 0 or 1
+ * @flags: TERN_TASK_*
  * @oom_score_adj: /proc/PID/oom_score_adj, -1000 to 1000
  * @oom_score_adj_min: the least that it may become without privilege
  * @coredump_filter: /proc/PID/coredump_filter
@@ -124,7 +126,7 @@ struct tern_obj_task {
 	__u8 is_group_leader;
 	__u32 exit_signal;
 	__u32 child_subreaper;
-	__u32 reserved;
+	__u32 flags;
 	__s32 oom_score_adj;
 	__s32 oom_score_adj_min;
 	__u32 coredump_filter;
@@ -138,6 +140,21 @@ struct tern_obj_task {
 	__s32 parent;
 	__s32 group;
 	__s32 session;
+};
+
+#define TERN_TASK_POD		(1U << 0)	/* of a pod: in namespaces that move with it */
+#define TERN_TASK_FLAGS_ALL	((1U << 1) - 1)
+
+/**
+ * struct tern_obj_names - of a pod's UTS namespace, in the image of its first process
+ * @node: sethostname(2), NUL-terminated
+ * @domain: setdomainname(2), NUL-terminated
+ * @reserved: 0
+ */
+struct tern_obj_names {
+	char node[65];
+	char domain[65];
+	__u8 reserved[6];
 };
 
 /**
@@ -903,6 +920,7 @@ struct tern_obj_end {
 TERN_ASSERT_SIZE(struct tern_obj, 16);
 TERN_ASSERT_SIZE(struct tern_obj_task, 344);
 TERN_ASSERT_SIZE(struct tern_obj_ended, 16);
+TERN_ASSERT_SIZE(struct tern_obj_names, 136);
 TERN_ASSERT_SIZE(struct tern_obj_mm, 120);
 TERN_ASSERT_SIZE(struct tern_obj_vma, 72);
 TERN_ASSERT_SIZE(struct tern_obj_memory, 24);

@@ -47,7 +47,7 @@
 #include <tern/image.h>
 
 #define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
-#define TERN_WIRE_VERSION	8
+#define TERN_WIRE_VERSION	9
 #define TERN_WIRE_PORT		7837
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
@@ -58,6 +58,7 @@
 #define TERN_WIRE_PACKED_MAX	(5U << 20)	/* and of PACKED */
 #define TERN_WIRE_WINDOW_LOG	24		/* how far back PACKED refers, at most */
 #define TERN_WIRE_WARM_MAX	(512U << 10)	/* bytes of one WARM */
+#define TERN_POD_TEXT_MAX	4096		/* of a pod in PREPARE, with its NUL */
 #define TERN_WIRE_COPY_MAX	(256U << 10)	/* bytes of a file in one COPY */
 
 /* X(NAME, id, fixed payload or void-like struct tern_wire_none, lane mask) */
@@ -109,11 +110,18 @@ struct tern_wire {
 struct tern_wire_none {
 };
 
+/*
+ * A connection that is no lane, between a pod and the "tern run" that it belongs to, which
+ * waits at the peer. Behind HELLO both ways bytes are handed on as they come.
+ */
+#define TERN_LANE_LINE	2
+#define TERN_LANE_DEAD	3	/* the pod has ended without a word; nothing follows */
+
 /**
  * struct tern_wire_hello - first message of a lane, in both directions
  * @magic: TERN_WIRE_MAGIC
  * @version: TERN_WIRE_VERSION; a peer that speaks another one is refused
- * @lane: 0 or 1
+ * @lane: 0 or 1; or what is wanted instead, and @id is that of a line: TERN_LANE_*
  * @id: the migration
  * @boot_id: changes with every boot of the host (/proc/sys/kernel/random/boot_id)
  * @xfeatures: XCR0
@@ -168,9 +176,12 @@ struct tern_wire_clock {
  * @group: its process group, 0: the root's
  * @session: its session, 0: the root's
  * @attempt: counts how often the unit has been prepared
- * @reserved: 0
+ * @pod: bytes of text (with NUL) that follow behind all that, 0: none. It is the first
+ *	process of a pod, which is to be made: the name of the pod and its limits, "FILE
+ *	VALUE" of cgroups(7), each on a line
  *
- * Each of the three arrays is padded to 8 bytes. Processes that move together resume
+ * Numbers of processes and threads are those of their own pid namespace. Each of the three
+ * arrays is padded to 8 bytes. Processes that move together resume
  * together or not at all.
  */
 struct tern_wire_prepare {
@@ -190,7 +201,7 @@ struct tern_wire_prepare {
 	__s32 group;
 	__s32 session;
 	__u32 attempt;
-	__u32 reserved;
+	__u32 pod;
 };
 
 /**

@@ -60,6 +60,7 @@ static void build(void)
 	struct tern_obj_desc his = { .id = 12, .kind = TERN_DESC_TAKEN, .dev = 90, .ino = 3 };
 	struct tern_obj_desc end3 = { .id = 13, .kind = TERN_DESC_REOPENED, .dev = 90, .ino = 4 };
 	struct tern_obj_ended ended = { .pid = 95, .status = 0x86, .uid = 7 };
+	struct tern_obj_names names = { .node = "pod", .domain = "(none)" };
 	struct tern_obj_creds creds = { .nr_groups = 2 };
 	struct tern_obj_sigactions actions = { 0 };
 	struct tern_obj_signal sig = { .signo = SIGUSR1, .tid = 101 };
@@ -164,6 +165,7 @@ static void build(void)
 	PUT(TERN_OBJ_THREAD, t1, zeros, 8);
 	PUT(TERN_OBJ_THREAD, t2, NULL, 0);
 	PUT(TERN_OBJ_ENDED, ended, NULL, 0);
+	PUT(TERN_OBJ_NAMES, names, NULL, 0);
 	PUT(TERN_OBJ_TIMES, times, NULL, 0);
 	PUT(TERN_OBJ_TIMER, timer, NULL, 0);
 	PUT(TERN_OBJ_TIMER, cpu, NULL, 0);
@@ -213,7 +215,7 @@ static void spoil_process(void)
 	SPOILED(task->nr_threads, 3);
 	SPOILED(task->exe, sizeof(PATH) - 1);
 	SPOILED(task->rlim_cur[3], 1);
-	SPOILED(task->reserved, 1);
+	SPOILED(task->flags, TERN_TASK_FLAGS_ALL + 1);
 	SPOILED(task->dumpable, 3);
 	SPOILED(task->oom_score_adj, 1001);
 	SPOILED(task->oom_score_adj, -1);
@@ -257,6 +259,7 @@ static void spoil_tree(void)
 	struct tern_obj_task *task = find(TERN_OBJ_TASK, 0);
 	struct tern_obj_vma *vma = find(TERN_OBJ_VMA, 6);
 	struct tern_obj_ended *ended = find(TERN_OBJ_ENDED, 0);
+	struct tern_obj_names *names = find(TERN_OBJ_NAMES, 0);
 	struct tern_obj_desc *his = find(TERN_OBJ_DESC, 11), *end = find(TERN_OBJ_DESC, 12);
 
 	SPOILED(ended->pid, 1);
@@ -264,6 +267,11 @@ static void spoil_tree(void)
 	SPOILED(ended->status, 0x10000);
 	SPOILED(ended->uid, ~0U);
 	SPOILED(ended->reserved, 1);
+	SPOILED(names->reserved[5], 1);
+	memset(names->node, 'x', sizeof(names->node) - 1);
+	SPOILED(names->node[64], 'x');
+	memset(names->domain, 'x', sizeof(names->domain) - 1);
+	SPOILED(names->domain[64], 'x');
 	SPOILED(task->parent, 0);
 	SPOILED(task->parent, -1);
 	SPOILED(task->parent, task->pid);
@@ -277,7 +285,7 @@ static void spoil_tree(void)
 	SPOILED(vma->pgoff, 1);
 	SPOILED(vma->ino, 1ULL << 31);
 	SPOILED(his->dev, 100);
-	SPOILED(his->dev, 1);
+	SPOILED(his->dev, 0);
 	SPOILED(his->dev, 1ULL << 32 | 90);
 	SPOILED(his->ino, 1U << 31);
 	SPOILED(his->pipe, 1);

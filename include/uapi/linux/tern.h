@@ -20,6 +20,7 @@
  *     threads in LOAD, splice(2) of pages; more figures in struct tern_report
  *  3: TERN_LAZY, TERN_HYBRID, pages_before in struct tern_report
  *  4: process trees: TERN_IOC_TREE, unit and nr_members in struct tern_attach, A_UNIT
+ *  5: pods: TERN_IOC_TREE at the destination, TERN_LINES
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -27,11 +28,18 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	4
+#define TERN_ABI_VERSION	5
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */
 #define TERN_PROCESSES_MAX	128	/* processes that move together */
+
+/*
+ * Where ternd listens for those who want to speak to a pod, or out of one: a connected
+ * unix(7) socket that a pod's first process has to it moves as one whose other end has
+ * been closed.
+ */
+#define TERN_LINES		"/run/tern/lines"
 
 /*
  * A parent that waits for a migrant sees this exit status when the migrant has
@@ -323,7 +331,7 @@ struct tern_attach {
  *	behind its parent
  *
  * At the source. Without those that have ended. They run, so it is of one moment or
- * another; PARK and CAPTURE compare.
+ * another; PARK and CAPTURE compare. At the destination the shell alone, once it has joined.
  * Errors: ESRCH the migrant has ended, ENOSPC more than @nr, E2BIG more than
  * TERN_PROCESSES_MAX.
  */

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The control groups of pods, in ternd: when the last process of one has ended, or has
+ * moved away, its group is removed. The kernel tells by cgroup.events, see cgroup-v2.rst.
+ *
+ * Owns the watches. Used by the main thread alone.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dev.h"
+#include "host.h"
+#include "pod.h"
+#include "pods.h"
+
+#define OLD_S	10	/* a group without processes may be about to get some */
+
+static void group_path(const struct tern_pods *pods, const char *name,
+		       char path[TERN_POD_PATH_MAX])
+{
+	snprintf(path, TERN_POD_PATH_MAX, "%s/%s", pods->parent, name);
+}
+
+static bool is_empty(const char *group)
+{
+	char path[TERN_POD_PATH_MAX + 16], line[64];
+	bool empty = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/cgroup.events", group);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		empty |= !strcmp(line, "populated 0\n");
+	if (f)
+		fclose(f);
+	return empty;
+}
+
+static void remove_group(const char *group)
+{
+	if (rmdir(group) && errno != ENOENT && errno != EBUSY)
+		tern_log(LOG_WARNING, "%s cannot be removed: %s", group, strerror(errno));
+}
+
+/* Its events come from now on. */
+static void add(struct tern_pods *pods, const char *name)
+{
+	char group[TERN_POD_PATH_MAX], path[TERN_POD_PATH_MAX + 16];
+	struct tern_pod_watch *more;
+	unsigned int i;
+	int wd;
+
+	if (!tern_pod_name_valid(name))
+		return;
+	group_path(pods, name, group);
+	snprintf(path, sizeof(path), "%s/cgroup.events", group);
+	wd = inotify_add_watch(pods->fd, path, IN_MODIFY);
+	for (i = 0; i < pods->nr && pods->watch[i].wd != wd; i++)
+		;
+	if (wd < 0 || i < pods->nr)
+		return;
+	more = realloc(pods->watch, (pods->nr + 1) * sizeof(*more));
+	if (!more) {
+		inotify_rm_watch(pods->fd, wd);
+		return;
+	}
+	pods->watch = more;
+	more[pods->nr].wd = wd;
+	snprintf(more[pods->nr].name, sizeof(more->name), "%s", name);
+	pods->nr++;
+}
+
+static void forget(struct tern_pods *pods, int wd)
+{
+	unsigned int i;
+
+	for (i = 0; i < pods->nr && pods->watch[i].wd != wd; i++)
+		;
+	if (i < pods->nr)
+		pods->watch[i] = pods->watch[--pods->nr];
+}
+
+static void look(const struct tern_pods *pods, int wd)
+{
+	char group[TERN_POD_PATH_MAX];
+	unsigned int i;
+
+	for (i = 0; i < pods->nr; i++) {
+		if (pods->watch[i].wd != wd)
+			continue;
+		group_path(pods, pods->watch[i].name, group);
+		if (is_empty(group))
+			remove_group(group);
+	}
+}
+
+/* Those that were there before us; what has ended meanwhile is removed. */
+static void find(struct tern_pods *pods)
+{
+	DIR *dir = opendir(pods->parent);
+	char group[TERN_POD_PATH_MAX];
+	struct dirent *entry;
+	struct stat st;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type != DT_DIR || !tern_pod_name_valid(entry->d_name))
+			continue;
+		group_path(pods, entry->d_name, group);
+		if (!stat(group, &st) && time(NULL) - st.st_ctime > OLD_S && is_empty(group))
+			remove_group(group);
+		else
+			add(pods, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/**
+ * tern_pods_init() - see to the pods of this host
+ * @pods: filled
+ * @parent: directory of their control groups, made if it is not there
+ * @why: sentence
+ *
+ * Return: 0, or negative errno: there can be none here.
+ */
+int tern_pods_init(struct tern_pods *pods, const char *parent, struct tern_why *why)
+{
+	int err = tern_group_parent(parent, why);
+
+	*pods = (struct tern_pods){ .parent = parent, .fd = -1 };
+	if (err)
+		return err;
+	pods->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (pods->fd < 0 ||
+	    inotify_add_watch(pods->fd, parent, IN_CREATE | IN_ONLYDIR) < 0) {
+		err = tern_why_set(why, -errno, "%s cannot be watched: %s", parent,
+				   strerror(errno));
+		if (pods->fd >= 0)
+			close(pods->fd);
+		pods->fd = -1;
+		return err;
+	}
+	find(pods);
+	return 0;
+}
+
+/** tern_pods_read() - something has happened to them: pods->fd is readable */
+void tern_pods_read(struct tern_pods *pods)
+{
+	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	const struct inotify_event *event;
+	ssize_t len, at;
+
+	while ((len = read(pods->fd, buf, sizeof(buf))) > 0) {
+		for (at = 0; at < len; at += sizeof(*event) + event->len) {
+			event = (const void *)(buf + at);
+			if (event->mask & IN_CREATE)
+				add(pods, event->name);
+			else if (event->mask & IN_IGNORED)
+				forget(pods, event->wd);
+			else if (event->mask & IN_MODIFY)
+				look(pods, event->wd);
+			else if (event->mask & IN_Q_OVERFLOW)
+				find(pods);
+		}
+	}
+}
