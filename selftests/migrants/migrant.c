@@ -105,14 +105,28 @@ void migrant_fail(const char *fmt, ...)
 	_exit(1);
 }
 
-bool migrant_hopped(void)
+/* A pod has one name wherever it is: there somebody has to say where that is. */
+static void look_host(char host[65])
 {
+	ssize_t len = readlink("/run/tern/host", host, 64);
 	struct utsname uts;
 
+	if (len > 0) {
+		host[len] = '\0';
+		return;
+	}
 	uname(&uts);
-	if (!strcmp(uts.nodename, migrant.host))
+	strcpy(host, uts.nodename);
+}
+
+bool migrant_hopped(void)
+{
+	char host[65];
+
+	look_host(host);
+	if (!strcmp(host, migrant.host))
 		return false;
-	strcpy(migrant.host, uts.nodename);
+	strcpy(migrant.host, host);
 	migrant.hops++;
 	return true;
 }
@@ -185,7 +199,6 @@ bool migrant_count_until_hop(int fd, uint64_t *counted)
 
 void migrant_start(int argc, char **argv, int least, const char *usage)
 {
-	struct utsname uts;
 	char text[32];
 
 	if (argc < least + 2 || argv[1][0] != '/' || strlen(argv[1]) >= sizeof(migrant.dir)) {
@@ -193,8 +206,7 @@ void migrant_start(int argc, char **argv, int least, const char *usage)
 		_exit(2);
 	}
 	strcpy(migrant.dir, argv[1]);
-	uname(&uts);
-	strcpy(migrant.host, uts.nodename);
+	look_host(migrant.host);
 	snprintf(text, sizeof(text), "%d", getpid());
 	migrant_tell("pid", text);
 }

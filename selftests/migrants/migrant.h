@@ -43,7 +43,7 @@ void migrant_start(int argc, char **argv, int least, const char *usage);
 bool migrant_step(void);
 /** migrant_rest() - nothing but heartbeats, until it is time to end */
 void migrant_rest(void);
-/** migrant_hopped() - has the host changed since the last look? One system call. */
+/** migrant_hopped() - has the host changed since the last look? One or two system calls. */
 bool migrant_hopped(void);
 /** migrant_wait_hop() - wait until the host has changed; false: told to stop before */
 bool migrant_wait_hop(void);

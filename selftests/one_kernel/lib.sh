@@ -8,7 +8,7 @@
 # "must"; the first that does not hold ends it. Ending the init of each pid
 # namespace ends everything that a test has started, even if it is killed itself.
 #
-# Programs come from $TERND, $TERN, $TERN_SHELL and $TERND_CTL, or from where
+# Programs come from $TERND, $TERN, $TERN_SHELL, $TERN_INIT and $TERND_CTL, or from where
 # scripts/deploy puts them, or from this source tree.
 set -uo pipefail
 
@@ -24,6 +24,7 @@ CLOCKS_AHEAD=2000000
 
 declare -A INIT=()	# of each host: pid of its init, outside
 declare -A PIDS=()	# of each migrant, by its name
+declare -A PODS=()	# likewise, of those in pods
 WORK=
 number=0
 
@@ -75,9 +76,11 @@ plan()
 		TERN=$(program "${TERN:-}" /usr/local/bin/tern ../../userd/tern) &&
 		TERN_SHELL=$(program "${TERN_SHELL:-}" /usr/local/lib/tern/tern-shell \
 			../../userd/tern-shell) &&
+		TERN_INIT=$(program "${TERN_INIT:-}" /usr/local/lib/tern/tern-init \
+			../../userd/tern-init) &&
 		TERND_CTL=$(program "${TERND_CTL:-}" /usr/local/sbin/ternd-ctl \
 			../../scripts/deploy.d/ternd-ctl) || skip "needs what userd/ builds"
-	export TERND
+	export TERND TERN_INIT
 	echo "TAP version 13"
 	echo "1..$(($1 + 1))"
 	WORK=$(mktemp -d)
@@ -147,8 +150,9 @@ host_up()
 			[[ $(cat "/proc/${INIT[$1]:-none}/comm") == sleep ]]
 	} 2>/dev/null
 	wait_until "$LONG" inner "$1" $outer || bail_out "host $1: $(<"$WORK/$1/init")"
-	on "$1" "ip link set lo up && hostname one-kernel-$1 &&
-		echo $2 >/proc/sys/kernel/ns_last_pid" || bail_out "host $1 cannot be set up"
+	on "$1" "ip link set lo up && hostname one-kernel-$1 && mkdir -p /run/tern &&
+		mount -t tmpfs run /run/tern && ln -s one-kernel-$1 /run/tern/host && echo $2 >/proc/sys/kernel/ns_last_pid" ||
+		bail_out "host $1 cannot be set up"
 }
 
 cable_up()
@@ -163,6 +167,12 @@ cable_up()
 	configure
 }
 
+# pods HOST: where its pods have their control groups
+pods()
+{
+	echo "/sys/fs/cgroup/tern-test-$$-$1"
+}
+
 config()
 {
 	cat >"$WORK/$1/ternd.conf" <<-EOS
@@ -170,6 +180,7 @@ config()
 	listen = $2
 	peer = $3 $4
 	shell = $TERN_SHELL
+	cgroup = $(pods "$1")
 	EOS
 	printf '%s\n' "${@:5}" >>"$WORK/$1/ternd.conf"
 }
@@ -288,7 +299,12 @@ all_gone()
 
 clean_up()
 {
+	local host
+
 	hosts_down 2>/dev/null
+	for host in "${!INIT[@]}"; do
+		find "$(pods "$host")" -depth -type d -exec rmdir {} + 2>/dev/null
+	done
 	rm -rf "$WORK"
 }
 
@@ -307,6 +323,49 @@ start()
 	}
 	PID=$(readlink "$dir/pid")
 	PIDS[$2]=$PID
+}
+
+# run_pod HOST NAME PROGRAM ARG…: a migrant that is the program of a pod called NAME
+run_pod()
+{
+	local dir=$WORK/$2 program=$HERE/../migrants/$3
+
+	mkdir "$dir"
+	tern "$1" run --cgroup "$(pods "$1")" --name "$2" --detach "$program" "$dir" "${@:4}" &&
+		wait_until "$LONG" test -L "$dir/ready" || {
+		echo "$3 is not ready: $(readlink "$dir/verdict")"
+		return 1
+	}
+	PODS[$2]=$2
+}
+
+# has_pod HOST NAME: it runs there
+has_pod()
+{
+	grep -qs "^populated 1" "$(pods "$1")/$2/cgroup.events"
+}
+
+# pod_on NAME HOST: there, its group not on the other one any more, and its heart beats
+pod_on()
+{
+	local name=$1 other=a
+
+	[[ $2 != a ]] || other=b
+	moved()
+	{
+		has_pod "$1" "$name" && [[ ! -e $(pods "$2")/$name ]]
+	}
+	wait_until "$LONG" moved "$2" $other || {
+		echo "pod $name: on a: $(ls -d "$(pods a)/$name"), on b: $(ls -d "$(pods b)/$name")"
+		return 1
+	}
+	beating "$name"
+}
+
+# hop_pod NAME FROM TO OPTION…: it moves, and lives on there
+hop_pod()
+{
+	MODE='' migrate "$1" "$2" "$3" "${@:4}" && pod_on "$1" "$3"
 }
 
 # there HOST PID: such a process, alive
@@ -333,7 +392,7 @@ MODE=
 
 migrate()
 {
-	tern "$2" migrate "$1" "$3" ${MODE:+"$MODE"} --json
+	tern "$2" migrate "$1" "$3" ${MODE:+"$MODE"} --json "${@:4}"
 }
 
 # state HOST PID: of the newest migration of that pid
