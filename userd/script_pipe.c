@@ -229,6 +229,40 @@ bool script_pipe_same(const struct tern_obj *x, const struct tern_obj *y)
 }
 
 /**
+ * struct way - how a pipe is reached for reading, or for writing
+ * @fd: a descriptor of the process, or a slot
+ * @slots: 1: it is a slot, with an end that is there for the moment only
+ */
+struct way {
+	int fd;
+	unsigned int slots;
+};
+
+/* The other end may be another process's, which has it not yet, or not any more. */
+static struct way reach(struct tern_script *s, const struct script_fds *fds,
+			const struct tern_obj_desc *end, const struct tern_obj_desc *other,
+			int mode, unsigned int slot)
+{
+	char proc[32];
+
+	if (end)
+		return (struct way){ script_fd_of(fds, end->id), 0 };
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", script_fd_of(fds, other->id));
+	script_open(s, proc, mode | O_NONBLOCK, slot);
+	return (struct way){ slot, 1 << 0 };
+}
+
+static void empty(struct tern_script *s, const struct tern_obj_pipe *pipe, const struct way *way)
+{
+	struct shell_op *op;
+
+	op = SCRIPT(s, "a pipe could not be emptied", SYS_read, way->fd,
+		    tern_script_data(s, NULL, pipe->data), pipe->data, 0, 0, pipe->data);
+	op->slots = way->slots;
+	op->flags = SHELL_EXPECT;
+}
+
+/**
  * script_pipe_alter() - empty a pipe and fill it again
  * @s: the writer
  * @fds: of @new; before common flags are set
@@ -244,28 +278,27 @@ int script_pipe_alter(struct tern_script *s, const struct script_fds *fds,
 	const struct tern_obj_pipe *a = tern_obj_payload(old), *b = tern_obj_payload(new);
 	const struct tern_obj_desc *reader = end_for(fds, b->pipe, O_RDONLY);
 	const struct tern_obj_desc *writer = end_for(fds, b->pipe, O_WRONLY);
-	struct shell_op *op;
-	int fd;
+	struct way in, out;
 
 	if (old->len == new->len && !memcmp(a, b, old->len - sizeof(*old)))
 		return 1;
-	if ((a->data && !reader) || (b->data && !writer))
-		return 0;
 	/* what has boundaries is rare */
-	if (a->pieces || b->pieces)
+	if ((!reader && !writer) || a->pieces || b->pieces)
 		return 0;
-	if (a->data) {
-		op = SCRIPT(s, "a pipe could not be emptied", SYS_read,
-			    script_fd_of(fds, reader->id),
-			    tern_script_data(s, NULL, a->data), a->data, 0, 0, a->data);
-		op->flags = SHELL_EXPECT;
-	}
+	/* there must be a reader for whoever writes, too */
+	in = reach(s, fds, reader, writer, O_RDONLY, SLOT_LOW);
+	out = reach(s, fds, writer, reader, O_WRONLY, SLOT_LOW2);
+	if (a->data)
+		empty(s, a, &in);
 	if (b->data) {
 		/* whatever it is or was, this is no packet */
-		fd = script_fd_of(fds, writer->id);
-		set_flags(s, fd, 0, O_NONBLOCK);
-		fill(s, new, fd, 0);
-		set_flags(s, fd, 0, writer->flags);
+		set_flags(s, out.fd, out.slots, O_NONBLOCK);
+		fill(s, new, out.fd, out.slots);
+		set_flags(s, out.fd, out.slots, writer ? writer->flags : 0);
 	}
+	if (in.slots)
+		script_close(s, in.fd);
+	if (out.slots)
+		script_close(s, out.fd);
 	return 1;
 }
