@@ -35,6 +35,7 @@
 #include "park.h"
 #include "pod.h"
 #include "restart.h"
+#include "terminal.h"
 #include "trace.h"
 #include "tree.h"
 #include "unit.h"
@@ -299,6 +300,8 @@ static const char *objection(const struct tern_obj *obj, struct tern_usage_sum *
 		return tern_obj_times_valid(obj, payload, sum) ? NULL : "times that cannot be";
 	case TERN_OBJ_TIMER:
 		return tern_obj_timer_valid(obj, payload) ? NULL : "a timer that cannot be";
+	case TERN_OBJ_TERMINAL:
+		return tern_terminal_valid(obj, payload) ? NULL : "a terminal that cannot be";
 	case TERN_OBJ_ENDED:
 		return tern_tree_ended_valid(obj, payload) ? NULL : "a child that cannot be";
 	default:
@@ -367,7 +370,8 @@ static void name_sender(struct task_struct *task, const struct kernel_siginfo *i
 		goto out;
 	spin_lock_irqsave(&sighand->siglock, irq);
 	list_for_each_entry_reverse(q, &task->pending.list, list) {
-		if (q->info.si_signo == info->si_signo && q->info.si_code == info->si_code)
+		if (sighand == rcu_access_pointer(task->sighand) &&
+		    q->info.si_signo == info->si_signo && q->info.si_code == info->si_code)
 			memcpy(&q->info, info, sizeof(q->info));
 		break;
 	}
@@ -415,6 +419,14 @@ static int load_timer(struct task_struct *leader, const struct tern_clocks *cloc
 	return err ? tern_why(why, err, "the shell has no such timer %d", t->id) : 0;
 }
 
+static int load_terminal(struct tern_migration *m, struct task_struct *leader,
+			 const struct tern_obj_terminal *t, struct tern_why *why)
+{
+	int err = tern_terminal_load(m, leader, t);
+
+	return err ? tern_why(why, err, "the shell has no terminal %u", t->index) : 0;
+}
+
 static int load_ended(struct task_struct *leader, const struct tern_obj_ended *e,
 		      struct tern_why *why)
 {
@@ -460,6 +472,8 @@ static int load_process(struct tern_migration *m, const void *buf, size_t len,
 			err = load_usage(leader, &clocks, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_TIMER)
 			err = load_timer(leader, &clocks, (const void *)(obj + 1), why);
+		else if (obj->type == TERN_OBJ_TERMINAL)
+			err = load_terminal(m, leader, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_ENDED)
 			err = load_ended(leader, (const void *)(obj + 1), why);
 	}

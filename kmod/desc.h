@@ -44,6 +44,7 @@ extern const struct tern_desc_family tern_desc_file;
 extern const struct tern_desc_family tern_desc_device;
 extern const struct tern_desc_family tern_desc_pipe;
 extern const struct tern_desc_family tern_desc_socket;
+extern const struct tern_desc_family tern_desc_terminal;
 extern const struct tern_desc_family tern_desc_anon;
 extern const struct tern_desc_family tern_desc_path;
 

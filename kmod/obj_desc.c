@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "desc.h"
 #include "pod.h"
+#include "terminal.h"
 #include "tree.h"
 
 static const struct tern_desc_family *family_of(const struct file *file)
@@ -24,7 +25,7 @@ static const struct tern_desc_family *family_of(const struct file *file)
 	case S_IFDIR:
 		return &tern_desc_file;
 	case S_IFCHR:
-		return &tern_desc_device;
+		return tern_is_terminal(file) ? &tern_desc_terminal : &tern_desc_device;
 	case S_IFIFO:
 		return &tern_desc_pipe;
 	case S_IFSOCK:

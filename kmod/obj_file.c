@@ -161,10 +161,7 @@ static u32 device_kind(const struct tern_table *table, const struct tern_entry *
 			return TERN_DESC_DEVICE;
 		}
 	}
-	*what = imajor(inode) == TTY_MAJOR || imajor(inode) == TTYAUX_MAJOR ||
-		(imajor(inode) >= UNIX98_PTY_SLAVE_MAJOR &&
-		 imajor(inode) < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT) ?
-		"a terminal" : "a device";
+	*what = imajor(inode) == TTY_MAJOR ? "a terminal" : "a device";
 	return 0;
 }
 

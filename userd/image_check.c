@@ -483,6 +483,7 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_END: return check_end(c, obj);
 	case TERN_OBJ_EVENT: return check_event(c, obj);
 	case TERN_OBJ_TIMERFD: return check_timerfd(c, obj);
+	case TERN_OBJ_TERMINAL: return check_terminal(c, obj);
 	case TERN_OBJ_MEMORY: return check_memory(c, obj);
 	case TERN_OBJ_VDSO: return check_vdso(c, obj);
 	case TERN_OBJ_WATCH: return check_watch(c, obj);

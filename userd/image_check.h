@@ -120,6 +120,7 @@ int check_fd(struct image_check *c, const struct tern_obj *obj);
 int check_pipe(struct image_check *c, const struct tern_obj *obj);
 int check_epoll(struct image_check *c, const struct tern_obj *obj);
 int check_event(struct image_check *c, const struct tern_obj *obj);
+int check_terminal(struct image_check *c, const struct tern_obj *obj);
 int check_timerfd(struct image_check *c, const struct tern_obj *obj);
 int check_socket(struct image_check *c, const struct tern_obj *obj);
 int check_lock(struct image_check *c, const struct tern_obj *obj);

@@ -23,6 +23,11 @@ static bool is_elsewhere(const struct tern_obj_desc *d)
 	return d->kind == TERN_DESC_TAKEN || d->kind == TERN_DESC_REOPENED;
 }
 
+static bool is_terminal(const struct tern_obj_desc *d)
+{
+	return d->kind == TERN_DESC_MASTER || d->kind == TERN_DESC_SLAVE;
+}
+
 static int check_desc_path(struct image_check *c, const struct tern_obj *obj,
 			   const struct tern_obj_desc *d)
 {
@@ -67,12 +72,14 @@ int check_desc(struct image_check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return check_bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_REOPENED)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_SLAVE)
 		return check_bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return check_bad(c, obj, "a field is out of range");
 	if (is_elsewhere(d) && (d->dev < 1 || d->dev > INT_MAX || d->ino >= FD_MAX))
 		return check_bad(c, obj, "an impossible place where it is");
+	if (is_terminal(d) && (d->dev || d->ino >= TERN_TERMINALS_MAX))
+		return check_bad(c, obj, "an impossible terminal");
 	if (d->pos > LOW_BITS(63) || d->size > LOW_BITS(63))
 		return check_bad(c, obj, "impossible position or size");
 	if (!!d->pipe != (d->kind == TERN_DESC_PIPE || d->kind == TERN_DESC_CARRIED))
@@ -174,6 +181,21 @@ int check_timerfd(struct image_check *c, const struct tern_obj *obj)
 	return check_extra(c, obj, t->desc);
 }
 
+int check_terminal(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_terminal *t = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (t->reserved || t->index >= TERN_TERMINALS_MAX || t->flags & ~TERN_TERMINAL_FLAGS_ALL ||
+	    t->session < 0 || t->group < 0 || t->fd < 0 || t->fd >= FD_MAX)
+		return check_bad(c, obj, "a field is out of range");
+	if (t->input >= TERN_TERMINAL_BYTES || t->output >= TERN_TERMINAL_BYTES ||
+	    len != t->input + t->output)
+		return check_bad(c, obj, "bad contents");
+	return check_extra(c, obj, t->desc);
+}
+
 static int check_messages(struct image_check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_socket *k = tern_obj_payload(obj);
@@ -272,6 +294,8 @@ static unsigned int extra_type(const struct tern_obj_desc *d)
 		return TERN_OBJ_TIMERFD;
 	case TERN_DESC_SOCKET:
 		return TERN_OBJ_SOCKET;
+	case TERN_DESC_MASTER:
+		return TERN_OBJ_TERMINAL;
 	default:
 		return 0;
 	}

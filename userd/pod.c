@@ -29,14 +29,18 @@
 		 CLONE_NEWPID | CLONE_NEWTIME)
 #define PLAIN	(MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-/** tern_pod_name_valid() - letters, digits, '_', '-', and '.' but in front; no number */
+/**
+ * tern_pod_name_valid() - letters, digits, '_' and '-'; no number
+ *
+ * A name with a '.' might be that of a file of cgroups(7).
+ */
 bool tern_pod_name_valid(const char *name)
 {
 	bool number = true;
 	const char *c;
 
 	for (c = name; *c; c++) {
-		if (!isalnum((unsigned char)*c) && !strchr("_-", *c) && (*c != '.' || c == name))
+		if (!isalnum((unsigned char)*c) && !strchr("_-", *c))
 			return false;
 		number &= !!isdigit((unsigned char)*c);
 	}
@@ -112,6 +116,10 @@ static int mount_on(const char *place, const char *type)
 int tern_pod_settle(void)
 {
 	if (mount("proc", "/proc", "proc", PLAIN, NULL))
+		return -1;
+	/* it has /dev/ptmx speak of it, too: that looks for it beside itself */
+	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+		  "newinstance,ptmxmode=0666,mode=620,gid=5") && errno != ENOENT)
 		return -1;
 	if (mount_on("/sys", "sysfs") || mount_on("/sys/fs/cgroup", "cgroup2"))
 		return -1;

@@ -47,6 +47,7 @@ static const struct {
 	const char *type;
 } own[] = {
 	{ "/proc", "proc" },
+	{ "/dev/pts", "devpts" },
 	{ "/sys", "sysfs" },
 	{ "/sys/fs/cgroup", "cgroup2" },
 	{ "/dev/mqueue", "mqueue" },

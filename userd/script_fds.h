@@ -105,6 +105,10 @@ void script_lock(struct tern_script *s, const struct script_fds *fds,
 /* script_socket.c */
 extern const struct script_kind script_socket;
 
+/* script_terminal.c */
+extern const struct script_kind script_master;
+extern const struct script_kind script_slave;
+
 /* script_inotify.c */
 extern const struct script_kind script_inotify;
 void script_watches(struct tern_script *s, const struct script_fds *fds);

@@ -28,6 +28,8 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_CARRIED] = &script_carried,
 	[TERN_DESC_TAKEN] = &script_taken,
 	[TERN_DESC_REOPENED] = &script_reopened,
+	[TERN_DESC_MASTER] = &script_master,
+	[TERN_DESC_SLAVE] = &script_slave,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -79,6 +81,7 @@ static void index_extra(struct script_fds *fds, const struct tern_obj *obj)
 	case TERN_OBJ_EVENT:
 	case TERN_OBJ_TIMERFD:
 	case TERN_OBJ_SOCKET:
+	case TERN_OBJ_TERMINAL:
 		fds->extra[e->desc] = obj;
 		break;
 	}
@@ -276,17 +279,37 @@ static bool has_end(const struct tern_image *image)
 	return tern_image_find(image, TERN_OBJ_LOCK, NULL);
 }
 
+static bool is_master(const struct tern_obj *obj)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+
+	return d->kind == TERN_DESC_MASTER;
+}
+
+/* Those that are masters of a terminal, without which there are no slaves, or all others. */
+static int build_kinds(struct tern_script *s, const struct script_fds *fds, bool masters,
+		       struct tern_why *why)
+{
+	const struct tern_obj *obj = NULL;
+	int err = 0;
+
+	while (!err && (obj = tern_image_find(fds->dress->image, TERN_OBJ_DESC, obj))) {
+		const struct script_kind *kind = kind_of(obj);
+
+		if (kind && is_master(obj) == masters)
+			err = kind->open(s, fds, obj, why);
+	}
+	return err;
+}
+
 static int build(struct tern_script *s, const struct script_fds *fds, struct tern_why *why)
 {
 	const struct tern_image *image = fds->dress->image;
 	const struct tern_obj *obj = NULL;
-	int err = 0;
+	int err = build_kinds(s, fds, true, why);
 
-	while (!err && (obj = tern_image_find(image, TERN_OBJ_DESC, obj))) {
-		const struct script_kind *kind = kind_of(obj);
-
-		err = kind ? kind->open(s, fds, obj, why) : 0;
-	}
+	if (!err)
+		err = build_kinds(s, fds, false, why);
 	while (!err && (obj = tern_image_find(image, TERN_OBJ_PIPE, obj)))
 		err = script_pipe(s, fds, obj, why);
 	while (!err && (obj = tern_image_find(image, TERN_OBJ_EPOLL, obj)))
@@ -404,7 +427,8 @@ static bool took_old(const struct tern_dress *worn, const struct tern_dress *dre
 	while ((obj = tern_image_find(dress->image, TERN_OBJ_DESC, obj))) {
 		const struct tern_obj_desc *d = tern_obj_payload(obj);
 
-		if (d->kind == TERN_DESC_TAKEN || d->kind == TERN_DESC_REOPENED)
+		if (d->kind == TERN_DESC_TAKEN || d->kind == TERN_DESC_REOPENED ||
+		    d->kind == TERN_DESC_SLAVE)
 			return true;
 	}
 	return false;

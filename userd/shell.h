@@ -30,6 +30,7 @@
 #define SHELL_PAGE	4096UL
 #define SHELL_SCRATCH	(256UL << 10)		/* behind the area */
 #define SHELL_SLOTS	16
+#define SHELL_TERMINALS	256
 
 /*
  * Descriptors that the shell is started with. It may live in namespaces where it would find
@@ -68,6 +69,8 @@
 #define SHELL_OP_SPAWN	0x10008	/* args: as of THREAD; a process, which runs its script in our */
 				/* memory while we wait, and must execute a program or end */
 #define SHELL_OP_SKIP	0x1000a	/* args: so many steps that follow are not ours */
+#define SHELL_OP_TERMINAL	0x1000b	/* args: path of a multiplexer, a number below SHELL_TERMINALS: a */
+				/* master with it */
 #define SHELL_OP_RESULT	0x10009	/* args: a result, kept in a slot, that counts only now */
 
 /**

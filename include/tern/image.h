@@ -30,6 +30,8 @@
 #define TERN_TIMERS_MAX		1024	/* POSIX timers of a process */
 #define TERN_CARRIED_MAX	(16UL << 20)	/* bytes in files that move, all together */
 #define TERN_ENDED_MAX		128	/* children that have ended */
+#define TERN_TERMINALS_MAX	256	/* numbers of pseudo-terminals, from 0 */
+#define TERN_TERMINAL_BYTES	65536U	/* under way in one direction, at most; and one more */
 #define TERN_DATA_BLOCK		65536	/* of a file, in one DATA object */
 
 /* The registry: X(NAME, id, fixed payload, most of them in one image). */
@@ -60,7 +62,8 @@
 	X(CARRIED,	25, struct tern_obj_carried,	131072) \
 	X(DATA,		26, struct tern_obj_data,	131072) \
 	X(ENDED,	27, struct tern_obj_ended,	TERN_ENDED_MAX) \
-	X(NAMES,	28, struct tern_obj_names,	1)
+	X(NAMES,	28, struct tern_obj_names,	1) \
+	X(TERMINAL,	29, struct tern_obj_terminal,	TERN_TERMINALS_MAX)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -424,6 +427,8 @@ struct tern_obj_desc {
  * @TERN_DESC_CARRIED: a regular file that nobody else has open, with a CARRIED object
  * @TERN_DESC_TAKEN: the same that a process of the tree has, which comes before this one
  * @TERN_DESC_REOPENED: another end of a pipe of which such a process has one
+ * @TERN_DESC_MASTER: of pseudo-terminal @ino, with a TERMINAL object
+ * @TERN_DESC_SLAVE: of pseudo-terminal @ino, whose master is in the tree
  */
 enum tern_desc_kind {
 	TERN_DESC_FILE = 1,
@@ -440,7 +445,66 @@ enum tern_desc_kind {
 	TERN_DESC_CARRIED,
 	TERN_DESC_TAKEN,
 	TERN_DESC_REOPENED,
+	TERN_DESC_MASTER,
+	TERN_DESC_SLAVE,
 };
+
+/**
+ * struct tern_obj_terminal - a pseudo-terminal, by its master
+ * @desc: of the master
+ * @index: its number
+ * @flags: TERN_TERMINAL_*
+ * @iflag: settings, as ktermios of linux/termios.h has them; likewise
+ * @oflag: …
+ * @cflag: …
+ * @lflag: …
+ * @ispeed: …
+ * @ospeed: …
+ * @cc: …
+ * @reserved: 0
+ * @rows: TIOCGWINSZ; likewise
+ * @columns: …
+ * @width: …
+ * @height: …
+ * @session: whose terminal it is, 0: nobody's
+ * @group: process group in the foreground, 0: none
+ * @fd: the first descriptor of the master
+ * @input: bytes that follow, which the slave has not read; not in drafts
+ * @output: bytes that follow these, which the master has not read
+ *
+ * What a line that is not complete, or the end of input, is made of is not told apart from
+ * other input.
+ */
+struct tern_obj_terminal {
+	__u32 desc;
+	__u32 index;
+	__u32 flags;
+	__u32 iflag;
+	__u32 oflag;
+	__u32 cflag;
+	__u32 lflag;
+	__u32 ispeed;
+	__u32 ospeed;
+	__u8 cc[19];
+	__u8 reserved;
+	__u16 rows;
+	__u16 columns;
+	__u16 width;
+	__u16 height;
+	__s32 session;
+	__s32 group;
+	__s32 fd;
+	__u32 input;
+	__u32 output;
+};
+
+#define TERN_TERMINAL_LOCKED	(1U << 0)	/* TIOCSPTLCK */
+#define TERN_TERMINAL_EXCLUSIVE	(1U << 1)	/* TIOCEXCL */
+#define TERN_TERMINAL_PACKET	(1U << 2)	/* TIOCPKT */
+#define TERN_TERMINAL_STOPPED	(1U << 3)	/* what the slave writes waits */
+#define TERN_TERMINAL_CLOSED	(1U << 4)	/* the slave has been open, and is not any more */
+#define TERN_TERMINAL_HALTED	(1U << 5)	/* by tcflow(3), TCOOFF */
+#define TERN_TERMINAL_FLAGS_ALL	((1U << 6) - 1)
 
 /**
  * struct tern_obj_carried - a regular file that moves, for nobody else has it
@@ -921,6 +985,7 @@ TERN_ASSERT_SIZE(struct tern_obj, 16);
 TERN_ASSERT_SIZE(struct tern_obj_task, 344);
 TERN_ASSERT_SIZE(struct tern_obj_ended, 16);
 TERN_ASSERT_SIZE(struct tern_obj_names, 136);
+TERN_ASSERT_SIZE(struct tern_obj_terminal, 84);
 TERN_ASSERT_SIZE(struct tern_obj_mm, 120);
 TERN_ASSERT_SIZE(struct tern_obj_vma, 72);
 TERN_ASSERT_SIZE(struct tern_obj_memory, 24);

@@ -59,6 +59,10 @@ static void build(void)
 				      .flags = TERN_VMA_SHARED | TERN_VMA_SYSV, .memory = 90 };
 	struct tern_obj_desc his = { .id = 12, .kind = TERN_DESC_TAKEN, .dev = 90, .ino = 3 };
 	struct tern_obj_desc end3 = { .id = 13, .kind = TERN_DESC_REOPENED, .dev = 90, .ino = 4 };
+	struct tern_obj_desc master = { .id = 14, .kind = TERN_DESC_MASTER, .ino = 3 };
+	struct tern_obj_desc slave = { .id = 15, .kind = TERN_DESC_SLAVE, .ino = 255 };
+	struct tern_obj_terminal tty = { .desc = 14, .index = 3, .session = 1, .fd = 7,
+					 .input = 2, .output = 3 };
 	struct tern_obj_ended ended = { .pid = 95, .status = 0x86, .uid = 7 };
 	struct tern_obj_names names = { .node = "pod", .domain = "(none)" };
 	struct tern_obj_creds creds = { .nr_groups = 2 };
@@ -149,6 +153,9 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, memfd, NULL, 0);
 	PUT(TERN_OBJ_DESC, his, NULL, 0);
 	PUT(TERN_OBJ_DESC, end3, NULL, 0);
+	PUT(TERN_OBJ_DESC, master, NULL, 0);
+	PUT(TERN_OBJ_DESC, slave, NULL, 0);
+	PUT(TERN_OBJ_TERMINAL, tty, "abcde", 5);
 	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
 	PUT(TERN_OBJ_SOCKET, server, "\0n", 2);
@@ -290,7 +297,29 @@ static void spoil_tree(void)
 	SPOILED(his->ino, 1U << 31);
 	SPOILED(his->pipe, 1);
 	SPOILED(end->dev, 0);
-	SPOILED(end->kind, TERN_DESC_REOPENED + 1);
+	SPOILED(end->kind, TERN_DESC_SLAVE + 1);
+}
+
+static void spoil_terminals(void)
+{
+	struct tern_obj_desc *master = find(TERN_OBJ_DESC, 13), *slave = find(TERN_OBJ_DESC, 14);
+	struct tern_obj_terminal *tty = find(TERN_OBJ_TERMINAL, 0);
+
+	SPOILED(master->ino, TERN_TERMINALS_MAX);
+	SPOILED(master->kind, TERN_DESC_SLAVE);
+	SPOILED(slave->dev, 1);
+	SPOILED(slave->kind, TERN_DESC_MASTER);
+	SPOILED(slave->kind, TERN_DESC_SLAVE + 1);
+	SPOILED(tty->desc, 15);
+	SPOILED(tty->desc, 0);
+	SPOILED(tty->index, TERN_TERMINALS_MAX);
+	SPOILED(tty->flags, TERN_TERMINAL_FLAGS_ALL + 1);
+	SPOILED(tty->session, -1);
+	SPOILED(tty->group, -1);
+	SPOILED(tty->fd, -1);
+	SPOILED(tty->input, 3);
+	SPOILED(tty->output, TERN_TERMINAL_BYTES);
+	SPOILED(tty->reserved, 1);
 }
 
 static void spoil_times(void)
@@ -488,7 +517,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 14);
+	SPOILED(fd->desc, 16);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -497,7 +526,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 14);
+	SPOILED(reg->target, 16);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -715,6 +744,7 @@ int main(int argc, char **argv)
 	}
 	spoil_process();
 	spoil_tree();
+	spoil_terminals();
 	spoil_times();
 	spoil_memory();
 	spoil_carried();
