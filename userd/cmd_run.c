@@ -35,6 +35,7 @@
  * @limits: of that
  * @line: id of the line to it, 0: none
  * @home: name of this host
+ * @terminals: which standard descriptors are, bit per number
  * @output: of a program that is detached, -1: none
  * @argv: the program
  */
@@ -44,6 +45,7 @@ struct start {
 	char limits[TERN_POD_TEXT_MAX];
 	__u64 line;
 	char home[TERN_HOST_LEN];
+	unsigned int terminals;
 	int output;
 	char **argv;
 };
@@ -88,7 +90,7 @@ static char **make_args(const struct start *s, int report)
 	if (!args)
 		return NULL;
 	snprintf(line, sizeof(line), "%llx", (unsigned long long)s->line);
-	snprintf(terminals, sizeof(terminals), "%u", s->line ? console_terminals() : 0);
+	snprintf(terminals, sizeof(terminals), "%u", s->terminals);
 	snprintf(number, sizeof(number), "%d", report);
 	args[0] = "tern-init";
 	args[1] = line;
@@ -99,16 +101,23 @@ static char **make_args(const struct start *s, int report)
 	return args;
 }
 
-/* Nothing of ours but what it has to have; errors go to the standard error until it runs. */
+/* Nothing of ours but what it has to have; errors are said on the standard error until it runs. */
 static void sort_fds(const struct start *s, int *cries, int *report)
 {
 	int null = open("/dev/null", O_RDWR), n;
 
 	*cries = fcntl(*cries, F_DUPFD_CLOEXEC, 16);
 	*report = fcntl(*report, F_DUPFD, *cries + 1);
-	for (n = 0; n < (s->line ? 2 : 3); n++)
+	for (n = 2; n >= 0 && !(s->terminals & 1U << n); n--)
+		;
+	/* the terminal, for its settings */
+	if (n >= 0)
+		dup2(n, STDIN_FILENO);
+	for (n = s->terminals ? 1 : 0; n < (s->line ? 2 : 3); n++)
 		dup2(n && s->output >= 0 ? s->output : null, n);
 	syscall(SYS_close_range, 3, *cries - 1, 0);
+	if (*report > *cries + 1)
+		syscall(SYS_close_range, *cries + 1, *report - 1, 0);
 	syscall(SYS_close_range, *report + 1, ~0U, 0);
 }
 
@@ -171,7 +180,11 @@ static int hear(int cries, pid_t *pid)
 		else
 			*pid = c.err;
 	}
-	return rc ? rc : *pid ? 0 : EXIT_SELF;
+	if (!rc && !*pid) {
+		fprintf(stderr, "tern run: the pod has ended before it began: are its limits too low?\n");
+		rc = EXIT_SELF;
+	}
+	return rc;
 }
 
 /* Could the program be executed? */
@@ -246,18 +259,31 @@ static int open_line(struct start *s, struct line *line)
 		rc = line_dial(line);
 	if (!rc && s->home[0])
 		return 0;
-	fprintf(stderr,
-		"tern run: no daemon serves this host (%s): start ternd, or use --detach\n",
-		strerror(-rc));
+	fprintf(stderr, "tern run: no daemon serves this host: start ternd, or use --detach\n");
 	return EXIT_SELF;
+}
+
+/* What is closed would be ours to use, and somebody would write there. */
+static void open_stdio(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
 }
 
 static int run_foreground(struct start *s)
 {
 	static struct line line;
 	pid_t pid;
-	int rc = open_line(s, &line);
+	int rc;
 
+	open_stdio();
+	rc = open_line(s, &line);
+	s->terminals = console_terminals();
 	if (!rc)
 		rc = start(s, &pid);
 	return rc ? rc : console_run(&line, s->pod.name);
@@ -300,11 +326,9 @@ static void default_name(const char *program, char name[TERN_POD_NAME_MAX])
 
 	snprintf(name, TERN_POD_NAME_MAX, "%.32s-%d", base ? base + 1 : program, getpid());
 	for (c = name; *c; c++)
-		if (!strchr("._-", *c) && (*c < '0' || *c > '9') && (*c < 'A' || *c > 'Z') &&
+		if (!strchr("_-", *c) && (*c < '0' || *c > '9') && (*c < 'A' || *c > 'Z') &&
 		    (*c < 'a' || *c > 'z'))
 			*c = '_';
-	if (*name == '.')
-		*name = '_';
 }
 
 static int run(int argc, char **argv)
@@ -328,7 +352,7 @@ static int run(int argc, char **argv)
 		case 'n':
 			if (!tern_pod_name_valid(optarg))
 				return usage(&cmd_run,
-					     "\"%s\" is no name: use up to %d letters, digits, '.', '_' and '-'",
+					     "\"%s\" is no name: use up to %d letters, digits, '_' and '-', and not digits alone",
 					     optarg, TERN_POD_NAME_MAX - 1);
 			strcpy(name, optarg);
 			break;

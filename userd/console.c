@@ -19,14 +19,12 @@
 #include "console.h"
 #include "tern.h"
 
-#define REDIAL_MS	50	/* at first; twice as long each time, up to */
-#define REDIAL_MOST_MS	1000
+#define LOOK_MS		300	/* whether we have come to the foreground */
 
 /**
  * struct console - what stands for the program
  * @line: to its pod
  * @name: of the pod
- * @redial_ms: until it is dialled again, when it is cut
  * @terminal: standard descriptor that is one, -1: none
  * @was: how that was
  * @raw: and it is not now
@@ -38,7 +36,6 @@
 struct console {
 	struct line *line;
 	const char *name;
-	int redial_ms;
 	int terminal;
 	struct termios was;
 	bool raw;
@@ -54,11 +51,19 @@ static const int forwarded[] = {
 
 /* ---- the terminal ------------------------------------------------------------------ */
 
+/* Who is not must neither read from the terminal nor set it. */
+static bool in_foreground(const struct console *c)
+{
+	return c->terminal < 0 || tcgetpgrp(c->terminal) == getpgrp();
+}
+
+/* Without input from it, others may be in its foreground. */
 static void make_raw(struct console *c)
 {
 	struct termios raw;
 
-	if (c->terminal < 0 || c->raw || tcgetattr(c->terminal, &c->was))
+	if (c->terminal < 0 || c->raw || !isatty(STDIN_FILENO) || !in_foreground(c) ||
+	    tcgetattr(c->terminal, &c->was))
 		return;
 	raw = c->was;
 	cfmakeraw(&raw);
@@ -124,23 +129,37 @@ static void read_input(struct console *c)
 
 /* ---- from there to here ------------------------------------------------------------ */
 
-static void write_output(struct console *c, int fd, const char *data, size_t len)
+/* Until there is room in @fd, and meanwhile whoever signals us is heard. */
+static void wait_room(struct console *c, int fd)
 {
-	int signo = SIGPIPE;
+	struct pollfd p[2] = { { fd, POLLOUT, 0 }, { c->signals, POLLIN, 0 } };
 
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EAGAIN) {
-			struct pollfd p = { fd, POLLOUT, 0 };
-
-			poll(&p, 1, -1);
+	for (;;) {
+		if (poll(p, 2, -1) < 0)
 			continue;
+		if (p[1].revents) {
+			read_signals(c);
+			if (c->line->fd >= 0 && line_write(c->line))
+				return;
 		}
-		if (n < 0 && errno == EINTR)
+		if (p[0].revents)
+			return;
+	}
+}
+
+/* @len: no more than a pipe takes at once (PIPE_BUF). */
+static void write_output(struct console *c, int fd, int type, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n;
+
+		wait_room(c, fd);
+		n = write(fd, data, len);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
+		/* so that the program finds out as it would have here */
 		if (n < 0) {
-			line_put(c->line, LINE_SIGNAL, &signo, sizeof(signo));
+			line_put(c->line, LINE_CLOSED, &type, sizeof(type));
 			return;
 		}
 		data += n;
@@ -165,8 +184,8 @@ static void take(struct console *c, const struct line_frame *head, const char *d
 	switch (head->type) {
 	case LINE_OUT:
 	case LINE_ERR:
-		write_output(c, head->type == LINE_OUT ? STDOUT_FILENO : STDERR_FILENO, data,
-			     head->len);
+		write_output(c, head->type == LINE_OUT ? STDOUT_FILENO : STDERR_FILENO,
+			     head->type, data, head->len);
 		break;
 	case LINE_STOPPED:
 		stop(c);
@@ -189,8 +208,8 @@ static void hear(struct console *c)
 	while (rc > 0 && !c->ended) {
 		rc = line_next(c->line, &head, data);
 		if (rc > 0) {
-			c->redial_ms = 0;
 			take(c, &head, data);
+			line_used(c->line);
 		}
 	}
 	if (rc == -EOWNERDEAD) {
@@ -200,42 +219,35 @@ static void hear(struct console *c)
 		c->ended = true;
 	} else if (rc < 0) {
 		line_hang_up(c->line);
-		c->redial_ms = REDIAL_MS;
 	}
 }
 
 /* ---- all of it --------------------------------------------------------------------- */
 
-static void dial(struct console *c)
-{
-	if (!line_dial(c->line))
-		return;
-	c->redial_ms = c->redial_ms ? c->redial_ms * 2 : REDIAL_MS;
-	if (c->redial_ms > REDIAL_MOST_MS)
-		c->redial_ms = REDIAL_MOST_MS;
-}
-
 static void step(struct console *c)
 {
-	bool room = line_has_room(c->line);
+	bool room = line_has_room(c->line), ours = !isatty(STDIN_FILENO) || in_foreground(c);
 	struct pollfd p[3];
+	int ms;
 
 	if (c->line->fd < 0)
-		dial(c);
+		line_redial(c->line);
+	make_raw(c);
+	ms = line_pause(c->line);
+	if (!ours && (ms < 0 || ms > LOOK_MS))
+		ms = LOOK_MS;
 	p[0] = (struct pollfd){ c->signals, POLLIN, 0 };
 	p[1] = (struct pollfd){ c->line->fd, line_events(c->line, true), 0 };
-	p[2] = (struct pollfd){ c->input && room ? STDIN_FILENO : -1, POLLIN, 0 };
-	poll(p, 3, c->line->fd < 0 ? c->redial_ms : -1);
-	if (p[0].revents && room)
+	p[2] = (struct pollfd){ c->input && room && ours ? STDIN_FILENO : -1, POLLIN, 0 };
+	poll(p, 3, ms);
+	if (p[0].revents)
 		read_signals(c);
 	if (p[2].revents)
 		read_input(c);
 	if (p[1].revents & ~POLLOUT)
 		hear(c);
-	if (c->line->fd >= 0 && line_write(c->line)) {
+	if (c->line->fd >= 0 && line_write(c->line))
 		line_hang_up(c->line);
-		c->redial_ms = REDIAL_MS;
-	}
 }
 
 /** console_terminals() - which standard descriptors are terminals: bit per number */
@@ -259,9 +271,6 @@ int console_run(struct line *line, const char *name)
 		;
 	c.signals = open_signals();
 	tell_window(&c);
-	/* without input from it, others may be in its foreground */
-	if (isatty(STDIN_FILENO))
-		make_raw(&c);
 	while (!c.ended)
 		step(&c);
 	make_plain(&c);

@@ -10,7 +10,7 @@
  *
  * LINE is its id in hex, 0: none, and the program keeps the standard descriptors that we
  * have; HOME the host of "tern run"; TERMINALS a digit, bit n: standard descriptor n is the
- * terminal; REPORT a descriptor that takes an int, the errno when the program could not be
+ * terminal, and ours at first is that of "tern run", whose settings are copied; REPORT a descriptor that takes an int, the errno when the program could not be
  * executed, and is closed when it was.
  */
 #include <errno.h>
@@ -29,22 +29,21 @@
 
 #include "line.h"
 
-#define FAR_ROOM	(LINE_DATA_MAX)
-#define REDIAL_MS	50	/* at first; twice as long each time, up to */
-#define REDIAL_MOST_MS	1000
-#define LAST_MS		10000	/* how long the exit status may take to be told */
+#define FAR_ROOM	LINE_ROOM	/* more is not sent before it has been used */
+#define LAST_MS		60000	/* how long the line may be cut before the exit status is told */
+#define SILENCE_MS	200	/* while nobody has the terminal open */
 
 /**
  * struct init - what it has to do with
  * @line: to "tern run"
  * @lined: there is one
- * @redial_ms: until it is dialled again, when it is cut
  * @program: the program, 0: has ended
  * @status: of it, when it has
  * @signals: signalfd
  * @master: of the terminal, -1: none
  * @in: where the program's input goes: a pipe or @master, -1: nobody reads it
  * @from: what it says, by LINE_OUT and LINE_ERR; -1: nothing more
+ * @silent: nobody has the terminal open just now
  * @far: input that the program has not taken yet
  * @far_len: bytes of it
  * @far_ends: there will be no more
@@ -52,13 +51,13 @@
 struct init {
 	struct line line;
 	bool lined;
-	int redial_ms;
 	pid_t program;
 	int status;
 	int signals;
 	int master;
 	int in;
 	int from[2];
+	bool silent;
 	char far[FAR_ROOM];
 	size_t far_len;
 	bool far_ends;
@@ -84,6 +83,8 @@ struct stdio {
 
 static int open_terminal(struct init *init)
 {
+	struct termios settings;
+	struct winsize size;
 	char name[64];
 	int slave, unlocked = 0;
 
@@ -92,8 +93,13 @@ static int open_terminal(struct init *init)
 	    ptsname_r(init->master, name, sizeof(name)))
 		die("no terminal can be had");
 	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
+	/* of our session, in which the program is, too */
+	if (slave < 0 || ioctl(slave, TIOCSCTTY, 0))
 		die(name);
+	if (!tcgetattr(STDIN_FILENO, &settings))
+		tcsetattr(slave, TCSANOW, &settings);
+	if (!ioctl(STDIN_FILENO, TIOCGWINSZ, &size))
+		ioctl(slave, TIOCSWINSZ, &size);
 	return slave;
 }
 
@@ -132,14 +138,17 @@ static _Noreturn void be_program(const struct stdio *stdio, const sigset_t *mask
 {
 	int n, err;
 
-	setsid();
 	for (n = 0; stdio && n < 3; n++)
 		if (dup2(stdio->theirs[n], n) < 0)
 			die("standard descriptors");
-	if (stdio && stdio->terminal)
-		for (n = 0; n < 3; n++)
-			if (isatty(n) && !ioctl(n, TIOCSCTTY, 0))
-				break;
+	/*
+	 * A group of its own in our session: were it in one of its own, nobody could stop it
+	 * (POSIX: an orphaned process group), and there was no ^Z.
+	 */
+	setpgid(0, 0);
+	for (n = 0; stdio && stdio->terminal && n < 3; n++)
+		if (!tcsetpgrp(n, getpid()))
+			break;
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(argv[0], argv);
 	err = errno;
@@ -222,12 +231,6 @@ static bool read_signals(struct init *init)
 
 /* ---- the line ---------------------------------------------------------------------- */
 
-static void cut(struct init *init)
-{
-	line_hang_up(&init->line);
-	init->redial_ms = REDIAL_MS;
-}
-
 /* Nobody listens any more: as when a terminal is hung up. */
 static void hang_up(struct init *init)
 {
@@ -245,15 +248,6 @@ static void hang_up(struct init *init)
 	init->in = init->from[0] = init->from[1] = init->master = -1;
 	if (init->program)
 		kill(init->program, SIGHUP);
-}
-
-static void dial(struct init *init)
-{
-	if (!line_dial(&init->line))
-		return;
-	init->redial_ms = init->redial_ms ? init->redial_ms * 2 : REDIAL_MS;
-	if (init->redial_ms > REDIAL_MOST_MS)
-		init->redial_ms = REDIAL_MOST_MS;
 }
 
 static void end_input(struct init *init)
@@ -281,8 +275,30 @@ static void give_input(struct init *init)
 		n = init->far_len;
 	memmove(init->far, init->far + n, init->far_len - n);
 	init->far_len -= n;
-	if (!init->far_len && init->far_ends)
+	if (init->far_len)
+		return;
+	line_used(&init->line);
+	if (init->far_ends)
 		end_input(init);
+}
+
+static void take_input(struct init *init, const struct line_frame *head, const void *data)
+{
+	if (head->len > FAR_ROOM - init->far_len)
+		return;
+	memcpy(init->far + init->far_len, data, head->len);
+	init->far_len += head->len;
+	init->far_ends |= !head->len;
+	give_input(init);
+}
+
+/* Who writes to it is told. A terminal has no such thing. */
+static void close_output(struct init *init, int n)
+{
+	if (init->from[n] >= 0 && init->from[n] != init->master)
+		close(init->from[n]);
+	if (init->from[n] != init->master)
+		init->from[n] = -1;
 }
 
 static void take(struct init *init, const struct line_frame *head, const void *data)
@@ -293,16 +309,15 @@ static void take(struct init *init, const struct line_frame *head, const void *d
 		memcpy(&value, data, sizeof(value));
 	switch (head->type) {
 	case LINE_IN:
-		memcpy(init->far, data, head->len);
-		init->far_len = head->len;
-		init->far_ends |= !head->len;
-		give_input(init);
-		if (!head->len)
-			end_input(init);
+		take_input(init, head, data);
 		break;
 	case LINE_SIGNAL:
 		if (init->program && value > 0)
 			kill(init->program, value);
+		break;
+	case LINE_CLOSED:
+		if (value == LINE_OUT || value == LINE_ERR)
+			close_output(init, value - LINE_OUT);
 		break;
 	case LINE_WINDOW:
 		if (init->master >= 0 && head->len == sizeof(struct winsize))
@@ -317,17 +332,17 @@ static void hear(struct init *init)
 	struct line_frame head;
 	int rc = 1;
 
-	while (rc > 0 && !init->far_len) {
+	while (rc > 0) {
 		rc = line_next(&init->line, &head, data);
-		if (rc > 0) {
+		if (rc > 0)
 			take(init, &head, data);
-			init->redial_ms = 0;
-		}
 	}
+	if (!init->far_len)
+		line_used(&init->line);
 	if (rc == -ENOTCONN)
 		hang_up(init);
 	else if (rc < 0)
-		cut(init);
+		line_hang_up(&init->line);
 }
 
 /* Return: was there anything? */
@@ -345,7 +360,11 @@ static bool say(struct init *init, int n)
 		line_put(&init->line, LINE_OUT + n, data, len);
 		return true;
 	}
-	/* EIO: nobody has the terminal open just now, and nobody will when all have ended */
+	/* EIO: nobody has the terminal open just now; somebody may open it yet */
+	if (init->from[n] == init->master && init->program) {
+		init->silent = true;
+		return false;
+	}
 	if (init->from[n] != init->master)
 		close(init->from[n]);
 	init->from[n] = -1;
@@ -356,17 +375,26 @@ static bool say(struct init *init, int n)
 
 enum { P_SIGNALS, P_LINE, P_IN, P_OUT, P_ERR, NR_POLL };
 
+static bool may_say(const struct init *init, int n, bool room)
+{
+	return room && !(init->silent && init->from[n] == init->master);
+}
+
 static void wait_events(struct init *init, struct pollfd p[NR_POLL])
 {
 	bool room = init->lined && line_has_room(&init->line);
-	int ms = init->lined && init->line.fd < 0 ? init->redial_ms : -1;
+	int ms = init->lined ? line_pause(&init->line) : -1;
 
 	p[P_SIGNALS] = (struct pollfd){ init->signals, POLLIN, 0 };
 	p[P_LINE] = (struct pollfd){
-		init->lined ? init->line.fd : -1, line_events(&init->line, !init->far_len), 0 };
-	p[P_IN] = (struct pollfd){ init->far_len ? init->in : -1, POLLOUT, 0 };
-	p[P_OUT] = (struct pollfd){ room ? init->from[0] : -1, POLLIN, 0 };
-	p[P_ERR] = (struct pollfd){ room ? init->from[1] : -1, POLLIN, 0 };
+		init->lined ? init->line.fd : -1, line_events(&init->line, true), 0 };
+	p[P_IN] = (struct pollfd){ init->far_len || init->far_ends ? init->in : -1, POLLOUT, 0 };
+	p[P_OUT] = (struct pollfd){ may_say(init, 0, room) ? init->from[0] : -1, POLLIN, 0 };
+	p[P_ERR] = (struct pollfd){ may_say(init, 1, room) ? init->from[1] : -1, POLLIN, 0 };
+	if (init->silent && (ms < 0 || ms > SILENCE_MS))
+		ms = SILENCE_MS;
+	/* then it is asked again */
+	init->silent = false;
 	poll(p, NR_POLL, ms);
 }
 
@@ -375,7 +403,7 @@ static void step(struct init *init, bool *all)
 	struct pollfd p[NR_POLL];
 
 	if (init->lined && init->line.fd < 0)
-		dial(init);
+		line_redial(&init->line);
 	wait_events(init, p);
 	if (p[P_SIGNALS].revents)
 		*all |= read_signals(init);
@@ -388,7 +416,7 @@ static void step(struct init *init, bool *all)
 	if (init->line.fd >= 0 && p[P_LINE].revents)
 		hear(init);
 	if (init->line.fd >= 0 && line_write(&init->line))
-		cut(init);
+		line_hang_up(&init->line);
 }
 
 static long now_ms(void)
@@ -411,6 +439,7 @@ static bool say_all(struct init *init)
 	return false;
 }
 
+/* As long as somebody listens, be he slow; but not for ever when the line is cut. */
 static void say_the_rest(struct init *init)
 {
 	long until = now_ms() + LAST_MS;
@@ -424,13 +453,15 @@ static void say_the_rest(struct init *init)
 		if (said && line_is_said(&init->line))
 			return;
 		if (init->line.fd < 0)
-			dial(init);
+			line_redial(&init->line);
 		if (init->line.fd >= 0 && line_write(&init->line))
-			cut(init);
+			line_hang_up(&init->line);
+		if (init->line.greeted && init->line.fd >= 0)
+			until = now_ms() + LAST_MS;
 		/* input has nobody to go to any more */
 		init->far_len = 0;
 		p = (struct pollfd){ init->line.fd, line_events(&init->line, true), 0 };
-		if (poll(&p, 1, REDIAL_MS) > 0 && p.revents & ~POLLOUT)
+		if (poll(&p, 1, line_pause(&init->line)) > 0 && p.revents & ~POLLOUT)
 			hear(init);
 	}
 }

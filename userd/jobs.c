@@ -364,7 +364,30 @@ static void succeed(struct tern_jobs *jobs, struct tern_job_entry *old)
 		destroy(e);
 }
 
-/** tern_jobs_leaves() - is process @pid being moved away, or has it been just now? */
+/** tern_job_leaves() - a source: its process is about to end here, for it runs elsewhere */
+void tern_job_leaves(struct tern_job *job)
+{
+	struct tern_jobs *jobs = ((struct tern_job_entry *)job)->jobs;
+
+	pthread_mutex_lock(&jobs->lock);
+	jobs->left[jobs->nr_left++ % TERN_LEFT_MAX] = job->pid;
+	pthread_mutex_unlock(&jobs->lock);
+}
+
+/** tern_jobs_left() - has process @pid, which has ended, left this host? */
+bool tern_jobs_left(struct tern_jobs *jobs, int pid)
+{
+	bool left = false;
+	unsigned int i;
+
+	pthread_mutex_lock(&jobs->lock);
+	for (i = 0; i < TERN_LEFT_MAX; i++)
+		left |= jobs->left[i] == pid;
+	pthread_mutex_unlock(&jobs->lock);
+	return left;
+}
+
+/** tern_jobs_leaves() - is process @pid being moved away? */
 bool tern_jobs_leaves(struct tern_jobs *jobs, int pid)
 {
 	struct tern_job_entry *e;

@@ -6,11 +6,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "line.h"
 
-#define HEAD	sizeof(struct line_frame)
+#define HEAD		sizeof(struct line_frame)
+#define REDIAL_MS	50	/* at first; twice as long each time, up to */
+#define REDIAL_MOST_MS	1000
 
 /**
  * line_init() - an end that has no connection yet
@@ -64,6 +67,34 @@ int line_dial(struct line *line)
 	return 0;
 }
 
+static __s64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/** line_redial() - dial again, if it is time: at once when the last call has come through */
+void line_redial(struct line *line)
+{
+	if (now_ms() < line->dial_at)
+		return;
+	line->dial_ms = line->dial_ms ? line->dial_ms * 2 : REDIAL_MS;
+	if (line->dial_ms > REDIAL_MOST_MS)
+		line->dial_ms = REDIAL_MOST_MS;
+	line->dial_at = now_ms() + line->dial_ms;
+	line_dial(line);
+}
+
+/** line_pause() - ms until it may be dialled again; -1: it is connected */
+int line_pause(const struct line *line)
+{
+	__s64 left = line->dial_at - now_ms();
+
+	return line->fd >= 0 ? -1 : left > 0 ? left : 0;
+}
+
 /** line_hang_up() - the connection is of no use any more */
 void line_hang_up(struct line *line)
 {
@@ -72,10 +103,10 @@ void line_hang_up(struct line *line)
 	line->fd = -1;
 }
 
-/** line_has_room() - can the largest frame be put? */
+/** line_has_room() - can the largest frame of data be put? There is more room for others */
 bool line_has_room(const struct line *line)
 {
-	return line->out_len + HEAD + LINE_DATA_MAX <= LINE_ROOM;
+	return line->out_len + HEAD + LINE_DATA_MAX + LINE_RESERVE <= LINE_ROOM;
 }
 
 /** line_is_said() - has all that was put been acknowledged? */
@@ -114,14 +145,17 @@ short line_events(const struct line *line, bool ready)
 /* The next frame to be written; false: there is none. */
 static bool choose(struct line *line)
 {
-	struct line_frame head = { .seq = line->got };
+	struct line_frame head = { .type = LINE_ACK, .seq = line->used };
 
 	if (line->hello || line->ack) {
-		head.type = line->hello ? LINE_HELLO : LINE_ACK;
+		if (line->hello)
+			head = (struct line_frame){
+				.type = LINE_HELLO, .len = sizeof(line->used), .seq = line->got };
 		line->hello = false;
 		line->ack = false;
 		memcpy(line->now, &head, HEAD);
-		line->now_len = HEAD;
+		memcpy(line->now + HEAD, &line->used, head.len);
+		line->now_len = HEAD + head.len;
 		return true;
 	}
 	if (!line->greeted || line->out_at == line->out_len)
@@ -151,8 +185,8 @@ int line_write(struct line *line)
 	return 0;
 }
 
-/* The other end has received everything up to @seq. */
-static void acknowledge(struct line *line, __u32 seq)
+/* Bytes of frames that are kept, up to number @seq. */
+static size_t bytes_to(const struct line *line, __u32 seq)
 {
 	struct line_frame head;
 	size_t done = 0;
@@ -163,9 +197,33 @@ static void acknowledge(struct line *line, __u32 seq)
 			break;
 		done += HEAD + head.len;
 	}
+	return done;
+}
+
+/* The other end has used everything up to @seq. */
+static void acknowledge(struct line *line, __u32 seq)
+{
+	size_t done = bytes_to(line, seq);
+
 	memmove(line->out, line->out + done, line->out_len - done);
 	line->out_len -= done;
 	line->out_at = line->out_at > done ? line->out_at - done : 0;
+}
+
+/* It has received more than it has used, and need not be told that again. */
+static int greet(struct line *line, const struct line_frame *head)
+{
+	__u32 used;
+
+	if (head->len != sizeof(used) || line->greeted)
+		return -EPROTO;
+	memcpy(&used, line->in + HEAD, sizeof(used));
+	acknowledge(line, used);
+	line->out_at = bytes_to(line, head->seq);
+	line->greeted = true;
+	line->dial_ms = 0;
+	line->dial_at = 0;
+	return 0;
 }
 
 static int fill(struct line *line, size_t want)
@@ -223,9 +281,14 @@ int line_next(struct line *line, struct line_frame *head, void *data)
 		if (rc <= 0)
 			return rc;
 		line->in_len = 0;
-		if (head->type == LINE_HELLO || head->type == LINE_ACK) {
+		if (head->type == LINE_HELLO) {
+			rc = greet(line, head);
+			if (rc)
+				return rc;
+			continue;
+		}
+		if (head->type == LINE_ACK) {
 			acknowledge(line, head->seq);
-			line->greeted = true;
 			continue;
 		}
 		/* sent again, for our word had not arrived */
@@ -234,8 +297,14 @@ int line_next(struct line *line, struct line_frame *head, void *data)
 		if (head->seq != line->got + 1)
 			return -EPROTO;
 		line->got = head->seq;
-		line->ack = true;
 		memcpy(data, line->in + HEAD, head->len);
 		return 1;
 	}
+}
+
+/** line_used() - all that line_next() has given is used: the other end may send more */
+void line_used(struct line *line)
+{
+	line->ack |= line->used != line->got;
+	line->used = line->got;
 }

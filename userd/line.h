@@ -17,7 +17,8 @@
 
 #define LINE_MAGIC	0x656e696cU
 #define LINE_DATA_MAX	4096
-#define LINE_ROOM	(64 << 10)	/* bytes that may be unacknowledged */
+#define LINE_ROOM	(64 << 10)	/* bytes that may be unacknowledged, headers included */
+#define LINE_RESERVE	1024		/* of these not for data */
 
 /**
  * struct line_dial - what is said first to ternd
@@ -50,7 +51,11 @@ enum line_word {
  * struct line_frame - header of all that goes over a line
  * @type: enum line_type
  * @len: bytes that follow, LINE_DATA_MAX at most
- * @seq: number of the frame; HELLO, ACK: of the last one that was received
+ * @seq: number of the frame; HELLO: of the last one that was received; ACK: of the last one
+ *	that has been used, as in the __u32 that follows HELLO
+ *
+ * What has been used is not kept by the other end any more: there is room for more. So
+ * neither end has to stop listening because it cannot use what it hears.
  */
 struct line_frame {
 	__u16 type;
@@ -61,12 +66,13 @@ struct line_frame {
 /**
  * enum line_type - what a frame says
  * @LINE_HELLO: first on each connection
- * @LINE_ACK: so much has arrived
+ * @LINE_ACK: so much has been used
  * @LINE_IN: input of the program; nothing: there is no more
  * @LINE_OUT: output of it, to its standard output
  * @LINE_ERR: and to its standard error
  * @LINE_SIGNAL: a signal that "tern run" has got; int
  * @LINE_WINDOW: the terminal has another size; struct winsize
+ * @LINE_CLOSED: nobody reads LINE_OUT, or LINE_ERR, any more; int, which
  * @LINE_STOPPED: the program has been stopped; int
  * @LINE_EXIT: the program has ended: int, as waitpid(2) has it
  */
@@ -78,6 +84,7 @@ enum line_type {
 	LINE_ERR,
 	LINE_SIGNAL,
 	LINE_WINDOW,
+	LINE_CLOSED,
 	LINE_STOPPED,
 	LINE_EXIT,
 	__LINE_TYPES,
@@ -87,12 +94,15 @@ enum line_type {
  * struct line - one end
  * @fd: the connection, -1: none
  * @dial: how to get one
+ * @dial_ms: how long to wait when that has failed
+ * @dial_at: CLOCK_MONOTONIC in ms, when it may be tried again
  * @connected: ternd has said so
  * @greeted: the other end has said what it has received
  * @hello: HELLO has yet to be said
  * @ack: and ACK
  * @seq: number of the last frame that was put
  * @got: number of the last frame that was received
+ * @used: number of the last frame that was used
  * @out: frames that are not acknowledged
  * @out_len: bytes of them
  * @out_at: so many have been written to this connection; at the beginning of a frame when
@@ -106,12 +116,15 @@ enum line_type {
 struct line {
 	int fd;
 	struct line_dial dial;
+	unsigned int dial_ms;
+	__s64 dial_at;
 	bool connected;
 	bool greeted;
 	bool hello;
 	bool ack;
 	__u32 seq;
 	__u32 got;
+	__u32 used;
 	unsigned char out[LINE_ROOM];
 	size_t out_len;
 	size_t out_at;
@@ -125,6 +138,8 @@ struct line {
 void line_init(struct line *line, enum line_role role, __u64 id, const char *home);
 void line_begin(struct line *line, int fd);
 int line_dial(struct line *line);
+void line_redial(struct line *line);
+int line_pause(const struct line *line);
 void line_hang_up(struct line *line);
 bool line_has_room(const struct line *line);
 bool line_is_said(const struct line *line);
@@ -132,5 +147,6 @@ int line_put(struct line *line, enum line_type type, const void *data, size_t le
 short line_events(const struct line *line, bool ready);
 int line_write(struct line *line);
 int line_next(struct line *line, struct line_frame *head, void *data);
+void line_used(struct line *line);
 
 #endif

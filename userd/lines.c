@@ -30,9 +30,13 @@
 #define LINES_MAX	1024
 #define DEAD_MAX	64		/* so many are remembered */
 #define DIAL_S		5		/* to say what it wants */
-#define NOBODY_S	5		/* until "tern run" is taken to be gone */
+#define UNKNOWN_S	30		/* until a "tern run" that has never dialled is gone */
+#define WAIT_S		30		/* for one that has; then the pod dials once more */
 #define CONNECT_MS	3000
 #define END_MS		2000		/* from the end of the line to that of the process */
+#define COMPLAIN_S	60
+#define TELL_S		5		/* between tries to tell that a pod has ended */
+#define TELL_MOST	60
 #define BUFFER		(64 << 10)
 
 /**
@@ -47,9 +51,22 @@ struct waiter {
 	struct waiter *next;
 };
 
+/**
+ * struct runner - a "tern run" that has dialled
+ * @id: of its line
+ * @pidfd: its process
+ * @next: in the table
+ */
+struct runner {
+	__u64 id;
+	int pidfd;
+	struct runner *next;
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t news = PTHREAD_COND_INITIALIZER;	/* by CLOCK_MONOTONIC */
 static struct waiter *first;
+static struct runner *runners;
 static __u64 dead[DEAD_MAX];	/* a ring */
 static unsigned int nr_dead;
 static unsigned int nr_lines;	/* atomic */
@@ -61,6 +78,13 @@ static void say_word(int fd, char word)
 }
 
 /* ---- those that wait ----------------------------------------------------------------- */
+
+static bool is_cut(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) > 0;
+}
 
 /* Under the lock. */
 static bool is_dead(__u64 id)
@@ -90,12 +114,80 @@ static int take(__u64 id)
 	return -1;
 }
 
+static bool has_ended(int pidfd, int ms)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	return pidfd >= 0 && poll(&p, 1, ms) > 0;
+}
+
+static int process_of(int fd, pid_t *pid)
+{
+	socklen_t len = sizeof(struct ucred);
+	struct ucred who = { 0 };
+
+	*pid = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) ? 0 : who.pid;
+	return *pid > 0 ? (int)syscall(SYS_pidfd_open, *pid, 0) : -1;
+}
+
+/* Under the lock. Those that have ended are forgotten, but for that of @keep. */
+static struct runner *find_runner(__u64 keep)
+{
+	struct runner **p = &runners, *r, *found = NULL;
+
+	while ((r = *p)) {
+		if (r->id == keep) {
+			found = r;
+		} else if (has_ended(r->pidfd, 0)) {
+			*p = r->next;
+			close(r->pidfd);
+			free(r);
+			continue;
+		}
+		p = &r->next;
+	}
+	return found;
+}
+
+/* Under the lock. It may be slow to dial again, if it is stopped; it is gone when it has ended. */
+static void note_runner(__u64 id, int fd)
+{
+	struct runner *r = find_runner(id);
+	pid_t pid;
+
+	if (r)
+		return;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return;
+	*r = (struct runner){ id, process_of(fd, &pid), runners };
+	runners = r;
+}
+
+/* Under the lock: those who have hung up, and whose pod will never ask for them. */
+static void drop_cut(void)
+{
+	struct waiter **p, *w;
+
+	for (p = &first; (w = *p);) {
+		if (!is_cut(w->fd)) {
+			p = &w->next;
+			continue;
+		}
+		*p = w->next;
+		close(w->fd);
+		free(w);
+	}
+}
+
 static void offer(__u64 id, int fd)
 {
 	struct waiter *w = calloc(1, sizeof(*w));
 	int old = -1;
 
 	pthread_mutex_lock(&lock);
+	drop_cut();
+	note_runner(id, fd);
 	if (!w || is_dead(id)) {
 		if (w)
 			say_word(fd, LINE_DEAD);
@@ -128,33 +220,52 @@ static void bury(__u64 id)
 	close(fd);
 }
 
-static bool is_cut(int fd)
+/* Under the lock. 1: whoever waits at @id may come yet. */
+static int look_for(__u64 id, unsigned int waited)
 {
-	struct pollfd p = { .fd = fd };
+	const struct runner *r = find_runner(id);
+	int fd = take(id);
 
-	return poll(&p, 1, 0) > 0;
+	/* it has gone meanwhile, or is about to dial anew */
+	if (fd >= 0 && is_cut(fd)) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd >= 0)
+		return fd;
+	if (r ? has_ended(r->pidfd, 0) : waited >= UNKNOWN_S)
+		return -ESRCH;
+	return r && waited >= WAIT_S ? -EAGAIN : -EINPROGRESS;
 }
 
-/* The connection of who waits at @id, -1: nobody does, and nobody has come for a while. */
-static int wait_for(__u64 id)
+static time_t now_s(void)
 {
-	struct timespec until;
-	int fd, err = 0;
+	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += NOBODY_S;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+/* Under the lock, until something changes, or it is time to look. */
+static void wait_news(void)
+{
+	struct timespec until = { .tv_sec = now_s() + 1 };
+
+	pthread_cond_clockwait(&news, &lock, CLOCK_MONOTONIC, &until);
+}
+
+/*
+ * The connection of who waits at @id, for the pod at @pod; -ESRCH: he is gone for good;
+ * -EAGAIN: not there now.
+ */
+static int wait_for(__u64 id, int pod)
+{
+	time_t start = now_s();
+	int fd;
+
 	pthread_mutex_lock(&lock);
-	for (;;) {
-		fd = take(id);
-		/* it has gone meanwhile, or is about to dial anew */
-		if (fd >= 0 && is_cut(fd)) {
-			close(fd);
-			continue;
-		}
-		if (fd >= 0 || err)
-			break;
-		err = pthread_cond_clockwait(&news, &lock, CLOCK_MONOTONIC, &until);
-	}
+	while ((fd = look_for(id, now_s() - start)) == -EINPROGRESS && !is_cut(pod))
+		wait_news();
 	pthread_mutex_unlock(&lock);
 	return fd;
 }
@@ -229,12 +340,12 @@ static void connect_ends(int a, int b)
 /* Its "tern run" is here. */
 static void connect_home(__u64 id, int fd)
 {
-	int run = wait_for(id);
+	int run = wait_for(id, fd);
 
-	if (run < 0) {
+	if (run == -ESRCH)
 		say_word(fd, LINE_NOBODY);
+	if (run < 0)
 		return;
-	}
 	say_word(run, LINE_CONNECTED);
 	say_word(fd, LINE_CONNECTED);
 	connect_ends(fd, run);
@@ -277,20 +388,43 @@ static void connect_away(const struct tern_host *host, const struct tern_peer *h
 
 static void tell_dead(const struct tern_host *host, const struct tern_peer *home, __u64 id)
 {
-	int far = home ? call(host, home, id, TERN_LANE_DEAD) : -1;
+	unsigned int i;
+	int far = -1;
 
 	if (!home)
 		bury(id);
+	for (i = 0; home && far < 0 && i < TELL_MOST; i++) {
+		if (i)
+			sleep(TELL_S);
+		far = call(host, home, id, TERN_LANE_DEAD);
+	}
 	if (far >= 0)
 		close(far);
 }
 
-/* Its descriptors are closed before it has ended. */
-static bool has_ended(int pidfd)
+/* While it is being moved away nobody knows yet whether it has ended or left. */
+static bool has_left(struct tern_jobs *jobs, pid_t pid)
 {
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	while (!tern_jobs_left(jobs, pid)) {
+		if (!tern_jobs_leaves(jobs, pid))
+			return tern_jobs_left(jobs, pid);
+		sleep(1);
+	}
+	return true;
+}
 
-	return pidfd >= 0 && poll(&p, 1, END_MS) > 0;
+/* Once in a while: it dials again and again, until somebody mends it. */
+static void complain_home(const char *home)
+{
+	static time_t last;
+	time_t now = time(NULL), then = __atomic_exchange_n(&last, now, __ATOMIC_RELAXED);
+
+	if (now - then >= COMPLAIN_S)
+		tern_log(LOG_WARNING,
+			 "a pod was started on %s, which is not in the configuration: add a \"peer\" line for it",
+			 home);
+	else
+		__atomic_store_n(&last, then, __ATOMIC_RELAXED);
 }
 
 /* Who dials is cut when it ends; it has moved if it ends because it has. */
@@ -298,24 +432,20 @@ static void serve_pod(struct tern_jobs *jobs, const struct line_dial *dial, int 
 {
 	const struct tern_host *host = jobs->host;
 	const struct tern_peer *home = tern_host_peer(host, dial->home);
-	socklen_t len = sizeof(struct ucred);
-	struct ucred who = { 0 };
+	pid_t pid;
 	int pidfd;
 
 	if (!home && strcmp(dial->home, host->name)) {
-		tern_log(LOG_WARNING, "a pod was started on %s, which is not in the configuration: add a \"peer\" line for it",
-			 dial->home);
-		say_word(fd, LINE_NOBODY);
+		complain_home(dial->home);
 		return;
 	}
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len))
-		who.pid = 0;
-	pidfd = syscall(SYS_pidfd_open, who.pid, 0);
+	pidfd = process_of(fd, &pid);
 	if (home)
 		connect_away(host, home, dial->id, fd);
 	else
 		connect_home(dial->id, fd);
-	if (has_ended(pidfd) && !tern_jobs_leaves(jobs, who.pid))
+	/* its descriptors are closed before it has ended */
+	if (has_ended(pidfd, END_MS) && !has_left(jobs, pid))
 		tell_dead(host, home, dial->id);
 	if (pidfd >= 0)
 		close(pidfd);

@@ -18,7 +18,8 @@
 #include "pod.h"
 
 #define CONTROL		"cgroup.subtree_control"
-#define PATIENCE_MS	3000	/* for a pod of that name whose processes are ending */
+#define PATIENCE_MS	5000	/* for a pod of that name whose processes are ending */
+#define YOUNG_S		3	/* no process has been seen in it yet, perhaps */
 #define PAUSE_MS	20
 
 /**
@@ -117,6 +118,14 @@ int tern_group_parent(const char *parent, struct tern_why *why)
 	return 0;
 }
 
+/* Somebody may have made it a moment ago, and is about to enter it. */
+static bool is_young(const char *group)
+{
+	struct stat st;
+
+	return stat(group, &st) || time(NULL) - st.st_ctime < YOUNG_S;
+}
+
 /* One that is left of a pod that has ended is of no use to anybody. */
 static int make_dir(const char *group)
 {
@@ -128,11 +137,10 @@ static int make_dir(const char *group)
 			return 0;
 		if (errno != EEXIST)
 			return -errno;
-		if (rmdir(group) && errno == EBUSY) {
-			if (waited >= PATIENCE_MS)
-				return -EEXIST;
+		if (waited >= PATIENCE_MS)
+			return -EEXIST;
+		if (is_young(group) || rmdir(group))
 			nanosleep(&pause, NULL);
-		}
 	}
 }
 

@@ -7,12 +7,12 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
-#include <time.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "dev.h"
@@ -43,8 +43,27 @@ static bool is_empty(const char *group)
 	return empty;
 }
 
+/* The pod may have made others below it. */
+static void remove_below(const char *group)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir = opendir(group);
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+		    snprintf(path, sizeof(path), "%s/%s", group, entry->d_name) >= PATH_MAX)
+			continue;
+		remove_below(path);
+		rmdir(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static void remove_group(const char *group)
 {
+	remove_below(group);
 	if (rmdir(group) && errno != ENOENT && errno != EBUSY)
 		tern_log(LOG_WARNING, "%s cannot be removed: %s", group, strerror(errno));
 }
@@ -75,6 +94,8 @@ static void add(struct tern_pods *pods, const char *name)
 	more[pods->nr].wd = wd;
 	snprintf(more[pods->nr].name, sizeof(more->name), "%s", name);
 	pods->nr++;
+	/* it may have ended before we have seen it, but not before it was about to begin */
+	timerfd_settime(pods->timer, 0, &(struct itimerspec){ .it_value.tv_sec = OLD_S }, NULL);
 }
 
 static void forget(struct tern_pods *pods, int wd)
@@ -87,37 +108,33 @@ static void forget(struct tern_pods *pods, int wd)
 		pods->watch[i] = pods->watch[--pods->nr];
 }
 
-static void look(const struct tern_pods *pods, int wd)
+static void look(const struct tern_pods *pods, const struct tern_pod_watch *watch)
 {
 	char group[TERN_POD_PATH_MAX];
-	unsigned int i;
 
-	for (i = 0; i < pods->nr; i++) {
-		if (pods->watch[i].wd != wd)
-			continue;
-		group_path(pods, pods->watch[i].name, group);
-		if (is_empty(group))
-			remove_group(group);
-	}
+	group_path(pods, watch->name, group);
+	if (is_empty(group))
+		remove_group(group);
 }
 
-/* Those that were there before us; what has ended meanwhile is removed. */
+static void look_at(const struct tern_pods *pods, int wd)
+{
+	unsigned int i;
+
+	for (i = 0; i < pods->nr; i++)
+		if (pods->watch[i].wd == wd)
+			look(pods, &pods->watch[i]);
+}
+
+/* Those that are there. */
 static void find(struct tern_pods *pods)
 {
 	DIR *dir = opendir(pods->parent);
-	char group[TERN_POD_PATH_MAX];
 	struct dirent *entry;
-	struct stat st;
 
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_type != DT_DIR || !tern_pod_name_valid(entry->d_name))
-			continue;
-		group_path(pods, entry->d_name, group);
-		if (!stat(group, &st) && time(NULL) - st.st_ctime > OLD_S && is_empty(group))
-			remove_group(group);
-		else
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_type == DT_DIR)
 			add(pods, entry->d_name);
-	}
 	if (dir)
 		closedir(dir);
 }
@@ -134,11 +151,12 @@ int tern_pods_init(struct tern_pods *pods, const char *parent, struct tern_why *
 {
 	int err = tern_group_parent(parent, why);
 
-	*pods = (struct tern_pods){ .parent = parent, .fd = -1 };
+	*pods = (struct tern_pods){ .parent = parent, .fd = -1, .timer = -1 };
 	if (err)
 		return err;
 	pods->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (pods->fd < 0 ||
+	pods->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (pods->fd < 0 || pods->timer < 0 ||
 	    inotify_add_watch(pods->fd, parent, IN_CREATE | IN_ONLYDIR) < 0) {
 		err = tern_why_set(why, -errno, "%s cannot be watched: %s", parent,
 				   strerror(errno));
@@ -166,9 +184,21 @@ void tern_pods_read(struct tern_pods *pods)
 			else if (event->mask & IN_IGNORED)
 				forget(pods, event->wd);
 			else if (event->mask & IN_MODIFY)
-				look(pods, event->wd);
+				look_at(pods, event->wd);
 			else if (event->mask & IN_Q_OVERFLOW)
 				find(pods);
 		}
 	}
+}
+
+/** tern_pods_look() - it is time: pods->timer is readable */
+void tern_pods_look(struct tern_pods *pods)
+{
+	__u64 ticks;
+	unsigned int i;
+
+	if (read(pods->timer, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return;
+	for (i = 0; i < pods->nr; i++)
+		look(pods, &pods->watch[i]);
 }

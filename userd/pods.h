@@ -19,17 +19,20 @@ struct tern_pod_watch {
  * struct tern_pods - all of them
  * @parent: directory of their control groups; not ours
  * @fd: inotify(7) instance, -1: none
+ * @timer: timerfd, for a look at those that are new
  * @watch: array, from malloc
  * @nr: entries
  */
 struct tern_pods {
 	const char *parent;
 	int fd;
+	int timer;
 	struct tern_pod_watch *watch;
 	unsigned int nr;
 };
 
 int tern_pods_init(struct tern_pods *pods, const char *parent, struct tern_why *why);
 void tern_pods_read(struct tern_pods *pods);
+void tern_pods_look(struct tern_pods *pods);
 
 #endif

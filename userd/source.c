@@ -238,6 +238,7 @@ static int try_commit(struct tern_source *s)
 		s->signals = malloc(room);
 		if (!s->signals)
 			return -ENOMEM;
+		tern_job_leaves(s->job);
 		rc = tern_dev_commit(s->dev, s->signals, &len, &s->why);
 		if (!rc)
 			s->signals_len = len;

@@ -31,7 +31,7 @@
 #define CONFIG		"/etc/tern/ternd.conf"
 #define REQUESTS	16
 
-enum event { EV_DEV = 1, EV_ACCEPT, EV_DONE, EV_SIGNAL, EV_LINES, EV_PODS };
+enum event { EV_DEV = 1, EV_ACCEPT, EV_DONE, EV_SIGNAL, EV_LINES, EV_PODS, EV_TIMER };
 
 /**
  * struct daemon - what the event loop works on
@@ -80,6 +80,9 @@ static int arm(struct daemon *d, enum event event)
 		break;
 	case EV_PODS:
 		io_uring_prep_poll_add(sqe, d->pods.fd, POLLIN);
+		break;
+	case EV_TIMER:
+		io_uring_prep_poll_add(sqe, d->pods.timer, POLLIN);
 		break;
 	case EV_ACCEPT:
 		d->from_len = sizeof(d->from);
@@ -213,6 +216,9 @@ static int dispatch(struct daemon *d, enum event event, int res)
 	case EV_PODS:
 		tern_pods_read(&d->pods);
 		break;
+	case EV_TIMER:
+		tern_pods_look(&d->pods);
+		break;
 	}
 	return rc ? rc : arm(d, event);
 }
@@ -222,7 +228,7 @@ static int loop(struct daemon *d)
 	enum event event;
 	int rc;
 
-	for (event = EV_DEV; event <= (d->pods.fd < 0 ? EV_LINES : EV_PODS); event++) {
+	for (event = EV_DEV; event <= (d->pods.fd < 0 ? EV_LINES : EV_TIMER); event++) {
 		rc = arm(d, event);
 		if (rc)
 			return rc;
