@@ -117,8 +117,38 @@ gone()
 	wait_until "$LONG" ended "$1"
 }
 
+# Both ways are full all the time.
+through()
+{
+	local from=a to=b i t copy
+
+	seq 2000000 | nsenter --target "${INIT[a]}" --mount --uts --ipc --net --pid --time -- \
+		"$TERN" run --cgroup "$(pods a)" --name cat cat | md5sum >"$WORK/sum" &
+	copy=$!
+	wait_until "$LONG" tern a check cat || return 1
+	for ((i = 1; i <= 4; i++)); do
+		# it may have come to its end
+		tern $from migrate cat $to --json >"$WORK/said" 2>&1 || break
+		t=$from from=$to to=$t
+	done
+	cat "$WORK/said"
+	echo "moved $((i - 1)) times"
+	wait $copy && cmp "$WORK/sum" <(seq 2000000 | md5sum) && ((i > 1))
+}
+
+# A "tern run" that is stopped is not one that has ended. (nsenter(1) stops itself with it.)
+patient()
+{
+	local runner
+
+	runner=$(runner)
+	kill -STOP "$runner"
+	tern a migrate "$1" b --json && sleep 8 && has_pod b "$1" && kill -CONT "$runner" "$RUN" &&
+		answers "$1" again
+}
+
 [[ -e /sys/fs/cgroup/cgroup.procs ]] || skip "needs cgroup version 2 at /sys/fs/cgroup"
-plan 27
+plan 30
 must "a program starts" run one
 must "it answers" answers one here
 must "it moves to b, and answers" hop one a b
@@ -145,7 +175,10 @@ must "a fourth one starts" run four
 must "it moves to b" hop four a b
 must "when nobody listens any more it is told so" hung_up four
 must "and ends" gone four
+must "much goes through one while it moves" through
 must "a last one starts" run five
+must "it moves while nobody listens, and waits" patient five
+must "it moves back" hop five b a
 must "the end of its input comes through" eval 'exec {IN}>&-; exec {IN}<>/dev/null; said five eof'
 must "it can be ended" eval 'kill -TERM "$(runner)"; ends five 9'
 done_testing
