@@ -127,7 +127,7 @@ struct tern_job {
 struct tern_job *tern_job_member(struct tern_job *root, __u64 id, int pid);
 int tern_job_start(struct tern_job *job, void (*end)(void *arg), void *arg);
 void tern_job_drop(struct tern_job *job);
-void tern_job_leaves(struct tern_job *job);
+void tern_job_leaves(const struct tern_job *job);
 
 /* The two kinds of job. They return when the migration has ended, one way or
  * the other, and the daemon then joins the thread. All errors have been reported

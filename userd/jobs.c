@@ -16,6 +16,13 @@
 
 #include "jobs.h"
 
+#define LEFT_MAX	1024
+
+/* Processes that have left this host lately: a ring, which outlives their jobs. */
+static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
+static int left[LEFT_MAX];
+static unsigned int nr_left;
+
 /**
  * struct tern_job_entry - a job in the table
  * @job: what the job sees
@@ -365,26 +372,24 @@ static void succeed(struct tern_jobs *jobs, struct tern_job_entry *old)
 }
 
 /** tern_job_leaves() - a source: its process is about to end here, for it runs elsewhere */
-void tern_job_leaves(struct tern_job *job)
+void tern_job_leaves(const struct tern_job *job)
 {
-	struct tern_jobs *jobs = ((struct tern_job_entry *)job)->jobs;
-
-	pthread_mutex_lock(&jobs->lock);
-	jobs->left[jobs->nr_left++ % TERN_LEFT_MAX] = job->pid;
-	pthread_mutex_unlock(&jobs->lock);
+	pthread_mutex_lock(&left_lock);
+	left[nr_left++ % LEFT_MAX] = job->pid;
+	pthread_mutex_unlock(&left_lock);
 }
 
 /** tern_jobs_left() - has process @pid, which has ended, left this host? */
-bool tern_jobs_left(struct tern_jobs *jobs, int pid)
+bool tern_jobs_left(int pid)
 {
-	bool left = false;
+	bool has = false;
 	unsigned int i;
 
-	pthread_mutex_lock(&jobs->lock);
-	for (i = 0; i < TERN_LEFT_MAX; i++)
-		left |= jobs->left[i] == pid;
-	pthread_mutex_unlock(&jobs->lock);
-	return left;
+	pthread_mutex_lock(&left_lock);
+	for (i = 0; i < LEFT_MAX; i++)
+		has |= left[i] == pid;
+	pthread_mutex_unlock(&left_lock);
+	return has;
 }
 
 /** tern_jobs_leaves() - is process @pid being moved away? */

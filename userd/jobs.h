@@ -6,7 +6,6 @@
 #include "host.h"
 
 #define TERN_JOBS_MAX	256	/* of either side */
-#define TERN_LEFT_MAX	1024
 
 /**
  * struct tern_jobs - the table
@@ -14,16 +13,12 @@
  * @done: eventfd, readable when a job has ended and wants to be reaped
  * @lock: guards @first and what hangs on it; taken before a job's own lock
  * @first: the jobs, unordered
- * @left: processes that have left this host lately: a ring
- * @nr_left: how many there have been
  */
 struct tern_jobs {
 	const struct tern_host *host;
 	int done;
 	pthread_mutex_t lock;
 	struct tern_job_entry *first;
-	int left[TERN_LEFT_MAX];
-	unsigned int nr_left;
 };
 
 int tern_jobs_init(struct tern_jobs *jobs, const struct tern_host *host);
@@ -33,7 +28,7 @@ int tern_jobs_hand(struct tern_jobs *jobs, __u64 id, const struct tern_peer *pee
 		   unsigned int lane, int fd);
 void tern_jobs_reap(struct tern_jobs *jobs);
 bool tern_jobs_leaves(struct tern_jobs *jobs, int pid);
-bool tern_jobs_left(struct tern_jobs *jobs, int pid);
+bool tern_jobs_left(int pid);
 unsigned int tern_jobs_count(struct tern_jobs *jobs);
 
 #endif

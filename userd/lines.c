@@ -405,9 +405,9 @@ static void tell_dead(const struct tern_host *host, const struct tern_peer *home
 /* While it is being moved away nobody knows yet whether it has ended or left. */
 static bool has_left(struct tern_jobs *jobs, pid_t pid)
 {
-	while (!tern_jobs_left(jobs, pid)) {
+	while (!tern_jobs_left(pid)) {
 		if (!tern_jobs_leaves(jobs, pid))
-			return tern_jobs_left(jobs, pid);
+			return tern_jobs_left(pid);
 		sleep(1);
 	}
 	return true;
