@@ -301,6 +301,20 @@ static void close_output(struct init *init, int n)
 		init->from[n] = -1;
 }
 
+/* What comes from a terminal is for all of the program's group, as there. */
+static void signal_program(const struct init *init, int signo)
+{
+	static const int of_terminal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT };
+	pid_t whom = init->program;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(of_terminal) / sizeof(of_terminal[0]); i++)
+		if (of_terminal[i] == signo)
+			whom = -init->program;
+	if (init->program && signo > 0)
+		kill(whom, signo);
+}
+
 static void take(struct init *init, const struct line_frame *head, const void *data)
 {
 	int value = 0;
@@ -312,8 +326,7 @@ static void take(struct init *init, const struct line_frame *head, const void *d
 		take_input(init, head, data);
 		break;
 	case LINE_SIGNAL:
-		if (init->program && value > 0)
-			kill(init->program, value);
+		signal_program(init, value);
 		break;
 	case LINE_CLOSED:
 		if (value == LINE_OUT || value == LINE_ERR)

@@ -97,15 +97,15 @@ must "its exit status comes through" ends
 must "nothing of it is left" wait_until "$LONG" test ! -e "$(pods b)/shell"
 exec {IN}>&-
 must "a shell of the host runs in a terminal" run "bash --norc -i"
-type_line "$TERN run --cgroup $(pods a) --name shell cat"
+type_line "$TERN run --cgroup $(pods a) --name shell sh -c 'cat | cat'"
 must "it starts a pod" asked "one" "one"
 printf '\032' >&"$IN"
-must "that can be stopped" said ".*Stopped .* cat"
-must "and comes to the foreground again" asked "fg" ".*tern run .* cat"
+must "that can be stopped" said ".*Stopped .* cat.*"
+must "and comes to the foreground again" asked "fg" ".*tern run .* cat.*"
 must "it goes on" asked "two" "two"
 must "it moves to b" moved a b
 printf '\032' >&"$IN"
-must "it can be stopped there, too" said ".*Stopped .* cat"
+must "it can be stopped there, too" said ".*Stopped .* cat.*"
 must "and goes on" eval 'type_line fg; asked "three" "three"'
 printf '\003' >&"$IN"
 must "it can be interrupted" eval 'wait_until "$LONG" test ! -e "$(pods b)/shell"; sleep 1'
