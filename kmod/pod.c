@@ -169,14 +169,15 @@ static bool in_group_of(struct task_struct *task, struct task_struct *root)
 /** tern_is_pod() - is the root of a tree the first process of a namespace below the caller's? */
 bool tern_is_pod(const struct tern_tree *tree)
 {
-	struct task_struct *root = tree->task[0];
 	struct pid_namespace *ns;
+	struct pid *pid;
 	bool pod;
 
 	rcu_read_lock();
-	ns = task_active_pid_ns(root);
-	pod = ns && ns->parent == task_active_pid_ns(current) &&
-	      is_child_reaper(task_tgid(root));
+	/* one that is reaped just now has none */
+	pid = task_tgid(tree->task[0]);
+	ns = ns_of_pid(pid);
+	pod = ns && ns->parent == task_active_pid_ns(current) && is_child_reaper(pid);
 	rcu_read_unlock();
 	return pod;
 }
