@@ -711,9 +711,26 @@ static void make_dir(void)
 	check(dir && readdir(dir), "opendir: %s", strerror(errno));
 }
 
+/* Its other end is somebody else's, who ends when this one is closed. */
 static void make_tty(void)
 {
-	made(posix_openpt(O_RDWR | O_NOCTTY));
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	char byte;
+
+	made(master);
+	made(unlockpt(master));
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	made(slave);
+	made(child = fork());
+	if (!child) {
+		if (fork())
+			_exit(0);
+		close(slave);
+		_exit(read(master, &byte, 1) < 0);
+	}
+	waitpid(child, NULL, 0);
+	child = 0;
+	close(master);
 }
 
 static void make_device(void)
