@@ -35,6 +35,7 @@
 #include "park.h"
 #include "pod.h"
 #include "restart.h"
+#include "sighand.h"
 #include "terminal.h"
 #include "trace.h"
 #include "tree.h"
@@ -363,21 +364,15 @@ static void name_sender(struct task_struct *task, const struct kernel_siginfo *i
 	struct sigqueue *q;
 	unsigned long irq;
 
-	/* one that is killed has none any more; the memory stays one under RCU */
-	rcu_read_lock();
-	sighand = rcu_dereference(task->sighand);
+	sighand = tern_lock_sighand(task, &irq);
 	if (!sighand)
-		goto out;
-	spin_lock_irqsave(&sighand->siglock, irq);
+		return;
 	list_for_each_entry_reverse(q, &task->pending.list, list) {
-		if (sighand == rcu_access_pointer(task->sighand) &&
-		    q->info.si_signo == info->si_signo && q->info.si_code == info->si_code)
+		if (q->info.si_signo == info->si_signo && q->info.si_code == info->si_code)
 			memcpy(&q->info, info, sizeof(q->info));
 		break;
 	}
-	spin_unlock_irqrestore(&sighand->siglock, irq);
-out:
-	rcu_read_unlock();
+	tern_unlock_sighand(sighand, irq);
 }
 
 /* Only a thread itself could queue it, and all of them wait, with it blocked. */

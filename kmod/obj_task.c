@@ -24,6 +24,7 @@
 #include "obj.h"
 #include "park.h"
 #include "pod.h"
+#include "sighand.h"
 #include "tree.h"
 #include "unit.h"
 
@@ -294,18 +295,14 @@ static int save_sigactions(struct task_struct *leader, struct tern_image *image)
 
 	if (!obj)
 		return -ENOMEM;
-	/* a killed migrant loses its sighand; the memory stays one under RCU */
-	rcu_read_lock();
-	sighand = rcu_dereference(leader->sighand);
+	/* a killed migrant has none any more */
+	sighand = tern_lock_sighand(leader, &irq);
 	if (sighand) {
-		spin_lock_irqsave(&sighand->siglock, irq);
 		for (i = 0; i < _NSIG; i++)
 			save_sigaction(&sighand->action[i].sa, obj, i);
-		spin_unlock_irqrestore(&sighand->siglock, irq);
-	}
-	rcu_read_unlock();
-	if (sighand)
+		tern_unlock_sighand(sighand, irq);
 		tern_image_put(image, TERN_OBJ_SIGACTIONS, obj, sizeof(*obj), NULL, 0);
+	}
 	kfree(obj);
 	return sighand ? 0 : -ESRCH;
 }
@@ -468,6 +465,24 @@ static void save_pending(struct tern_migration *m, struct sigpending *pending, i
 	}
 }
 
+/* With those of the process, if @shared; false: the thread has ended. */
+static bool save_queues(struct tern_migration *m, struct tern_thread *thread, bool shared,
+			bool late, struct tern_image *image)
+{
+	struct task_struct *task = thread->task;
+	struct sighand_struct *sighand;
+	unsigned long irq;
+
+	sighand = tern_lock_sighand(task, &irq);
+	if (!sighand)
+		return false;
+	if (shared)
+		save_pending(m, &task->signal->shared_pending, 0, m->nr_signals, late, image);
+	save_pending(m, &task->pending, tern_tid_of(task), thread->nr_signals, late, image);
+	tern_unlock_sighand(sighand, irq);
+	return true;
+}
+
 /**
  * tern_obj_signals_save() - signals that wait for the process or one of its threads
  * @m: parked or in doubt
@@ -478,30 +493,14 @@ static void save_pending(struct tern_migration *m, struct sigpending *pending, i
 void tern_obj_signals_save(struct tern_migration *m, struct tern_image *image,
 			   bool late)
 {
-	struct sighand_struct *sighand;
 	struct tern_thread *thread;
-	bool first = true, killed = false;
-	unsigned long irq;
+	bool shared = true, killed = false;
 
 	rcu_read_lock();
 	list_for_each_entry(thread, &m->threads, node) {
-		struct task_struct *task = thread->task;
-
 		killed |= tern_thread_stands(thread) == TERN_STAND_GONE;
-		/* none left when it has been killed; the memory stays one under RCU */
-		sighand = rcu_dereference(task->sighand);
-		if (!sighand)
-			continue;
-		spin_lock_irqsave(&sighand->siglock, irq);
-		if (sighand == rcu_access_pointer(task->sighand)) {
-			if (first)
-				save_pending(m, &task->signal->shared_pending, 0,
-					     m->nr_signals, late, image);
-			save_pending(m, &task->pending, tern_tid_of(task),
-				     thread->nr_signals, late, image);
-			first = false;
-		}
-		spin_unlock_irqrestore(&sighand->siglock, irq);
+		if (save_queues(m, thread, shared, late, image))
+			shared = false;
 	}
 	rcu_read_unlock();
 	if (late && killed)

@@ -20,6 +20,7 @@
 #include "desc.h"
 #include "migration.h"
 #include "pod.h"
+#include "sighand.h"
 #include "terminal.h"
 #include "tree.h"
 #include "unit.h"
@@ -424,16 +425,15 @@ static void give_session(struct tty_struct *slave, struct pid *session)
 
 	rcu_read_lock();
 	do_each_pid_task(session, PIDTYPE_SID, task) {
-		struct sighand_struct *sighand = rcu_dereference(task->sighand);
 		unsigned long irq;
+		struct sighand_struct *sighand = tern_lock_sighand(task, &irq);
 
+		/* one that has ended has dropped its terminal, and would keep this one */
 		if (!sighand)
 			continue;
-		spin_lock_irqsave(&sighand->siglock, irq);
-		/* one that has ended has dropped its terminal, and would keep this one */
-		if (sighand == rcu_access_pointer(task->sighand) && !task->signal->tty)
+		if (!task->signal->tty)
 			task->signal->tty = tty_kref_get(slave);
-		spin_unlock_irqrestore(&sighand->siglock, irq);
+		tern_unlock_sighand(sighand, irq);
 	} while_each_pid_task(session, PIDTYPE_SID, task);
 	rcu_read_unlock();
 }

@@ -21,6 +21,7 @@
 #include "migration.h"
 #include "obj.h"
 #include "restart.h"
+#include "sighand.h"
 
 #define BEHIND_MAX	(2LL * NSEC_PER_SEC)
 #define SPIN_MAX	(20LL * NSEC_PER_USEC)
@@ -169,11 +170,13 @@ static void load_counted(struct task_struct *leader)
 	u64 utime = sig->utime, stime = sig->stime, runtime = sig->sum_sched_runtime;
 	struct task_struct *task;
 
+	rcu_read_lock();
 	for_each_thread(leader, task) {
 		utime += task->utime;
 		stime += task->stime;
 		runtime += task->se.sum_exec_runtime;
 	}
+	rcu_read_unlock();
 	atomic64_set(&counted->utime, utime);
 	atomic64_set(&counted->stime, stime);
 	atomic64_set(&counted->sum_exec_runtime, runtime);
@@ -254,11 +257,9 @@ void tern_obj_times_save(struct tern_migration *m, struct task_struct *leader,
 	struct sighand_struct *sighand;
 	unsigned long irq;
 
-	/* none left when it has been killed; the memory stays one under RCU */
-	rcu_read_lock();
-	sighand = draft ? NULL : rcu_dereference(leader->sighand);
+	/* none left when it has been killed */
+	sighand = draft ? NULL : tern_lock_sighand(leader, &irq);
 	if (sighand) {
-		spin_lock_irqsave(&sighand->siglock, irq);
 		save_usage(sig, mm, &obj);
 		save_itimers(sig, clocks, &obj);
 		obj.next_timer = sig->next_posix_timer_id;
@@ -266,9 +267,8 @@ void tern_obj_times_save(struct tern_migration *m, struct task_struct *leader,
 		obj.boottime = ktime_get_boottime_ns() + clocks->boottime;
 		/* it may expire here later; over there it does so, too */
 		m->alarm_travels = obj.armed;
-		spin_unlock_irqrestore(&sighand->siglock, irq);
+		tern_unlock_sighand(sighand, irq);
 	}
-	rcu_read_unlock();
 	tern_image_put(image, TERN_OBJ_TIMES, &obj, sizeof(obj), NULL, 0);
 }
 
@@ -341,15 +341,12 @@ void tern_obj_times_load(struct task_struct *leader, const struct tern_clocks *c
 	struct sighand_struct *sighand;
 	unsigned long irq;
 
-	rcu_read_lock();
-	sighand = rcu_dereference(leader->sighand);
+	sighand = tern_lock_sighand(leader, &irq);
 	if (sighand) {
-		spin_lock_irqsave(&sighand->siglock, irq);
 		load_usage(sig, obj);
 		load_counted(leader);
 		load_itimers(sig, clocks, obj);
 		sig->next_posix_timer_id = obj->next_timer;
-		spin_unlock_irqrestore(&sighand->siglock, irq);
+		tern_unlock_sighand(sighand, irq);
 	}
-	rcu_read_unlock();
 }
