@@ -27,7 +27,8 @@
 
 #define PIECE	4096	/* what a line discipline takes at once */
 
-static bool is_tty(const struct file *file)
+/** tern_is_terminal() - is it an end of a pseudo-terminal, or /dev/tty? */
+bool tern_is_terminal(const struct file *file)
 {
 	const struct inode *inode = file_inode(file);
 
@@ -40,7 +41,7 @@ static bool is_tty(const struct file *file)
 static struct tty_struct *tty_of(struct file *file)
 {
 	struct tty_file_private *private = file->private_data;
-	struct tty_struct *tty = is_tty(file) && !tty_hung_up_p(file) && private ?
+	struct tty_struct *tty = tern_is_terminal(file) && !tty_hung_up_p(file) && private ?
 				 private->tty : NULL;
 
 	return tty && tty->driver->type == TTY_DRIVER_TYPE_PTY && tty->link ? tty : NULL;
@@ -132,12 +133,6 @@ static u32 terminal_kind(const struct tern_table *table, const struct tern_entry
 
 	*what = tty ? terminal_refused(table, entry, tty) : "a terminal";
 	return *what ? 0 : is_master(tty) ? TERN_DESC_MASTER : TERN_DESC_SLAVE;
-}
-
-/** tern_is_terminal() - is it an end of a pseudo-terminal, or /dev/tty? */
-bool tern_is_terminal(const struct file *file)
-{
-	return is_tty(file);
 }
 
 /* ---- what is under way ------------------------------------------------------------- */
