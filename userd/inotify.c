@@ -21,6 +21,7 @@
 
 #include "dev.h"
 #include "grow.h"
+#include "prepare.h"
 #include "seen.h"
 
 #define HANDLE_MAX	128	/* bytes; MAX_HANDLE_SZ */
@@ -65,30 +66,32 @@ static bool parse(const char *line, struct watch *w)
 	return true;
 }
 
+/**
+ * struct search - for a directory of a file system
+ * @dev: which
+ * @fd: open, once it has been found
+ */
+struct search {
+	dev_t dev;
+	int fd;
+};
+
+static int try_mount(void *arg, const struct tern_proc_mount *mount)
+{
+	struct search *s = arg;
+
+	if (makedev(mount->major, mount->minor) == s->dev)
+		s->fd = open(mount->place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return s->fd >= 0;
+}
+
 /* A directory of the file system with @dev, as the migrant has it mounted. */
 static int open_mount(int pid, dev_t dev)
 {
-	unsigned int major, minor;
-	char name[64], *line = NULL, *dir = NULL;
-	size_t size = 0;
-	int fd = -ENOENT;
-	FILE *f;
+	struct search s = { dev, -ENOENT };
+	int rc = tern_proc_mounts(pid, try_mount, &s);
 
-	snprintf(name, sizeof(name), "/proc/%d/mountinfo", pid);
-	f = fopen(name, "re");
-	if (!f)
-		return -errno;
-	while (fd < 0 && getline(&line, &size, f) > 0) {
-		free(dir);
-		dir = NULL;
-		if (sscanf(line, "%*d %*d %u:%u %*s %ms", &major, &minor, &dir) == 3 &&
-		    makedev(major, minor) == dev)
-			fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	free(dir);
-	free(line);
-	fclose(f);
-	return fd;
+	return rc < 0 ? rc : s.fd;
 }
 
 /* The path must name the very file. */

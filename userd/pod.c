@@ -61,14 +61,17 @@ void tern_pod_init(struct tern_pod *pod, const char *parent, const char *name)
 	snprintf(pod->procs, sizeof(pod->procs), "%s/cgroup.procs", pod->group);
 }
 
-static int write_text(const char *path, const char *text)
+/** tern_pod_write() - write to a file of the kernel; 0, or -1 and errno */
+int tern_pod_write(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
+	int fd = open(path, O_WRONLY | O_CLOEXEC), rc, err;
 
 	if (fd < 0)
 		return -1;
 	rc = write(fd, text, strlen(text)) < 0 ? -1 : 0;
+	err = errno;
 	close(fd);
+	errno = err;
 	return rc;
 }
 
@@ -92,12 +95,12 @@ static int loopback_up(void)
  */
 int tern_pod_enter(const struct tern_pod *pod)
 {
-	if (write_text(pod->procs, "0"))
+	if (tern_pod_write(pod->procs, "0"))
 		return -1;
 	/* behind that: the group is the root of its namespace */
 	if (unshare(NEW))
 		return -1;
-	if (pod->timens[0] && write_text("/proc/self/timens_offsets", pod->timens))
+	if (pod->timens[0] && tern_pod_write("/proc/self/timens_offsets", pod->timens))
 		return -1;
 	if (sethostname(pod->name, strlen(pod->name)) || loopback_up())
 		return -1;

@@ -38,6 +38,7 @@ bool tern_pod_name_valid(const char *name);
 void tern_pod_init(struct tern_pod *pod, const char *parent, const char *name);
 
 /* between fork and exec */
+int tern_pod_write(const char *path, const char *text);
 int tern_pod_enter(const struct tern_pod *pod);
 int tern_pod_settle(void);
 

@@ -16,6 +16,7 @@
 
 #include "dev.h"
 #include "pod.h"
+#include "prepare.h"
 
 #define CONTROL		"cgroup.subtree_control"
 #define PATIENCE_MS	5000	/* for a pod of that name whose processes are ending */
@@ -53,16 +54,9 @@ static const struct limit {
 static int write_file(const char *dir, const char *file, const char *text)
 {
 	char path[TERN_POD_PATH_MAX + 64];
-	int fd, err = 0;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
+	return tern_pod_write(path, text) ? -errno : 0;
 }
 
 /* The first line of a file, without its end. */
@@ -241,24 +235,32 @@ int tern_group_limits(const char *group, char *text, size_t size)
 	return 0;
 }
 
-/* Where cgroup version 2 is mounted. */
+/**
+ * struct place - where cgroup version 2 is mounted
+ * @path: receives it
+ * @size: its size
+ */
+struct place {
+	char *path;
+	size_t size;
+};
+
+static int try_mount(void *arg, const struct tern_proc_mount *mount)
+{
+	struct place *p = arg;
+
+	if (strcmp(mount->type, "cgroup2") || strcmp(mount->root, "/"))
+		return 0;
+	snprintf(p->path, p->size, "%s", mount->place);
+	return 1;
+}
+
 static int find_mount(char *path, size_t size)
 {
-	char line[1024], point[TERN_POD_PATH_MAX];
-	int err = -ENODEV;
-	FILE *f = fopen("/proc/self/mountinfo", "re");
+	struct place place = { path, size };
+	int rc = tern_proc_mounts(0, try_mount, &place);
 
-	if (!f)
-		return -errno;
-	while (err && fgets(line, sizeof(line), f)) {
-		if (!strstr(line, " - cgroup2 ") ||
-		    sscanf(line, "%*d %*d %*s / %383s", point) != 1)
-			continue;
-		snprintf(path, size, "%s", point);
-		err = 0;
-	}
-	fclose(f);
-	return err;
+	return rc < 0 ? rc : rc ? 0 : -ENODEV;
 }
 
 /**

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dev.h"
+#include "grow.h"
 #include "pod.h"
 #include "prepare.h"
 
@@ -54,88 +55,49 @@ static const struct {
 };
 
 /**
- * struct mount - a line of /proc/PID/mountinfo
- * @key: file system, directory of it, and where that is mounted
- * @place: where, in @key
- * @type: of the file system
- */
-struct mount {
-	char *key;
-	char *place;
-	char type[32];
-};
-
-/**
- * struct mounts - all of them
- * @mount: array
- * @nr: entries
+ * struct mounts - what this host has mounted
+ * @key: of each: file system, directory of it, and where that is mounted; array, and they,
+ *	from malloc
+ * @nr: how many
+ * @room: that fit
  */
 struct mounts {
-	struct mount *mount;
-	unsigned int nr;
+	char **key;
+	size_t nr;
+	size_t room;
 };
 
-static int add_mount(struct mounts *m, const char *line)
+static char *key_of(const struct tern_proc_mount *mount)
 {
-	const char *dash = strstr(line, " - "), *end;
-	int at = 0, place = 0, len = 0;
-	struct mount *more, *new;
+	char *key;
 
-	/* id parent major:minor root place options… - type … */
-	if (!dash || sscanf(line, "%*d %*d %n%*s %*s %n%*s%n", &at, &place, &len) < 0 || !len)
-		return -EPROTO;
-	more = realloc(m->mount, (m->nr + 1) * sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	m->mount = more;
-	new = &more[m->nr];
-	new->key = strndup(line + at, len - at);
-	if (!new->key)
-		return -ENOMEM;
-	m->nr++;
-	new->place = new->key + place - at;
-	dash += 3;
-	end = strchrnul(dash, ' ');
-	snprintf(new->type, sizeof(new->type), "%.*s", (int)(end - dash), dash);
-	return 0;
+	return asprintf(&key, "%u:%u %s %s", mount->major, mount->minor, mount->root,
+			mount->place) < 0 ? NULL : key;
 }
 
-static int read_mounts(const char *who, struct mounts *m)
+static int add_mount(void *arg, const struct tern_proc_mount *mount)
 {
-	char path[64], *line = NULL;
-	size_t size = 0;
-	int err = 0;
-	FILE *f;
+	struct mounts *m = arg;
+	char **more = tern_grow(m->key, m->nr, &m->room, sizeof(*more));
 
-	snprintf(path, sizeof(path), "/proc/%s/mountinfo", who);
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	while (!err && getline(&line, &size, f) > 0)
-		err = add_mount(m, line);
-	free(line);
-	fclose(f);
-	return err;
+	if (!more)
+		return -ENOMEM;
+	m->key = more;
+	m->key[m->nr] = key_of(mount);
+	if (!m->key[m->nr])
+		return -ENOMEM;
+	m->nr++;
+	return 0;
 }
 
 static void free_mounts(struct mounts *m)
 {
 	while (m->nr)
-		free(m->mount[--m->nr].key);
-	free(m->mount);
+		free(m->key[--m->nr]);
+	free(m->key);
 }
 
-static bool has_mount(const struct mounts *m, const char *key)
-{
-	unsigned int i;
-
-	for (i = 0; i < m->nr; i++)
-		if (!strcmp(m->mount[i].key, key))
-			return true;
-	return false;
-}
-
-static bool is_own(const struct mount *mount)
+static bool is_own(const struct tern_proc_mount *mount)
 {
 	unsigned int i;
 
@@ -146,32 +108,53 @@ static bool is_own(const struct mount *mount)
 }
 
 /**
+ * struct comparison - of a pod's mounts with those of this host
+ * @ours: those of this host
+ * @why: sentence
+ */
+struct comparison {
+	struct mounts ours;
+	struct tern_why *why;
+};
+
+static int compare_mount(void *arg, const struct tern_proc_mount *mount)
+{
+	struct comparison *c = arg;
+	bool known = is_own(mount);
+	char *key;
+	size_t i;
+
+	if (known)
+		return 0;
+	key = key_of(mount);
+	if (!key)
+		return -ENOMEM;
+	for (i = 0; i < c->ours.nr && !known; i++)
+		known = !strcmp(c->ours.key[i], key);
+	free(key);
+	return known ? 0 :
+	       tern_why_set(c->why, -EOPNOTSUPP,
+			    "it has mounted %.128s in its mount namespace: unmount it, or mount it on the host",
+			    mount->place);
+}
+
+/**
  * tern_pod_mounts() - has a pod mounted anything that this host has not?
  * @pid: its first process
  * @why: sentence
  */
 int tern_pod_mounts(int pid, struct tern_why *why)
 {
-	struct mounts ours = { 0 }, theirs = { 0 };
-	unsigned int i;
-	char who[16];
-	int err;
+	struct comparison c = { .why = why };
+	int err = tern_proc_mounts(0, add_mount, &c.ours);
 
-	snprintf(who, sizeof(who), "%d", pid);
-	err = read_mounts("self", &ours);
 	if (!err)
-		err = read_mounts(who, &theirs);
-	for (i = 0; i < theirs.nr && !err; i++)
-		if (!is_own(&theirs.mount[i]) && !has_mount(&ours, theirs.mount[i].key))
-			err = tern_why_set(why, -EOPNOTSUPP,
-					   "it has mounted %.128s in its mount namespace: unmount it, or mount it on the host",
-					   theirs.mount[i].place);
-	free_mounts(&ours);
-	free_mounts(&theirs);
+		err = tern_proc_mounts(pid, compare_mount, &c);
+	free_mounts(&c.ours);
 	return err;
 }
 
-/* ---- --------------------------------------------------------------------------------- */
+/* ---- who it is ------------------------------------------------------------------------ */
 
 /**
  * tern_pod_visit() - let the calling thread see the System V objects of a pod
@@ -194,11 +177,10 @@ int tern_pod_visit(int pid)
 
 static bool is_pod(int pid, const char *name)
 {
-	char group[TERN_POD_PATH_MAX], who[16];
+	char group[TERN_POD_PATH_MAX];
 	unsigned int depth;
 
-	snprintf(who, sizeof(who), "%d", pid);
-	return tern_proc_own(who, "NSpid:", &depth) == 1 && depth == 1 &&
+	return tern_proc_own(pid, pid, "NSpid:", &depth) == 1 && depth == 1 &&
 	       !tern_group_of(pid, group, sizeof(group)) &&
 	       !strcmp(strrchr(group, '/') + 1, name);
 }

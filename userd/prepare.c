@@ -357,38 +357,6 @@ static int describe_files(struct tern_prepared *p, unsigned int migration, struc
 	return rc;
 }
 
-static int compare_number(const void *a, const void *b)
-{
-	const __s32 *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* Most are in our namespace, and have the same numbers there. */
-static int find_own_tids(struct tern_prepared *p, struct tern_why *why)
-{
-	unsigned int i, depth;
-	char who[64];
-
-	p->own_tids = malloc(p->nr_tids * sizeof(*p->own_tids));
-	if (!p->own_tids)
-		return -ENOMEM;
-	memcpy(p->own_tids, p->tids, p->nr_tids * sizeof(*p->own_tids));
-	snprintf(who, sizeof(who), "%d", p->pid);
-	if (tern_proc_own(who, "NSpid:", &depth) < 0)
-		return tern_why_set(why, -ESRCH, "process %d has ended", p->pid);
-	for (i = 0; i < p->nr_tids && depth; i++) {
-		snprintf(who, sizeof(who), "%d/task/%d", p->pid, p->tids[i]);
-		p->own_tids[i] = tern_proc_own(who, "NSpid:", NULL);
-		if (p->own_tids[i] < 0)
-			return tern_why_set(why, -EAGAIN,
-					    "thread %d of process %d has ended; try again",
-					    p->tids[i], p->pid);
-	}
-	qsort(p->own_tids + 1, p->nr_tids - 1, sizeof(*p->own_tids), compare_number);
-	return 0;
-}
-
 static int find_tids(struct tern_prepared *p, struct tern_why *why)
 {
 	unsigned int i;
@@ -406,7 +374,13 @@ static int find_tids(struct tern_prepared *p, struct tern_why *why)
 		return tern_why_set(why, rc, "/proc/%d/task: %s", p->pid, strerror(-rc));
 	memmove(&p->tids[1], &p->tids[0], i * sizeof(p->tids[0]));
 	p->tids[0] = p->pid;
-	return find_own_tids(p, why);
+	p->own_tids = malloc(p->nr_tids * sizeof(*p->own_tids));
+	if (!p->own_tids)
+		return -ENOMEM;
+	rc = tern_proc_own_tids(p->pid, p->tids, p->nr_tids, p->own_tids);
+	if (rc == -ESRCH)
+		return tern_why_set(why, rc, "process %d has ended", p->pid);
+	return rc ? tern_why_set(why, rc, "a thread of process %d has ended; try again", p->pid) : 0;
 }
 
 /* Of a pod, which has names and numbers of its own. */

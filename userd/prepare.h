@@ -15,8 +15,6 @@ struct tern_why;
 
 #define TERN_HOLES_MAX	8
 
-/* What is found beside the process is that of a pod (pod.h). */
-
 /**
  * struct tern_prepared_file - a file of the migrant
  * @wire: as the destination is told, but for the path's length
@@ -138,6 +136,24 @@ struct tern_proc_map {
 	const char *path;
 };
 
+/**
+ * struct tern_proc_mount - a line of /proc/PID/mountinfo; valid during the callback
+ * @major: of the file system
+ * @minor: likewise
+ * @root: the directory of it that is mounted
+ * @place: where
+ * @type: of the file system
+ */
+struct tern_proc_mount {
+	unsigned int major;
+	unsigned int minor;
+	const char *root;
+	const char *place;
+	const char *type;
+};
+
+int tern_proc_mounts(int pid, int (*each)(void *arg, const struct tern_proc_mount *mount),
+		     void *arg);
 int tern_proc_maps(int pid, int (*each)(void *arg, const struct tern_proc_map *map), void *arg);
 #define PROC_MAPPED_MAX	96
 void tern_proc_mapped(int pid, __u64 start, __u64 end, char name[PROC_MAPPED_MAX]);
@@ -146,7 +162,8 @@ int tern_proc_link(int pid, const char *name, char *path, size_t size);
 int tern_proc_pagemap(int pid);
 bool tern_proc_ended(int pid);
 int tern_proc_lineage(int pid, struct tern_lineage *lineage);
-int tern_proc_own(const char *who, const char *key, unsigned int *depth);
+int tern_proc_own(int pid, int tid, const char *key, unsigned int *depth);
+int tern_proc_own_tids(int pid, const __s32 *tids, unsigned int nr, __s32 *own);
 int tern_proc_fd_flags(int pid, int fd, unsigned int *flags);
 
 /* holes.c */

@@ -195,20 +195,21 @@ int tern_proc_fd_flags(int pid, int fd, unsigned int *flags)
 
 /**
  * tern_proc_own() - a number of a process or thread in its own pid namespace
- * @who: "PID" or "PID/task/TID"
+ * @pid: the process
+ * @tid: a thread of it
  * @key: of proc_pid_status(5): "NSpid:", "NSpgid:", "NSsid:"
  * @depth: out: how many namespaces it is below ours; may be NULL
  *
  * Return: the number, or -ESRCH.
  */
-int tern_proc_own(const char *who, const char *key, unsigned int *depth)
+int tern_proc_own(int pid, int tid, const char *key, unsigned int *depth)
 {
 	char name[64], line[512], *at, *end;
 	int number = -ESRCH;
 	unsigned int nr = 0;
 	FILE *f;
 
-	snprintf(name, sizeof(name), "/proc/%s/status", who);
+	snprintf(name, sizeof(name), "/proc/%d/task/%d/status", pid, tid);
 	f = fopen(name, "re");
 	if (!f)
 		return -ESRCH;
@@ -228,6 +229,81 @@ int tern_proc_own(const char *who, const char *key, unsigned int *depth)
 	if (depth)
 		*depth = nr ? nr - 1 : 0;
 	return number;
+}
+
+/**
+ * tern_proc_own_tids() - the numbers of threads in their own pid namespace
+ * @pid: the process
+ * @tids: its threads, the leader first
+ * @nr: how many
+ * @own: filled; the leader first, the others ascending
+ *
+ * Return: 0, -ESRCH: it has ended, or -EAGAIN: one of the others has.
+ */
+int tern_proc_own_tids(int pid, const __s32 *tids, unsigned int nr, __s32 *own)
+{
+	unsigned int i, depth;
+
+	own[0] = tern_proc_own(pid, tids[0], "NSpid:", &depth);
+	if (own[0] < 0)
+		return -ESRCH;
+	/* most are in our namespace, and have the same numbers there */
+	memcpy(own + 1, tids + 1, (nr - 1) * sizeof(*own));
+	for (i = 1; i < nr && depth; i++) {
+		own[i] = tern_proc_own(pid, tids[i], "NSpid:", NULL);
+		if (own[i] < 0)
+			return -EAGAIN;
+	}
+	qsort(own + 1, nr - 1, sizeof(*own), compare);
+	return 0;
+}
+
+static int parse_mount(char *line, struct tern_proc_mount *mount)
+{
+	int root = 0, root_end = 0, place = 0, place_end = 0;
+	char *type = strstr(line, " - ");
+
+	/* id parent major:minor root place options… - type … */
+	if (!type || sscanf(line, "%*d %*d %u:%u %n%*s%n %n%*s%n", &mount->major, &mount->minor,
+			    &root, &root_end, &place, &place_end) != 2 || !place_end)
+		return -EPROTO;
+	type += strlen(" - ");
+	type[strcspn(type, " ")] = '\0';
+	line[root_end] = '\0';
+	line[place_end] = '\0';
+	mount->root = line + root;
+	mount->place = line + place;
+	mount->type = type;
+	return 0;
+}
+
+/**
+ * tern_proc_mounts() - walk /proc/PID/mountinfo
+ * @pid: the process, 0: ourselves
+ * @each: called for each line; what it returns, if it is not 0, ends the walk
+ * @arg: for it
+ */
+int tern_proc_mounts(int pid, int (*each)(void *arg, const struct tern_proc_mount *mount),
+		     void *arg)
+{
+	struct tern_proc_mount mount;
+	char name[64], *line = NULL;
+	size_t size = 0;
+	int rc = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/mountinfo", pid ? pid : getpid());
+	f = fopen(name, "re");
+	if (!f)
+		return -errno;
+	while (!rc && getline(&line, &size, f) > 0) {
+		rc = parse_mount(line, &mount);
+		if (!rc)
+			rc = each(arg, &mount);
+	}
+	free(line);
+	fclose(f);
+	return rc;
 }
 
 /** tern_proc_mapped() - the link to what is mapped from @start to @end */

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -21,22 +20,18 @@
 static int find_thread(int pid, int own)
 {
 	unsigned int i, nr, depth;
-	char who[64];
 	__s32 *tids;
 	int tid = 0;
 
-	snprintf(who, sizeof(who), "%d", pid);
-	if (tern_proc_own(who, "NSpid:", &depth) < 0)
+	if (tern_proc_own(pid, pid, "NSpid:", &depth) < 0)
 		return 0;
 	if (!depth)
 		return own;
 	if (tern_proc_numbers(pid, "task", &tids, &nr))
 		nr = 0;
-	for (i = 0; i < nr && !tid; i++) {
-		snprintf(who, sizeof(who), "%d/task/%d", pid, tids[i]);
-		if (tern_proc_own(who, "NSpid:", NULL) == own)
+	for (i = 0; i < nr && !tid; i++)
+		if (tern_proc_own(pid, tids[i], "NSpid:", NULL) == own)
 			tid = tids[i];
-	}
 	free(tids);
 	return tid;
 }

@@ -131,23 +131,16 @@ static bool is_member(const struct tern_unit *unit, int pid)
 	return false;
 }
 
-static int own_number(int pid, const char *key)
-{
-	char who[16];
-
-	snprintf(who, sizeof(who), "%d", pid);
-	return tern_proc_own(who, key, NULL);
-}
-
 /* From the numbers that we know to those that it knows; 0 remains. */
 static int own_numbers(int pid, struct tern_lineage *lineage)
 {
 	if (lineage->parent)
-		lineage->parent = own_number(lineage->parent, "NSpid:");
+		lineage->parent = tern_proc_own(lineage->parent, lineage->parent, "NSpid:",
+						NULL);
 	if (lineage->group)
-		lineage->group = own_number(pid, "NSpgid:");
+		lineage->group = tern_proc_own(pid, pid, "NSpgid:", NULL);
 	if (lineage->session)
-		lineage->session = own_number(pid, "NSsid:");
+		lineage->session = tern_proc_own(pid, pid, "NSsid:", NULL);
 	return lineage->parent < 0 || lineage->group < 0 || lineage->session < 0 ? -ESRCH : 0;
 }
 
@@ -186,7 +179,7 @@ int tern_unit_lineage(const struct tern_unit *unit, unsigned int n, struct tern_
 		lineage->group = 0;
 	if (!n || lineage->session == of_root.session)
 		lineage->session = 0;
-	lineage->root = own_number(root->pid, "NSpid:");
+	lineage->root = tern_proc_own(root->pid, root->pid, "NSpid:", NULL);
 	rc = own_numbers(unit->member[n]->job->pid, lineage);
 	return rc || lineage->root < 0 ?
 	       tern_why_set(why, -EAGAIN, "one of its descendants has ended; try again") : 0;
