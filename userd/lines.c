@@ -5,8 +5,8 @@
  * by a connection like that of a lane, and from then on bytes are handed on. Whichever end
  * is cut, the other is cut, too, and both dial again.
  *
- * Owns the table of those that wait, guarded by its lock, and all connections. Each line
- * has a thread of its own, which ends with it.
+ * Owns the table of those that have dialled, guarded by its lock, and all connections. Each
+ * line has a thread of its own, which ends with it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,33 +40,22 @@
 #define BUFFER		(64 << 10)
 
 /**
- * struct waiter - a "tern run" that waits for its pod
- * @id: of the line
- * @fd: its connection
- * @next: in the table
- */
-struct waiter {
-	__u64 id;
-	int fd;
-	struct waiter *next;
-};
-
-/**
- * struct runner - a "tern run" that has dialled
+ * struct run - a "tern run" that has dialled
  * @id: of its line
- * @pidfd: its process
+ * @pidfd: its process; -1: unknown, and not known to have ended
+ * @fd: its connection while it waits for its pod, or -1
  * @next: in the table
  */
-struct runner {
+struct run {
 	__u64 id;
 	int pidfd;
-	struct runner *next;
+	int fd;
+	struct run *next;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t news = PTHREAD_COND_INITIALIZER;	/* by CLOCK_MONOTONIC */
-static struct waiter *first;
-static struct runner *runners;
+static struct run *runs;
 static __u64 dead[DEAD_MAX];	/* a ring */
 static unsigned int nr_dead;
 static unsigned int nr_lines;	/* atomic */
@@ -77,7 +66,7 @@ static void say_word(int fd, char word)
 		return;
 }
 
-/* ---- those that wait ----------------------------------------------------------------- */
+/* ---- those that have dialled --------------------------------------------------------- */
 
 static bool is_cut(int fd)
 {
@@ -97,23 +86,6 @@ static bool is_dead(__u64 id)
 	return false;
 }
 
-/* Under the lock: the connection of who waits at @id, -1: nobody does. */
-static int take(__u64 id)
-{
-	struct waiter **p, *w;
-	int fd;
-
-	for (p = &first; (w = *p); p = &w->next) {
-		if (w->id != id)
-			continue;
-		*p = w->next;
-		fd = w->fd;
-		free(w);
-		return fd;
-	}
-	return -1;
-}
-
 static bool has_ended(int pidfd, int ms)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
@@ -130,16 +102,27 @@ static int process_of(int fd, pid_t *pid)
 	return *pid > 0 ? (int)syscall(SYS_pidfd_open, *pid, 0) : -1;
 }
 
-/* Under the lock. Those that have ended are forgotten, but for that of @keep. */
-static struct runner *find_runner(__u64 keep)
+static void hang_up(struct run *r)
 {
-	struct runner **p = &runners, *r, *found = NULL;
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+}
+
+/* Under the lock. Those that have ended are forgotten, but for that of @keep. */
+static struct run *find_run(__u64 keep)
+{
+	struct run **p = &runs, *r, *found = NULL;
 
 	while ((r = *p)) {
+		/* it has gone, or is about to dial anew */
+		if (r->fd >= 0 && is_cut(r->fd))
+			hang_up(r);
 		if (r->id == keep) {
 			found = r;
 		} else if (has_ended(r->pidfd, 0)) {
 			*p = r->next;
+			hang_up(r);
 			close(r->pidfd);
 			free(r);
 			continue;
@@ -150,89 +133,65 @@ static struct runner *find_runner(__u64 keep)
 }
 
 /* Under the lock. It may be slow to dial again, if it is stopped; it is gone when it has ended. */
-static void note_runner(__u64 id, int fd)
+static struct run *add_run(__u64 id, int fd)
 {
-	struct runner *r = find_runner(id);
+	struct run *r = calloc(1, sizeof(*r));
 	pid_t pid;
 
-	if (r)
-		return;
-	r = calloc(1, sizeof(*r));
 	if (!r)
-		return;
-	*r = (struct runner){ id, process_of(fd, &pid), runners };
-	runners = r;
-}
-
-/* Under the lock: those who have hung up, and whose pod will never ask for them. */
-static void drop_cut(void)
-{
-	struct waiter **p, *w;
-
-	for (p = &first; (w = *p);) {
-		if (!is_cut(w->fd)) {
-			p = &w->next;
-			continue;
-		}
-		*p = w->next;
-		close(w->fd);
-		free(w);
-	}
+		return NULL;
+	*r = (struct run){ id, process_of(fd, &pid), -1, runs };
+	runs = r;
+	return r;
 }
 
 static void offer(__u64 id, int fd)
 {
-	struct waiter *w = calloc(1, sizeof(*w));
-	int old = -1;
+	struct run *r;
 
 	pthread_mutex_lock(&lock);
-	drop_cut();
-	note_runner(id, fd);
-	if (!w || is_dead(id)) {
-		if (w)
-			say_word(fd, LINE_DEAD);
+	r = find_run(id);
+	if (!r)
+		r = add_run(id, fd);
+	if (is_dead(id)) {
+		say_word(fd, LINE_DEAD);
 		close(fd);
-		free(w);
+	} else if (!r) {
+		close(fd);
 	} else {
 		/* it has dialled anew: of its last call nothing is to be expected */
-		old = take(id);
-		*w = (struct waiter){ id, fd, first };
-		first = w;
+		hang_up(r);
+		r->fd = fd;
 		pthread_cond_broadcast(&news);
 	}
 	pthread_mutex_unlock(&lock);
-	if (old >= 0)
-		close(old);
 }
 
 /* The pod has ended, and will not say so. */
 static void bury(__u64 id)
 {
-	int fd;
+	struct run *r;
 
 	pthread_mutex_lock(&lock);
 	dead[nr_dead++ % DEAD_MAX] = id;
-	fd = take(id);
+	r = find_run(id);
+	if (r && r->fd >= 0) {
+		say_word(r->fd, LINE_DEAD);
+		hang_up(r);
+	}
 	pthread_mutex_unlock(&lock);
-	if (fd < 0)
-		return;
-	say_word(fd, LINE_DEAD);
-	close(fd);
 }
 
-/* Under the lock. 1: whoever waits at @id may come yet. */
+/* Under the lock. -EINPROGRESS: whoever waits at @id may come yet. */
 static int look_for(__u64 id, unsigned int waited)
 {
-	const struct runner *r = find_runner(id);
-	int fd = take(id);
+	struct run *r = find_run(id);
+	int fd = r ? r->fd : -1;
 
-	/* it has gone meanwhile, or is about to dial anew */
-	if (fd >= 0 && is_cut(fd)) {
-		close(fd);
-		fd = -1;
-	}
-	if (fd >= 0)
+	if (fd >= 0) {
+		r->fd = -1;
 		return fd;
+	}
 	if (r ? has_ended(r->pidfd, 0) : waited >= UNKNOWN_S)
 		return -ESRCH;
 	return r && waited >= WAIT_S ? -EAGAIN : -EINPROGRESS;
