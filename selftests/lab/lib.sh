@@ -94,6 +94,17 @@ state()
 	EOS
 }
 
+# wait_until SECONDS COMMAND…: until it succeeds; false: it has not.
+wait_until()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return 1
+		sleep 0.5
+	done
+}
+
 # wait_state HOST PID STATE…: until it is in one of them.
 wait_state()
 {

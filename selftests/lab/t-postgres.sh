@@ -10,16 +10,6 @@ SUM="select count(*), md5(string_agg(m, '' order by i)) from t"
 
 on a "test -x $BIN/postgres && id postgres" || skip "needs hosts with programs: TERN_LAB_PROGRAMS=1 scripts/lab up"
 
-wait_until()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		((SECONDS < end)) || return 1
-		sleep 0.5
-	done
-}
-
 # query HOST SQL: by whoever visits its network for a moment
 query()
 {
