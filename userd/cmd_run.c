@@ -71,6 +71,13 @@ static _Noreturn void cry(int fd, int stage)
 	_exit(1);
 }
 
+static const char *init_path(void)
+{
+	const char *path = getenv("TERN_INIT");
+
+	return path ? path : TERN_INIT;
+}
+
 static int count(char **argv)
 {
 	int n = 0;
@@ -123,7 +130,6 @@ static void sort_fds(const struct start *s, int *cries, int *report)
 
 static _Noreturn void be_helper(struct start *s, int cries, int report)
 {
-	const char *init = getenv("TERN_INIT");
 	struct clone_args args = { .exit_signal = SIGCHLD };
 	struct cry good = { 0 };
 	char **argv;
@@ -144,17 +150,15 @@ static _Noreturn void be_helper(struct start *s, int cries, int report)
 	}
 	if (setsid() < 0 || tern_pod_settle())
 		cry(cries, STAGE_POD);
-	execv(init ? init : TERN_INIT, argv);
+	execv(init_path(), argv);
 	cry(cries, STAGE_EXEC);
 }
 
 static int explain(const struct cry *c)
 {
-	const char *init = getenv("TERN_INIT");
-
 	switch (c->stage) {
 	case STAGE_EXEC:
-		fprintf(stderr, "tern run: %s: %s\n", init ? init : TERN_INIT, strerror(c->err));
+		fprintf(stderr, "tern run: %s: %s\n", init_path(), strerror(c->err));
 		break;
 	case STAGE_CHILD:
 		fprintf(stderr, "tern run: no process can be made: %s\n", strerror(c->err));

@@ -42,17 +42,5 @@ static int slave_open(struct tern_script *s, const struct script_fds *fds,
 	return 0;
 }
 
-static int terminal_alter(struct tern_script *s, const struct script_fds *was,
-			  const struct script_fds *fds, const struct tern_obj *old,
-			  const struct tern_obj *new)
-{
-	(void)s;
-	(void)was;
-	(void)fds;
-	(void)old;
-	(void)new;
-	return 1;
-}
-
-const struct script_kind script_master = { .open = master_open, .alter = terminal_alter };
-const struct script_kind script_slave = { .open = slave_open, .alter = terminal_alter };
+const struct script_kind script_master = { .open = master_open };
+const struct script_kind script_slave = { .open = slave_open };

@@ -107,20 +107,28 @@ static int talk(unsigned int steps)
 	return rc;
 }
 
+/* An end that has just dialled; what ternd has of it is returned. */
+static int dialled(struct line *line)
+{
+	int fds[2];
+
+	line_init(line, LINE_RUN, 1, "");
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	line_begin(line, fds[0]);
+	return fds[1];
+}
+
 static void word(char text, int expected)
 {
 	char data[LINE_DATA_MAX];
 	struct line_frame head;
 	struct line line;
-	int fds[2];
+	int ternd = dialled(&line);
 
-	line_init(&line, LINE_RUN, 1, "");
-	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
-	line_begin(&line, fds[0]);
 	CHECK(!line_next(&line, &head, data));
-	CHECK(write(fds[1], &text, 1) == 1);
+	CHECK(write(ternd, &text, 1) == 1);
 	CHECK(line_next(&line, &head, data) == expected);
-	close(fds[1]);
+	close(ternd);
 	CHECK(line_next(&line, &head, data) < 0);
 	line_hang_up(&line);
 }
@@ -131,15 +139,12 @@ static void nonsense(const struct line_frame *said)
 	char data[LINE_DATA_MAX];
 	struct line_frame head;
 	struct line line;
-	int fds[2];
+	int ternd = dialled(&line);
 
-	line_init(&line, LINE_RUN, 1, "");
-	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
-	line_begin(&line, fds[0]);
-	CHECK(write(fds[1], "c", 1) == 1);
-	CHECK(write(fds[1], said, sizeof(*said)) == sizeof(*said));
+	CHECK(write(ternd, "c", 1) == 1);
+	CHECK(write(ternd, said, sizeof(*said)) == sizeof(*said));
 	CHECK(line_next(&line, &head, data) == -EPROTO);
-	close(fds[1]);
+	close(ternd);
 	line_hang_up(&line);
 }
 
