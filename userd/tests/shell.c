@@ -578,6 +578,17 @@ static bool gone(void)
 	return false;
 }
 
+/* A number that nobody has now. */
+static pid_t free_pid(void)
+{
+	pid_t pid = 31000;
+
+	do
+		pid++;
+	while (!kill(pid, 0) || errno != ESRCH);
+	return pid;
+}
+
 static void taken(void)
 {
 	struct tern_birth b = birth();
@@ -586,7 +597,7 @@ static void taken(void)
 	tids[0] = getpid();
 	CHECK(tern_shell_start(&shell, &b, &why) == -EEXIST);
 	CHECK(strstr(why.text, "is taken on here, by \""));
-	tids[0] = 31001;
+	tids[0] = free_pid();
 	tids[1] = getpid();
 	why.text[0] = '\0';
 	CHECK(tern_shell_start(&shell, &b, &why) == -EEXIST);
