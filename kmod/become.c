@@ -36,6 +36,7 @@
 #include "pod.h"
 #include "restart.h"
 #include "sighand.h"
+#include "socket.h"
 #include "terminal.h"
 #include "trace.h"
 #include "tree.h"
@@ -103,50 +104,44 @@ static void become_work(struct callback_head *work)
 	module_put(THIS_MODULE);
 }
 
-/* A descriptor of @file; what the shell has of its own is above all others. */
-static int fd_of(struct files_struct *files, struct file *file)
+/* The highest descriptor below @end, any if that is 0; 0: there is none, or that one. */
+static unsigned int highest(struct files_struct *files, unsigned int end)
 {
 	struct fdtable *fdt;
-	unsigned int fd, end;
-	int found = -1;
+	unsigned int fd;
 
 	spin_lock(&files->file_lock);
 	fdt = files_fdtable(files);
-	for (end = fdt->max_fds; found < 0 && end; end = fd) {
-		fd = find_last_bit(fdt->open_fds, end);
-		if (fd == end)
-			break;
-		if (rcu_dereference_check_fdtable(files, fdt->fd[fd]) == file)
-			found = fd;
-	}
+	if (!end || end > fdt->max_fds)
+		end = fdt->max_fds;
+	fd = find_last_bit(fdt->open_fds, end);
 	spin_unlock(&files->file_lock);
-	return found;
+	return fd < end ? fd : 0;
 }
 
-/* The shell's last traces: its memory and its descriptor of /dev/tern. */
-static int shed_shell(struct tern_handle *handle, const struct tern_become *become)
+/* The shell's last traces: its memory and its descriptors, which are above all others. */
+static int shed_shell(const struct tern_become *become)
 {
-	int fd, err = 0;
+	unsigned int fd = 0;
+	int err = 0;
 
 	if (become->unmap_end)
 		err = vm_munmap(become->unmap_start,
 				become->unmap_end - become->unmap_start);
 	current->mm->mmap_base = become->mmap_base;
-	fd = fd_of(current->files, handle->file);
-	if (fd >= 0)
+	while ((fd = highest(current->files, fd)) >= become->own_fds && fd)
 		close_fd(fd);
 	return err;
 }
 
 /* The leader goes first: nothing of the shell may be left when others run. */
-static int lead(struct tern_handle *handle, const struct tern_become *become,
-		struct tern_thread *leader)
+static int lead(const struct tern_become *become, struct tern_thread *leader)
 {
 	struct tern_migration *m = leader->migration;
 	struct tern_thread *thread, *tmp;
 	int err;
 
-	err = shed_shell(handle, become);
+	err = shed_shell(become);
 	mutex_lock(&m->lock);
 	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
 		tern_thread_decide(thread, err ? TERN_VERDICT_DIE : TERN_VERDICT_GO);
@@ -236,7 +231,7 @@ int tern_become(struct tern_handle *handle, const struct tern_become *become)
 	if (!err)
 		err = wait_verdict(thread);
 	if (!err && thread_group_leader(current))
-		err = lead(handle, become, thread);
+		err = lead(become, thread);
 	if (!err)
 		err = go(thread);
 	/* half a migrant must not run */
@@ -303,6 +298,8 @@ static const char *objection(const struct tern_obj *obj, struct tern_usage_sum *
 		return tern_obj_timer_valid(obj, payload) ? NULL : "a timer that cannot be";
 	case TERN_OBJ_TERMINAL:
 		return tern_terminal_valid(obj, payload) ? NULL : "a terminal that cannot be";
+	case TERN_OBJ_PEER:
+		return tern_socket_valid(obj, payload) ? NULL : "a socket that cannot be";
 	case TERN_OBJ_ENDED:
 		return tern_tree_ended_valid(obj, payload) ? NULL : "a child that cannot be";
 	default:
@@ -422,6 +419,15 @@ static int load_terminal(struct tern_migration *m, struct task_struct *leader,
 	return err ? tern_why(why, err, "the shell has no terminal %u", t->index) : 0;
 }
 
+static int load_socket(struct tern_migration *m, struct task_struct *leader,
+		       const struct tern_obj_peer *p, struct tern_why *why)
+{
+	int err = tern_socket_load(m, leader, p);
+
+	return err ? tern_why(why, err, "the shell's descriptor %d is no unix socket, or there is no memory",
+			      p->fd) : 0;
+}
+
 static int load_ended(struct task_struct *leader, const struct tern_obj_ended *e,
 		      struct tern_why *why)
 {
@@ -469,6 +475,8 @@ static int load_process(struct tern_migration *m, const void *buf, size_t len,
 			err = load_timer(leader, &clocks, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_TERMINAL)
 			err = load_terminal(m, leader, (const void *)(obj + 1), why);
+		else if (obj->type == TERN_OBJ_PEER)
+			err = load_socket(m, leader, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_ENDED)
 			err = load_ended(leader, (const void *)(obj + 1), why);
 	}

@@ -49,6 +49,7 @@ extern const struct tern_desc_family tern_desc_anon;
 extern const struct tern_desc_family tern_desc_path;
 
 /* obj_desc.c */
+void tern_desc_describe(const struct tern_entry *entry, u32 kind, struct tern_obj_desc *obj);
 void tern_desc_save_from(const struct tern_saver *saver, const struct tern_entry *from,
 			 struct tern_obj_desc *obj);
 

@@ -186,11 +186,17 @@ static void save_taken(struct tern_saver *saver, struct tern_entry *entry,
 		tern_lock_save(saver, entry, obj->id);
 }
 
-static int save_desc(struct tern_saver *saver, struct tern_entry *entry, u32 kind)
+/**
+ * tern_desc_describe() - what all descriptions have
+ * @entry: of it
+ * @kind: enum tern_desc_kind
+ * @obj: filled
+ */
+void tern_desc_describe(const struct tern_entry *entry, u32 kind, struct tern_obj_desc *obj)
 {
-	const struct tern_desc_family *family = family_of(entry->file);
-	struct inode *inode = file_inode(entry->file);
-	struct tern_obj_desc obj = {
+	const struct inode *inode = file_inode(entry->file);
+
+	*obj = (struct tern_obj_desc) {
 		.id = entry->same->desc,
 		.kind = kind,
 		.flags = entry->file->f_flags,
@@ -199,8 +205,15 @@ static int save_desc(struct tern_saver *saver, struct tern_entry *entry, u32 kin
 		.ino = inode->i_ino,
 		.magic = inode->i_sb->s_magic,
 	};
+}
+
+static int save_desc(struct tern_saver *saver, struct tern_entry *entry, u32 kind)
+{
+	const struct tern_desc_family *family = family_of(entry->file);
+	struct tern_obj_desc obj;
 	int err = 0;
 
+	tern_desc_describe(entry, kind, &obj);
 	if (kind == TERN_DESC_TAKEN)
 		save_taken(saver, entry, &obj);
 	else if (kind != TERN_DESC_NULL)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sockets. Those of AF_UNIX whose other end the process has, too, or nobody any more,
- * move with what is in their queues: SOCKET. All others cannot move.
+ * Sockets. Those of AF_UNIX whose other end is in the tree, too, or nobody's any more, move
+ * with what is in their queues: SOCKET. The first process of the tree that has one of two
+ * ends makes both, and its image has both. All others cannot move.
  */
+#include <linux/cred.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/net.h>
 #include <linux/pid.h>
@@ -16,8 +19,11 @@
 #include <net/tcp_states.h>
 
 #include "desc.h"
+#include "migration.h"
 #include "pod.h"
+#include "socket.h"
 #include "tree.h"
+#include "unit.h"
 
 static const char *socket_name(const struct sock *sk)
 {
@@ -120,7 +126,7 @@ static const char *queue_refused(const struct tern_table *table, struct sock *sk
 			what = "a unix socket with messages that have not been read";
 		else if (UNIXCB(skb).fp)
 			what = "a unix socket with descriptors under way";
-		else if (UNIXCB(skb).pid && UNIXCB(skb).pid != task_tgid(table->leader))
+		else if (UNIXCB(skb).pid && !tern_tree_has(table->tree, UNIXCB(skb).pid))
 			what = "a unix socket with a message from another process";
 		if (what)
 			break;
@@ -141,20 +147,25 @@ static bool has_options(struct sock *sk)
 }
 
 /*
- * A name in the file system is a file there, which stays; and who has connected to a
- * datagram socket cannot be seen.
+ * A name in the file system is a file there, which stays, unless it is merely that of who
+ * was called; and who has connected to a datagram socket cannot be seen, but nobody does to
+ * one of a pair.
  */
-static const char *name_refused(struct sock *sk)
+static const char *name_refused(struct sock *sk, bool paired)
 {
 	const struct unix_address *addr = name_of(sk);
 
 	if (!addr)
 		return NULL;
-	if (addr->name->sun_path[0])
+	if (addr->name->sun_path[0] && sk->sk_state != TCP_ESTABLISHED)
 		return "a unix socket with a name in the file system";
-	if (sk->sk_type == SOCK_DGRAM)
-		return "a unix datagram socket with a name";
-	return sk->sk_state == TCP_ESTABLISHED ? "a connected unix socket with a name" : NULL;
+	return sk->sk_type == SOCK_DGRAM && !paired ? "a unix datagram socket with a name" : NULL;
+}
+
+/* The first entry of the other end; NULL: the tree does not have it. */
+static struct tern_entry *peer_of(const struct tern_table *table, const struct link *link)
+{
+	return link->there && link->file ? tern_table_find(table, link->inode, link->file) : NULL;
 }
 
 /* What stands against it; NULL: nothing. */
@@ -162,23 +173,20 @@ static const char *unix_refused(const struct tern_table *table,
 				const struct tern_entry *entry, struct sock *sk)
 {
 	struct link link = other_end(sk);
-	const struct tern_entry *peer;
+	const struct tern_entry *peer = peer_of(table, &link);
 	const char *what;
 
 	if (!entry->same->is_ours)
 		return "a unix socket that another process has open, too";
-	peer = link.file ? tern_table_find(table, link.inode, link.file) : NULL;
 	/* cut when it moves, and made anew from there (TERN_LINES) */
 	if (link.there && !peer && link.line && tern_is_pod(table->tree) &&
 	    table->leader == table->tree->task[0])
 		link.there = false;
 	if (link.there && !peer)
 		return "a unix socket to another process";
-	if (link.there && !tern_table_is_own(table, peer))
-		return "a unix socket to a process of its tree";
 	if (link.there && !link.back)
 		return "a unix socket that is connected to one that serves many";
-	what = name_refused(sk);
+	what = name_refused(sk, link.there);
 	if (what)
 		return what;
 	if (has_options(sk))
@@ -186,10 +194,26 @@ static const char *unix_refused(const struct tern_table *table,
 	return queue_refused(table, sk, link.there || sk->sk_state == TCP_ESTABLISHED);
 }
 
+static struct sock *sock_of(const struct tern_entry *entry)
+{
+	return SOCKET_I(file_inode(entry->file))->sk;
+}
+
+/* The other end, if a process that comes before makes both; else NULL. */
+static struct tern_entry *maker_of(const struct tern_table *table,
+				   const struct tern_entry *entry)
+{
+	struct link link = other_end(sock_of(entry));
+	struct tern_entry *peer = peer_of(table, &link);
+
+	/* entries are in the order of the tree */
+	return peer && peer < entry->same && !tern_table_is_own(table, peer) ? peer : NULL;
+}
+
 static u32 socket_kind(const struct tern_table *table, const struct tern_entry *entry,
 		       const char **what)
 {
-	struct sock *sk = SOCKET_I(file_inode(entry->file))->sk;
+	struct sock *sk = sock_of(entry);
 
 	if (!sk)
 		*what = "a socket";
@@ -197,7 +221,9 @@ static u32 socket_kind(const struct tern_table *table, const struct tern_entry *
 		*what = socket_name(sk);
 	else
 		*what = unix_refused(table, entry, sk);
-	return *what ? 0 : TERN_DESC_SOCKET;
+	if (*what)
+		return 0;
+	return maker_of(table, entry) ? TERN_DESC_MATE : TERN_DESC_SOCKET;
 }
 
 /**
@@ -282,12 +308,20 @@ static u64 timeout_ns(long timeo)
 	return timeo == MAX_SCHEDULE_TIMEOUT ? 0 : jiffies_to_nsecs(timeo);
 }
 
-static void describe(const struct tern_table *table, const struct tern_entry *entry,
-		     struct sock *sk, struct tern_obj_socket *obj)
+/* A number that both ends have, and no other socket of the image: of one of ours. */
+static u32 pair_of(const struct tern_table *table, const struct tern_entry *a,
+		   const struct tern_entry *b)
 {
-	struct link link = other_end(sk);
+	if (!tern_table_is_own(table, a))
+		return b->fd + 1;
+	return (tern_table_is_own(table, b) ? min(a->fd, b->fd) : a->fd) + 1;
+}
+
+static void describe(const struct tern_entry *entry, const struct tern_entry *peer, u32 pair,
+		     struct tern_obj_socket *obj)
+{
+	struct sock *sk = sock_of(entry);
 	struct socket *sock = sk->sk_socket;
-	struct tern_entry *peer = link.there ? tern_table_find(table, link.inode, link.file) : NULL;
 
 	obj->type = sk->sk_type;
 	obj->flags = (test_bit(SOCK_PASSCRED, &sock->flags) ? TERN_SOCKET_PASSCRED : 0) |
@@ -300,8 +334,7 @@ static void describe(const struct tern_table *table, const struct tern_entry *en
 	} else if (sk->sk_state == TCP_ESTABLISHED) {
 		obj->flags |= TERN_SOCKET_BEREFT;
 	}
-	/* a number that both ends have, and nobody else */
-	obj->pair = peer ? min(peer->fd, entry->same->fd) + 1 : 0;
+	obj->pair = pair;
 	obj->shutdown = READ_ONCE(sk->sk_shutdown);
 	if (sk->sk_userlocks & SOCK_SNDBUF_LOCK)
 		obj->sndbuf = READ_ONCE(sk->sk_sndbuf);
@@ -312,18 +345,19 @@ static void describe(const struct tern_table *table, const struct tern_entry *en
 	obj->sndtimeo = timeout_ns(READ_ONCE(sk->sk_sndtimeo));
 }
 
-static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
-		       struct tern_obj_desc *desc)
+/* SOCKET of one end, whose description has the number @id. */
+static int save_end(struct tern_saver *saver, const struct tern_entry *entry, u32 id,
+		    const struct tern_entry *peer, u32 pair)
 {
-	struct sock *sk = SOCKET_I(file_inode(entry->file))->sk;
-	const struct unix_address *addr = name_of(sk);
-	struct tern_obj_socket obj = { .desc = desc->id };
+	struct sock *sk = sock_of(entry);
+	const struct unix_address *addr = sk->sk_state == TCP_ESTABLISHED ? NULL : name_of(sk);
+	struct tern_obj_socket obj = { .desc = id };
 	size_t heads;
 	struct queue q;
 	void *tail;
 	int err;
 
-	describe(saver->table, entry, sk, &obj);
+	describe(entry, peer, pair, &obj);
 	obj.name = addr ? addr->len - offsetof(struct sockaddr_un, sun_path) : 0;
 	err = queue_read(sk, &q);
 	if (err)
@@ -352,7 +386,164 @@ static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
 	return tail ? 0 : -ENOMEM;
 }
 
+/* The other end, which we make and do not have: without a descriptor, or an owner. */
+static int save_spare(struct tern_saver *saver, const struct tern_entry *peer,
+		      const struct tern_entry *entry, u32 pair)
+{
+	struct tern_obj_desc desc;
+	int err;
+
+	tern_desc_describe(peer, TERN_DESC_SOCKET, &desc);
+	desc.id = ++saver->descs;
+	desc.flags &= ~FASYNC;
+	err = save_end(saver, peer, desc.id, entry, pair);
+	if (!err)
+		tern_image_put(saver->image, TERN_OBJ_DESC, &desc, sizeof(desc), NULL, 0);
+	return err;
+}
+
+/* Whom SO_PEERCRED shows. */
+static void save_credentials(struct tern_saver *saver, struct sock *sk,
+			     struct tern_obj_peer *obj)
+{
+	spin_lock(&sk->sk_peer_lock);
+	if (sk->sk_peer_pid && tern_tree_has(saver->table->tree, sk->sk_peer_pid))
+		obj->pid = tern_nr(sk->sk_peer_pid);
+	if (sk->sk_peer_cred) {
+		obj->uid = from_kuid_munged(&init_user_ns, sk->sk_peer_cred->euid);
+		obj->gid = from_kgid_munged(&init_user_ns, sk->sk_peer_cred->egid);
+	}
+	spin_unlock(&sk->sk_peer_lock);
+}
+
+static void save_peer(struct tern_saver *saver, const struct tern_entry *entry)
+{
+	struct sock *sk = sock_of(entry);
+	const struct unix_address *addr = sk->sk_state == TCP_ESTABLISHED ? name_of(sk) : NULL;
+	struct tern_obj_peer obj = {
+		.fd = entry->fd,
+		.name = addr ? addr->len - offsetof(struct sockaddr_un, sun_path) : 0,
+	};
+
+	if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_LISTEN)
+		return;
+	save_credentials(saver, sk, &obj);
+	tern_image_put(saver->image, TERN_OBJ_PEER, &obj, sizeof(obj),
+		       addr ? addr->name->sun_path : NULL, obj.name);
+}
+
+static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
+		       struct tern_obj_desc *desc)
+{
+	struct tern_entry *first = entry->same, *maker = maker_of(saver->table, entry), *peer;
+	struct link link = other_end(sock_of(entry));
+	u32 pair;
+	int err;
+
+	save_peer(saver, first);
+	if (desc->kind == TERN_DESC_MATE) {
+		if (!maker)
+			return -EAGAIN;
+		tern_desc_save_from(saver, maker, desc);
+		return 0;
+	}
+	peer = peer_of(saver->table, &link);
+	pair = peer ? pair_of(saver->table, first, peer) : 0;
+	err = save_end(saver, first, desc->id, peer, pair);
+	if (!err && peer && !tern_table_is_own(saver->table, peer))
+		err = save_spare(saver, peer, first, pair);
+	return err;
+}
+
 const struct tern_desc_family tern_desc_socket = {
 	.kind = socket_kind,
 	.save = socket_save,
 };
+
+/* ---- load -------------------------------------------------------------------- */
+
+/** tern_socket_valid() - may LOAD take @obj? */
+bool tern_socket_valid(const struct tern_obj *head, const struct tern_obj_peer *obj)
+{
+	return head->len >= sizeof(*head) + sizeof(*obj) && obj->name <= TERN_SOCKET_NAME_MAX &&
+	       head->len == sizeof(*head) + sizeof(*obj) + obj->name && obj->fd >= 0 &&
+	       obj->pid >= 0 && !obj->reserved &&
+	       uid_valid(make_kuid(&init_user_ns, obj->uid)) &&
+	       gid_valid(make_kgid(&init_user_ns, obj->gid));
+}
+
+static int load_credentials(struct tern_migration *m, struct sock *sk,
+			    const struct tern_obj_peer *obj)
+{
+	struct group_info *none = groups_alloc(0);
+	struct cred *cred = prepare_creds();
+	const struct cred *new = cred;
+	struct pid *pid;
+
+	if (!cred || !none) {
+		if (cred)
+			abort_creds(cred);
+		if (none)
+			put_group_info(none);
+		return -ENOMEM;
+	}
+	cred->uid = cred->euid = cred->suid = cred->fsuid = make_kuid(&init_user_ns, obj->uid);
+	cred->gid = cred->egid = cred->sgid = cred->fsgid = make_kgid(&init_user_ns, obj->gid);
+	set_groups(cred, none);
+	put_group_info(none);
+	pid = tern_unit_shell(m, obj->pid);
+	spin_lock(&sk->sk_peer_lock);
+	swap(sk->sk_peer_pid, pid);
+	swap(sk->sk_peer_cred, new);
+	spin_unlock(&sk->sk_peer_lock);
+	put_pid(pid);
+	put_cred(new);
+	return 0;
+}
+
+static int load_name(struct sock *sk, const struct tern_obj_peer *obj)
+{
+	const size_t head = offsetof(struct sockaddr_un, sun_path);
+	struct unix_address *addr, *old;
+
+	if (!obj->name)
+		return 0;
+	addr = kzalloc(sizeof(*addr) + head + obj->name + 1, GFP_KERNEL);
+	if (!addr)
+		return -ENOMEM;
+	refcount_set(&addr->refcnt, 1);
+	addr->len = head + obj->name;
+	addr->name->sun_family = AF_UNIX;
+	memcpy((u8 *)addr->name + head, obj + 1, obj->name);
+	old = unix_sk(sk)->addr;
+	smp_store_release(&unix_sk(sk)->addr, addr);
+	/* nobody has looked: its process is not there yet */
+	if (old && refcount_dec_and_test(&old->refcnt))
+		kfree(old);
+	return 0;
+}
+
+/**
+ * tern_socket_load() - let a unix socket that a shell has be what it was
+ * @m: its migration, with its lock held
+ * @leader: the shell, whose threads wait
+ * @obj: accepted by tern_socket_valid()
+ *
+ * -ENOTSOCK: its descriptor is no such socket; -ENOMEM.
+ */
+int tern_socket_load(struct tern_migration *m, struct task_struct *leader,
+		     const struct tern_obj_peer *obj)
+{
+	struct file *file = tern_table_file(leader, obj->fd);
+	struct socket *sock = file ? sock_from_file(file) : NULL;
+	int err = -ENOTSOCK;
+
+	if (sock && sock->sk && sock->sk->sk_family == AF_UNIX) {
+		err = load_credentials(m, sock->sk, obj);
+		if (!err)
+			err = load_name(sock->sk, obj);
+	}
+	if (file)
+		fput(file);
+	return err;
+}

@@ -368,25 +368,6 @@ bool tern_terminal_valid(const struct tern_obj *head, const struct tern_obj_term
 	       !(obj->flags & ~TERN_TERMINAL_FLAGS_ALL);
 }
 
-static struct file *get_file_of(struct task_struct *leader, int fd)
-{
-	struct file *file = NULL;
-	struct fdtable *fdt;
-
-	task_lock(leader);
-	if (leader->files) {
-		spin_lock(&leader->files->file_lock);
-		fdt = files_fdtable(leader->files);
-		if (fd < fdt->max_fds)
-			file = rcu_dereference_check_fdtable(leader->files, fdt->fd[fd]);
-		if (file)
-			get_file(file);
-		spin_unlock(&leader->files->file_lock);
-	}
-	task_unlock(leader);
-	return file;
-}
-
 static void load_settings(struct tty_struct *slave, const struct tern_obj_terminal *obj)
 {
 	struct ktermios termios = slave->termios;
@@ -433,24 +414,10 @@ static void give_session(struct tty_struct *slave, struct pid *session)
 	rcu_read_unlock();
 }
 
-/* A shell of this migration, or of one that it happens together with; with a reference. */
-static struct pid *find_shell(struct tern_migration *m, int nr)
-{
-	struct pid *pid;
-
-	rcu_read_lock();
-	pid = find_pid_ns(nr, ns_of_pid(m->pid));
-	if (pid != m->pid && !(pid && m->unit && tern_unit_has(m->unit, pid)))
-		pid = NULL;
-	get_pid(pid);
-	rcu_read_unlock();
-	return pid;
-}
-
 static int load_session(struct tern_migration *m, struct tty_struct *slave,
 			const struct tern_obj_terminal *obj)
 {
-	struct pid *session = find_shell(m, obj->session), *group = find_shell(m, obj->group);
+	struct pid *session = tern_unit_shell(m, obj->session), *group = tern_unit_shell(m, obj->group);
 	unsigned long irq;
 
 	if ((obj->session && !session) || (obj->group && !group)) {
@@ -483,7 +450,7 @@ int tern_terminal_load(struct tern_migration *m, struct task_struct *leader,
 {
 	struct tern_bytes in = { (u8 *)(obj + 1), obj->input };
 	struct tern_bytes out = { (u8 *)(obj + 1) + obj->input, obj->output };
-	struct file *file = get_file_of(leader, obj->fd);
+	struct file *file = tern_table_file(leader, obj->fd);
 	struct tty_struct *master = file ? tty_of(file) : NULL;
 	struct ktermios wanted;
 	int err;

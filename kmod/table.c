@@ -502,3 +502,29 @@ struct tern_entry *tern_table_find(const struct tern_table *table, const struct 
 	}
 	return NULL;
 }
+
+/**
+ * tern_table_file() - what is open at a descriptor of another process
+ * @leader: the process, which stands
+ * @fd: the descriptor
+ *
+ * Return: with a reference; NULL: there is nothing.
+ */
+struct file *tern_table_file(struct task_struct *leader, int fd)
+{
+	struct file *file = NULL;
+	struct fdtable *fdt;
+
+	task_lock(leader);
+	if (leader->files) {
+		spin_lock(&leader->files->file_lock);
+		fdt = files_fdtable(leader->files);
+		if (fd < fdt->max_fds)
+			file = rcu_dereference_check_fdtable(leader->files, fdt->fd[fd]);
+		if (file)
+			get_file(file);
+		spin_unlock(&leader->files->file_lock);
+	}
+	task_unlock(leader);
+	return file;
+}

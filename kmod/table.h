@@ -95,6 +95,7 @@ unsigned int tern_table_references(struct tern_entry **entries, unsigned int nr)
 unsigned int tern_table_slack(const struct tern_table *table);
 unsigned int tern_table_inode(const struct tern_table *table, const struct inode *inode,
 			      struct tern_entry ***entries);
+struct file *tern_table_file(struct task_struct *leader, int fd);
 struct tern_entry *tern_table_find(const struct tern_table *table, const struct inode *inode,
 				   const struct file *file);
 

@@ -246,8 +246,8 @@ int tern_tree_load_ended(struct task_struct *leader, const struct tern_obj_ended
 	return err;
 }
 
-/* The process of the tree whose number a session or group has. */
-static bool has_pid(const struct tern_tree *tree, const struct pid *pid)
+/** tern_tree_has() - is it the number of a process of the tree that has not ended? */
+bool tern_tree_has(const struct tern_tree *tree, const struct pid *pid)
 {
 	unsigned int i;
 
@@ -277,7 +277,7 @@ void tern_tree_check(const struct tern_tree *tree, unsigned int n,
 	group = task_pgrp(task);
 	if (session != task_tgid(task) && session != task_session(parent_of(task)))
 		tern_reasons_add(reasons, "it is in another session than its parent");
-	if (group != task_pgrp(root) && !has_pid(tree, group))
+	if (group != task_pgrp(root) && !tern_tree_has(tree, group))
 		tern_reasons_add(reasons, "it is in a process group whose leader has ended");
 	rcu_read_unlock();
 }

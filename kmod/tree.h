@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+struct pid;
 struct task_struct;
 struct tern_image;
 struct tern_obj;
@@ -28,6 +29,7 @@ bool tern_tree_is_below(struct task_struct *root, struct task_struct *task);
 void tern_tree_fini(struct tern_tree *tree);
 unsigned int tern_tree_index(const struct tern_tree *tree, struct task_struct *task);
 bool tern_tree_ended(struct task_struct *leader);
+bool tern_tree_has(const struct tern_tree *tree, const struct pid *pid);
 void tern_tree_save_ended(const struct tern_tree *tree, struct task_struct *leader,
 			  struct tern_image *image);
 bool tern_tree_ended_valid(const struct tern_obj *head, const struct tern_obj_ended *obj);

@@ -96,6 +96,27 @@ bool tern_unit_has(struct tern_unit *unit, const struct pid *pid)
 	return has;
 }
 
+/**
+ * tern_unit_shell() - a shell by its number
+ * @m: destination: whose shell sees that number
+ * @nr: the number, 0: nobody's
+ *
+ * Return: it, if it is that of @m, or of a migration that happens together with it, with a
+ * reference; else NULL.
+ */
+struct pid *tern_unit_shell(struct tern_migration *m, int nr)
+{
+	struct pid *pid;
+
+	rcu_read_lock();
+	pid = find_pid_ns(nr, ns_of_pid(m->pid));
+	if (pid != m->pid && !(pid && m->unit && tern_unit_has(m->unit, pid)))
+		pid = NULL;
+	get_pid(pid);
+	rcu_read_unlock();
+	return pid;
+}
+
 /** tern_unit_has_child() - is a child of @m's process in doubt still? */
 bool tern_unit_has_child(struct tern_unit *unit, const struct tern_migration *m)
 {

@@ -55,6 +55,7 @@ void tern_unit_put(struct tern_unit *unit);
 void tern_unit_add(struct tern_unit *unit, struct tern_migration *m);
 void tern_unit_remove(struct tern_migration *m);
 bool tern_unit_has(struct tern_unit *unit, const struct pid *pid);
+struct pid *tern_unit_shell(struct tern_migration *m, int nr);
 bool tern_unit_has_child(struct tern_unit *unit, const struct tern_migration *m);
 bool tern_unit_is_full(struct tern_unit *unit);
 bool tern_unit_is_open(struct tern_unit *unit);

@@ -30,7 +30,7 @@ static int takes_from_kin(struct tern_dest *d, const struct tern_image *image)
 	while ((obj = tern_image_find(image, TERN_OBJ_DESC, obj))) {
 		const struct tern_obj_desc *desc = tern_obj_payload(obj);
 
-		if ((desc->kind == TERN_DESC_TAKEN || desc->kind == TERN_DESC_REOPENED) &&
+		if (tern_desc_is_elsewhere(desc) &&
 		    !tern_kin_has(&d->kin, desc->dev))
 			return tern_why_set(&d->why, -EPROTO,
 					    "a descriptor of process %llu, which does not come before this one",
@@ -118,7 +118,7 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	dress->become = true;
 	dress->root = d->prepare->root;
 	dress->taken = tern_kin_before(&d->kin);
-	err = tern_kin_files(&d->kin, dress);
+	err = tern_kin_look(&d->kin, dress);
 	if (err)
 		return err;
 	err = tern_dest_unchanged(d);
@@ -151,7 +151,7 @@ static int trim(struct tern_dest *d)
 }
 
 /* What others may have taken from the shell is not what it wears any more. */
-static int tell_kin(struct tern_dest *d, const struct tern_dress *dress)
+static int tell_kin(struct tern_dest *d, struct tern_dress *dress)
 {
 	if (dress->anew)
 		tern_kin_made(&d->kin);

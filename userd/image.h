@@ -30,7 +30,7 @@ struct tern_image {
 	(1U << TERN_OBJ_DESC | 1U << TERN_OBJ_FD | 1U << TERN_OBJ_PIPE | 1U << TERN_OBJ_EPOLL | \
 	 1U << TERN_OBJ_EVENT | 1U << TERN_OBJ_TIMERFD | 1U << TERN_OBJ_WATCH | \
 	 1U << TERN_OBJ_SOCKET | 1U << TERN_OBJ_LOCK | 1U << TERN_OBJ_CARRIED | \
-	 1U << TERN_OBJ_DATA | 1U << TERN_OBJ_TERMINAL)
+	 1U << TERN_OBJ_DATA | 1U << TERN_OBJ_TERMINAL | 1U << TERN_OBJ_PEER)
 
 int tern_image_check(const struct tern_image *image, struct tern_why *why);
 /** tern_image_check_changes() - likewise, of one that has been a sound image before,

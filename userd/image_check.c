@@ -488,6 +488,7 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_VDSO: return check_vdso(c, obj);
 	case TERN_OBJ_WATCH: return check_watch(c, obj);
 	case TERN_OBJ_SOCKET: return check_socket(c, obj);
+	case TERN_OBJ_PEER: return check_peer(c, obj);
 	case TERN_OBJ_LOCK: return check_lock(c, obj);
 	case TERN_OBJ_ENDED: return check_ended(c, obj);
 	case TERN_OBJ_NAMES: return check_names(c, obj);

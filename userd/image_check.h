@@ -123,6 +123,7 @@ int check_event(struct image_check *c, const struct tern_obj *obj);
 int check_terminal(struct image_check *c, const struct tern_obj *obj);
 int check_timerfd(struct image_check *c, const struct tern_obj *obj);
 int check_socket(struct image_check *c, const struct tern_obj *obj);
+int check_peer(struct image_check *c, const struct tern_obj *obj);
 int check_lock(struct image_check *c, const struct tern_obj *obj);
 int check_watch(struct image_check *c, const struct tern_obj *obj);
 /* image_carried.c: likewise */

@@ -17,12 +17,6 @@
 
 #define PIPE_CAPACITY	(32U << 20)
 
-/* Of another process of its tree. */
-static bool is_elsewhere(const struct tern_obj_desc *d)
-{
-	return d->kind == TERN_DESC_TAKEN || d->kind == TERN_DESC_REOPENED;
-}
-
 static bool is_terminal(const struct tern_obj_desc *d)
 {
 	return d->kind == TERN_DESC_MASTER || d->kind == TERN_DESC_SLAVE;
@@ -72,11 +66,11 @@ int check_desc(struct image_check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return check_bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_SLAVE)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_MATE)
 		return check_bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return check_bad(c, obj, "a field is out of range");
-	if (is_elsewhere(d) && (d->dev < 1 || d->dev > INT_MAX || d->ino >= FD_MAX))
+	if (tern_desc_is_elsewhere(d) && (d->dev < 1 || d->dev > INT_MAX || d->ino >= FD_MAX))
 		return check_bad(c, obj, "an impossible place where it is");
 	if (is_terminal(d) && (d->dev || d->ino >= TERN_TERMINALS_MAX))
 		return check_bad(c, obj, "an impossible terminal");
@@ -210,8 +204,7 @@ static int check_messages(struct image_check *c, const struct tern_obj *obj)
 	for (i = 0; i < k->messages; i++) {
 		if (m[i].len > k->data - sum || (!m[i].len && k->type == SOCK_STREAM))
 			return check_bad(c, obj, "a message of impossible length");
-		if ((m[i].pid && (!c->task || m[i].pid != c->task->pid)) || m[i].uid == ~0U ||
-		    m[i].gid == ~0U)
+		if (m[i].pid < 0 || m[i].uid == ~0U || m[i].gid == ~0U)
 			return check_bad(c, obj, "a message from somebody else");
 		sum += m[i].len;
 	}
@@ -238,6 +231,19 @@ int check_socket(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "a name where none can be, or none where one must be");
 	c->sockets[c->count[TERN_OBJ_SOCKET] - 1] = k;
 	return check_messages(c, obj) ? -EBADMSG : check_extra(c, obj, k->desc);
+}
+
+int check_peer(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_peer *p = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (p->fd < 0 || p->fd >= FD_MAX || p->pid < 0 || p->uid == ~0U || p->gid == ~0U ||
+	    p->reserved)
+		return check_bad(c, obj, "a field is out of range");
+	return p->name > TERN_SOCKET_NAME_MAX || len != p->name ?
+	       check_bad(c, obj, "bad name") : 0;
 }
 
 int check_lock(struct image_check *c, const struct tern_obj *obj)
@@ -356,7 +362,7 @@ int relate_owner(struct image_check *c, const struct tern_obj *obj)
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
 	__s32 pid = TERN_OWNER_PID(d->owner);
 
-	if (is_elsewhere(d) && (!c->task->parent || d->dev == (__u64)c->task->pid))
+	if (tern_desc_is_elsewhere(d) && (!c->task->parent || d->dev == (__u64)c->task->pid))
 		return check_bad(c, obj, "of a process of a tree that it does not have");
 	if (!pid || (TERN_OWNER_TYPE(d->owner) == F_OWNER_PID ? pid == c->task->pid :
 		     check_is_thread(c, pid)))

@@ -84,7 +84,9 @@ void tern_kin_leave(struct tern_kin *kin)
 	pthread_mutex_unlock(&lock);
 	close(kin->bell);
 	free(kin->file);
+	free(kin->spare);
 	kin->file = NULL;
+	kin->spare = NULL;
 	kin->unit = 0;
 }
 
@@ -267,13 +269,14 @@ static int list_files(const struct tern_kin *kin, const struct tern_dress *dress
 }
 
 /**
- * tern_kin_publish() - say which files move with it
+ * tern_kin_publish() - say what others may take from it
  * @kin: has joined
- * @dress: what its shell wears; its files stay open until tern_kin_leave()
+ * @dress: what its shell wears; its files stay open until tern_kin_leave(), its spare ends
+ *	of sockets now belong to @kin
  *
  * -ENOMEM.
  */
-int tern_kin_publish(struct tern_kin *kin, const struct tern_dress *dress)
+int tern_kin_publish(struct tern_kin *kin, struct tern_dress *dress)
 {
 	struct tern_taken *list;
 	unsigned int nr;
@@ -287,39 +290,68 @@ int tern_kin_publish(struct tern_kin *kin, const struct tern_dress *dress)
 	free(kin->file);
 	kin->file = list;
 	kin->nr_files = nr;
+	/* what has not been made anew is where it was */
+	if (dress->anew) {
+		free(kin->spare);
+		kin->spare = dress->spare;
+		kin->nr_spares = dress->nr_spares;
+		dress->spare = NULL;
+	}
 	pthread_mutex_unlock(&lock);
 	return 0;
 }
 
+/* Under the lock. Of all that come before: room for their files and sockets. */
+static int make_room(const struct tern_kin *kin, struct tern_dress *dress)
+{
+	unsigned int files = 0, spares = 0;
+	const struct tern_kin *other;
+
+	for (other = first; other; other = other->next) {
+		if (!comes_before(other, kin))
+			continue;
+		files += other->nr_files;
+		spares += other->nr_spares;
+	}
+	dress->taken_file = calloc(files + 1, sizeof(*dress->taken_file));
+	dress->mate = calloc(spares + 1, sizeof(*dress->mate));
+	return dress->taken_file && dress->mate ? 0 : -ENOMEM;
+}
+
 /**
- * tern_kin_files() - files of those that come before
+ * tern_kin_look() - what those that come before have for it: files, and ends of sockets
  * @kin: has joined, or not
- * @dress: its taken files are filled in
+ * @dress: filled in
  *
  * -ENOMEM.
  */
-int tern_kin_files(const struct tern_kin *kin, struct tern_dress *dress)
+int tern_kin_look(const struct tern_kin *kin, struct tern_dress *dress)
 {
 	const struct tern_kin *other;
-	unsigned int nr = 0;
+	int err;
 
 	dress->taken_file = NULL;
 	dress->nr_taken_files = 0;
+	dress->mate = NULL;
+	dress->nr_mates = 0;
 	if (!kin->unit)
 		return 0;
 	pthread_mutex_lock(&lock);
-	for (other = first; other; other = other->next)
-		nr += comes_before(other, kin) ? other->nr_files : 0;
-	dress->taken_file = calloc(nr + 1, sizeof(*dress->taken_file));
-	for (other = first; other && dress->taken_file; other = other->next) {
-		if (!comes_before(other, kin) || !other->nr_files)
+	err = make_room(kin, dress);
+	for (other = first; other && !err; other = other->next) {
+		if (!comes_before(other, kin))
 			continue;
-		memcpy(dress->taken_file + dress->nr_taken_files, other->file,
-		       other->nr_files * sizeof(*other->file));
+		if (other->nr_files)
+			memcpy(dress->taken_file + dress->nr_taken_files, other->file,
+			       other->nr_files * sizeof(*other->file));
+		if (other->nr_spares)
+			memcpy(dress->mate + dress->nr_mates, other->spare,
+			       other->nr_spares * sizeof(*other->spare));
 		dress->nr_taken_files += other->nr_files;
+		dress->nr_mates += other->nr_spares;
 	}
 	pthread_mutex_unlock(&lock);
-	return dress->taken_file ? 0 : -ENOMEM;
+	return err;
 }
 
 /** tern_kin_dressed() - others may take what it has */

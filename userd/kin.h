@@ -40,6 +40,8 @@ enum tern_kin_request {
  * @made: counts how often its descriptors were made anew, or its files
  * @file: files that move with it, from malloc
  * @nr_files: how many
+ * @spare: ends of sockets that it has for others, from malloc
+ * @nr_spares: how many
  * @next: in the register
  *
  * But for @bell all is the register's.
@@ -59,6 +61,8 @@ struct tern_kin {
 	unsigned int made;
 	struct tern_taken *file;
 	unsigned int nr_files;
+	struct tern_spare *spare;
+	unsigned int nr_spares;
 	struct tern_kin *next;
 };
 
@@ -73,8 +77,8 @@ bool tern_kin_asked(struct tern_kin *kin, struct tern_spawn *spawn);
 void tern_kin_answer(struct tern_kin *kin, int err, const struct tern_why *why);
 
 void tern_kin_made(struct tern_kin *kin);
-int tern_kin_publish(struct tern_kin *kin, const struct tern_dress *dress);
-int tern_kin_files(const struct tern_kin *kin, struct tern_dress *dress);
+int tern_kin_publish(struct tern_kin *kin, struct tern_dress *dress);
+int tern_kin_look(const struct tern_kin *kin, struct tern_dress *dress);
 unsigned int tern_kin_before(const struct tern_kin *kin);
 void tern_kin_dressed(struct tern_kin *kin);
 int tern_kin_wait(const struct tern_kin *kin, int cancel, struct tern_why *why);

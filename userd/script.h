@@ -179,6 +179,18 @@ struct tern_taken {
 };
 
 /**
+ * struct tern_spare - an end of a unix socket that a shell makes for a process of the tree
+ * @pid: of the process whose shell makes it
+ * @fd: that process' descriptor of the other end
+ * @number: the shell's descriptor of this one, until it becomes
+ */
+struct tern_spare {
+	int pid;
+	int fd;
+	int number;
+};
+
+/**
  * struct tern_dress - what the shell is dressed with, and what is known of it
  * @image: checked
  * @known: files of PREPARE, sorted by path
@@ -195,9 +207,14 @@ struct tern_taken {
  * @nr_open: most descriptors that a process may have here
  * @nofile: most descriptors that the shell may have now
  * @own_fds: out: the shell's own descriptors are at this number and the next ones
+ * @end_fds: out: above the migrant's highest descriptor; from here on all are closed at last
  * @types: of an image that follows another: bit per type that differs from it
  * @taken_file: those of other processes that it maps, from malloc
  * @nr_taken_files: how many
+ * @spare: out, if @anew: what it has made for others, from malloc
+ * @nr_spares: how many
+ * @mate: what others have made for it, from malloc
+ * @nr_mates: how many
  * @taken: changes when descriptors have been made anew that it may take
  * @anew: out: its own were made anew
  * @root: pid of the root of the tree that it belongs to, 0: none
@@ -232,9 +249,14 @@ struct tern_dress {
 	unsigned int nr_open;
 	__u64 nofile;
 	unsigned int own_fds;
+	unsigned int end_fds;
 	__u32 types;
 	struct tern_taken *taken_file;
 	unsigned int nr_taken_files;
+	struct tern_spare *spare;
+	unsigned int nr_spares;
+	struct tern_spare *mate;
+	unsigned int nr_mates;
 	unsigned int taken;
 	bool anew;
 	int root;

@@ -139,6 +139,10 @@ void tern_dress_fini(struct tern_dress *dress)
 	free(dress->seeds.seed);
 	free(dress->stash_path);
 	free(dress->taken_file);
+	free(dress->spare);
+	free(dress->mate);
+	dress->spare = NULL;
+	dress->mate = NULL;
 	dress->stash_path = NULL;
 	dress->taken_file = NULL;
 	dress->thread = NULL;
@@ -162,7 +166,9 @@ static const struct tern_obj_thread *find_thread(const struct tern_dress *dress,
 static void become(struct tern_script *s, const struct tern_dress *dress, bool leader)
 {
 	const struct tern_obj_mm *mm = tern_obj_payload(dress->mm);
-	struct tern_become arg = { .size = sizeof(arg), .mmap_base = mm->mmap_base };
+	struct tern_become arg = {
+		.size = sizeof(arg), .mmap_base = mm->mmap_base, .own_fds = dress->end_fds,
+	};
 	struct shell_op *op;
 
 	if (!dress->become)

@@ -20,7 +20,7 @@
 /**
  * struct script_fds - descriptors and descriptions of the image
  * @dress: what they are of
- * @fd: FD objects in the order of what they name
+ * @fd: FD objects in the order of what they name, those of @spare among them
  * @nr: entries
  * @first: by description's id: index of its first one in @fd
  * @desc: DESC objects by id
@@ -30,6 +30,10 @@
  * @nr_ends: how many
  * @socket: SOCKET objects by pair and description
  * @nr_sockets: how many
+ * @spare: descriptors of the ends of sockets that are for other processes of the tree; the
+ *	image has none, for the migrant has none
+ * @nr_spares: how many
+ * @above: numbers from here on are not the migrant's
  * @high: numbers from here on are free for the shell's own use
  */
 struct script_fds {
@@ -44,6 +48,9 @@ struct script_fds {
 	unsigned int nr_ends;
 	const struct tern_obj **socket;
 	unsigned int nr_sockets;
+	struct tern_obj_fd *spare;
+	unsigned int nr_spares;
+	unsigned int above;
 	unsigned int high;
 };
 
@@ -85,6 +92,7 @@ void script_open(struct tern_script *s, const char *path, __u32 flags, unsigned 
 /* script_taken.c */
 extern const struct script_kind script_taken;
 extern const struct script_kind script_reopened;
+extern const struct script_kind script_mated;
 
 /* script_event.c */
 extern const struct script_kind script_eventfd;
@@ -103,6 +111,8 @@ void script_lock(struct tern_script *s, const struct script_fds *fds,
 		 const struct tern_obj_lock *l);
 
 /* script_socket.c */
+const struct tern_obj_socket *script_mate(const struct script_fds *fds,
+					  const struct tern_obj_socket *k);
 extern const struct script_kind script_socket;
 
 /* script_terminal.c */

@@ -30,6 +30,7 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_REOPENED] = &script_reopened,
 	[TERN_DESC_MASTER] = &script_master,
 	[TERN_DESC_SLAVE] = &script_slave,
+	[TERN_DESC_MATE] = &script_mated,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -70,6 +71,13 @@ static int compare_socket(const void *a, const void *b)
 	if (x->pair != y->pair)
 		return x->pair < y->pair ? -1 : 1;
 	return (x->desc > y->desc) - (x->desc < y->desc);
+}
+
+static __u32 pair_of(const struct tern_obj *socket)
+{
+	const struct tern_obj_socket *k = tern_obj_payload(socket);
+
+	return k->pair;
 }
 
 /* Objects that belong to one description start with its id. */
@@ -113,15 +121,57 @@ static void index_object(struct script_fds *fds, const struct tern_obj *obj, int
 	}
 }
 
+static void index_fds(struct script_fds *fds)
+{
+	unsigned int i = 0, id;
+
+	qsort(fds->fd, fds->nr, sizeof(*fds->fd), compare_fd);
+	for (id = 1; id <= fds->nr_descs + 1; id++) {
+		fds->first[id] = i;
+		while (i < fds->nr && fds->fd[i]->desc == id)
+			i++;
+	}
+}
+
+/* Without a descriptor: another process of the tree has it, and takes it from here. */
+static bool is_spare(const struct script_fds *fds, unsigned int id)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(fds->desc[id]);
+
+	return d->kind == TERN_DESC_SOCKET && script_fd_of(fds, id) < 0;
+}
+
+static int number_spares(struct script_fds *fds)
+{
+	unsigned int id, i;
+
+	/* pairs are the last */
+	if (!fds->nr_sockets || !pair_of(fds->socket[fds->nr_sockets - 1]))
+		return 0;
+	fds->spare = calloc(fds->nr_sockets + 1, sizeof(*fds->spare));
+	if (!fds->spare)
+		return -ENOMEM;
+	for (id = 1; id <= fds->nr_descs; id++)
+		if (is_spare(fds, id))
+			fds->spare[fds->nr_spares++].desc = id;
+	for (i = 0; i < fds->nr_spares; i++) {
+		fds->spare[i].fd = fds->above + i;
+		fds->spare[i].cloexec = 1;
+		fds->fd[fds->nr++] = &fds->spare[i];
+	}
+	index_fds(fds);
+	return 0;
+}
+
 static int collect(struct script_fds *fds, const struct tern_dress *dress)
 {
 	const struct tern_obj *obj = NULL;
-	unsigned int i = 0, id;
 	int max = -1;
 
 	fds->dress = dress;
 	fds->nr_descs = tern_image_count(dress->image, TERN_OBJ_DESC);
-	fds->fd = calloc(tern_image_count(dress->image, TERN_OBJ_FD) + 1, sizeof(*fds->fd));
+	fds->fd = calloc(tern_image_count(dress->image, TERN_OBJ_FD) + fds->nr_descs + 1,
+			 sizeof(*fds->fd));
 	fds->first = calloc(fds->nr_descs + 2, sizeof(*fds->first));
 	fds->desc = calloc(fds->nr_descs + 1, sizeof(*fds->desc));
 	fds->extra = calloc(fds->nr_descs + 1, sizeof(*fds->extra));
@@ -133,15 +183,15 @@ static int collect(struct script_fds *fds, const struct tern_dress *dress)
 		index_object(fds, obj, &max);
 		index_extra(fds, obj);
 	}
-	qsort(fds->fd, fds->nr, sizeof(*fds->fd), compare_fd);
 	qsort(fds->end, fds->nr_ends, sizeof(*fds->end), compare_end);
 	qsort(fds->socket, fds->nr_sockets, sizeof(*fds->socket), compare_socket);
-	for (id = 1; id <= fds->nr_descs + 1; id++) {
-		fds->first[id] = i;
-		while (i < fds->nr && fds->fd[i]->desc == id)
-			i++;
-	}
-	fds->high = max + 1 > OWN_MIN ? max + 1 : OWN_MIN;
+	index_fds(fds);
+	fds->above = max + 1;
+	if (number_spares(fds))
+		return -ENOMEM;
+	fds->high = fds->above + fds->nr_spares;
+	if (fds->high < OWN_MIN)
+		fds->high = OWN_MIN;
 	return 0;
 }
 
@@ -162,6 +212,7 @@ static int collect_extra(struct script_fds *fds, const struct tern_dress *worn)
 
 static void drop(struct script_fds *fds)
 {
+	free(fds->spare);
 	free(fds->socket);
 	free(fds->end);
 	free(fds->extra);
@@ -302,12 +353,40 @@ static int build_kinds(struct tern_script *s, const struct script_fds *fds, bool
 	return err;
 }
 
-static int build(struct tern_script *s, const struct script_fds *fds, struct tern_why *why)
+/* So that others find them. */
+static int note_spares(const struct script_fds *fds, struct tern_dress *dress)
 {
-	const struct tern_image *image = fds->dress->image;
-	const struct tern_obj *obj = NULL;
-	int err = build_kinds(s, fds, true, why);
+	unsigned int i;
 
+	dress->spare = calloc(fds->nr_spares + 1, sizeof(*dress->spare));
+	if (!dress->spare)
+		return -ENOMEM;
+	for (i = 0; i < fds->nr_spares; i++) {
+		const struct tern_obj_socket *k = script_extra(fds, fds->spare[i].desc);
+		const struct tern_obj_socket *mate = script_mate(fds, k);
+
+		/* nobody else's would be known */
+		if (mate)
+			dress->spare[dress->nr_spares++] = (struct tern_spare){
+				.pid = dress->task->pid, .fd = script_fd_of(fds, mate->desc),
+				.number = fds->spare[i].fd,
+			};
+	}
+	return 0;
+}
+
+/* All of them, where there are none. */
+static int build(struct tern_script *s, const struct script_fds *fds, struct tern_dress *dress,
+		 struct tern_why *why)
+{
+	const struct tern_image *image = dress->image;
+	const struct tern_obj *obj = NULL;
+	int err = note_spares(fds, dress);
+
+	dress->anew = true;
+	dress->end_fds = fds->above;
+	if (!err)
+		err = build_kinds(s, fds, true, why);
 	if (!err)
 		err = build_kinds(s, fds, false, why);
 	while (!err && (obj = tern_image_find(image, TERN_OBJ_PIPE, obj)))
@@ -347,8 +426,7 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
 		tern_script_limits_open(s, dress, fds.high + OWN_ROOM);
 		move_own(s, &fds, dress);
 		script_close(s, SHELL_SLOT_TERND);
-		dress->anew = true;
-		err = build(s, &fds, why);
+		err = build(s, &fds, dress, why);
 	}
 	drop(&fds);
 	return err;
@@ -427,8 +505,7 @@ static bool took_old(const struct tern_dress *worn, const struct tern_dress *dre
 	while ((obj = tern_image_find(dress->image, TERN_OBJ_DESC, obj))) {
 		const struct tern_obj_desc *d = tern_obj_payload(obj);
 
-		if (d->kind == TERN_DESC_TAKEN || d->kind == TERN_DESC_REOPENED ||
-		    d->kind == TERN_DESC_SLAVE)
+		if (tern_desc_is_elsewhere(d) || d->kind == TERN_DESC_SLAVE)
 			return true;
 	}
 	return false;
@@ -517,8 +594,7 @@ static int rebuild(struct tern_script *s, const struct tern_dress *worn,
 	tern_script_limits_open(s, dress, fds->high + OWN_ROOM);
 	if (!stay)
 		move_own(s, fds, dress);
-	dress->anew = true;
-	return build(s, fds, why);
+	return build(s, fds, dress, why);
 }
 
 /**
@@ -538,6 +614,7 @@ int tern_script_alter_files(struct tern_script *s, const struct tern_dress *worn
 	int err, done = 0;
 
 	dress->own_fds = worn->own_fds;
+	dress->end_fds = worn->end_fds;
 	if (!(dress->types & TERN_FILES_TYPES) && !took_old(worn, dress))
 		return 0;
 	err = collect_extra(&was, worn);

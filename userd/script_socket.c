@@ -15,9 +15,9 @@
 #define IN_PLACE_MAX	65536	/* bytes that any socket takes */
 #define NS		1000000000ULL
 
-/* The other end of a pair, NULL: none. */
-static const struct tern_obj_socket *find_mate(const struct script_fds *fds,
-					       const struct tern_obj_socket *k)
+/** script_mate() - the other end of a pair, NULL: none */
+const struct tern_obj_socket *script_mate(const struct script_fds *fds,
+					  const struct tern_obj_socket *k)
 {
 	unsigned int lo = 0, hi = fds->nr_sockets;
 
@@ -123,18 +123,6 @@ static void drain(struct tern_script *s, const struct tern_obj *obj, int fd)
 
 /* ---- making them ---------------------------------------------------------------- */
 
-/* SO_PEERCRED will say who made it: not root. */
-static void become(struct tern_script *s, __u32 uid, __u32 gid, bool back)
-{
-	const __u64 keep = ~0ULL;
-
-	if (back)
-		SCRIPT(s, "the user could not be set", SYS_setresuid, keep, uid, keep);
-	SCRIPT(s, "the group could not be set", SYS_setresgid, keep, gid, keep);
-	if (!back)
-		SCRIPT(s, "the user could not be set", SYS_setresuid, keep, uid, keep);
-}
-
 static void make_one(struct tern_script *s, const struct tern_obj_socket *k)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -153,21 +141,14 @@ static void make_one(struct tern_script *s, const struct tern_obj_socket *k)
 		       k->backlog)->slots = 1 << 0;
 }
 
-static void make(struct tern_script *s, const struct tern_dress *dress,
-		 const struct tern_obj_socket *k)
+/* Whom SO_PEERCRED shows is LOAD's. */
+static void make(struct tern_script *s, const struct tern_obj_socket *k)
 {
-	const struct tern_obj_creds *creds = tern_obj_payload(dress->creds), *own = &dress->own;
-	bool other = creds->uid[1] != own->uid[1] || creds->gid[1] != own->gid[1];
-
-	if (other)
-		become(s, creds->uid[1], creds->gid[1], false);
 	if (k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT))
 		SCRIPT(s, "no pair of sockets could be made", SYS_socketpair, AF_UNIX,
 		       k->type | SOCK_CLOEXEC, 0, tern_script_slot(s, SLOT_LOW));
 	else
 		make_one(s, k);
-	if (other)
-		become(s, own->uid[1], own->gid[1], true);
 }
 
 /* All but what would be in the way of filling the queues. */
@@ -210,14 +191,14 @@ static int socket_open(struct tern_script *s, const struct script_fds *fds,
 		       const struct tern_obj *obj, struct tern_why *why)
 {
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
-	const struct tern_obj_socket *k = script_extra(fds, d->id), *mate = find_mate(fds, k);
+	const struct tern_obj_socket *k = script_extra(fds, d->id), *mate = script_mate(fds, k);
 	bool two = k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT);
 
 	(void)why;
 	/* made with the one before */
 	if (mate && mate->desc < k->desc)
 		return 0;
-	make(s, fds->dress, k);
+	make(s, k);
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
 	if (two)
 		script_lift(s, fds, SLOT_LOW2, SLOT_HIGH2);
@@ -261,7 +242,7 @@ static int socket_alter(struct tern_script *s, const struct script_fds *was,
 	(void)old;
 	if (x->len == y->len && !memcmp(x, y, x->len))
 		return 1;
-	mate = find_mate(fds, b);
+	mate = script_mate(fds, b);
 	if (!same(a, b) || !mate || a->shutdown || mate->shutdown || b->peek_off >= 0 ||
 	    charge(b) > IN_PLACE_MAX || b->flags & TERN_SOCKET_PASSCRED)
 		return 0;

@@ -63,7 +63,8 @@
 	X(DATA,		26, struct tern_obj_data,	131072) \
 	X(ENDED,	27, struct tern_obj_ended,	TERN_ENDED_MAX) \
 	X(NAMES,	28, struct tern_obj_names,	1) \
-	X(TERMINAL,	29, struct tern_obj_terminal,	TERN_TERMINALS_MAX)
+	X(TERMINAL,	29, struct tern_obj_terminal,	TERN_TERMINALS_MAX) \
+	X(PEER,		30, struct tern_obj_peer,	131072)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -379,8 +380,8 @@ struct tern_obj_fs {
  * @mode: st_mode
  * @pos: file position
  * @size: size of a regular file
- * @dev: st_dev; character devices: st_rdev; TERN_DESC_TAKEN and _REOPENED: a process of
- *	the tree
+ * @dev: st_dev; character devices: st_rdev; TERN_DESC_TAKEN, _REOPENED and _MATE: a process
+ *	of the tree
  * @ino: inode number; likewise: a descriptor that this process has
  * @magic: statfs(2) f_type of the file system
  * @pipe: TERN_DESC_PIPE: all ends of one pipe carry the same number;
@@ -429,6 +430,8 @@ struct tern_obj_desc {
  * @TERN_DESC_REOPENED: another end of a pipe of which such a process has one
  * @TERN_DESC_MASTER: of pseudo-terminal @ino, with a TERMINAL object
  * @TERN_DESC_SLAVE: of pseudo-terminal @ino, whose master is in the tree
+ * @TERN_DESC_MATE: the other end of a unix socket that such a process has, and makes both
+ *	ends of: here without a descriptor, with one there
  */
 enum tern_desc_kind {
 	TERN_DESC_FILE = 1,
@@ -447,7 +450,15 @@ enum tern_desc_kind {
 	TERN_DESC_REOPENED,
 	TERN_DESC_MASTER,
 	TERN_DESC_SLAVE,
+	TERN_DESC_MATE,
 };
+
+/** tern_desc_is_elsewhere() - it comes from another process of the tree, @dev */
+static inline int tern_desc_is_elsewhere(const struct tern_obj_desc *d)
+{
+	return d->kind == TERN_DESC_TAKEN || d->kind == TERN_DESC_REOPENED ||
+	       d->kind == TERN_DESC_MATE;
+}
 
 /**
  * struct tern_obj_terminal - a pseudo-terminal, by its master
@@ -707,7 +718,7 @@ struct tern_obj_socket {
 
 #define TERN_SOCKET_PASSCRED	(1U << 0)
 #define TERN_SOCKET_PASSSEC	(1U << 1)
-#define TERN_SOCKET_PAIR	(1U << 2)	/* the process has its other end, too */
+#define TERN_SOCKET_PAIR	(1U << 2)	/* both ends are in the image */
 #define TERN_SOCKET_BEREFT	(1U << 3)	/* its other end has been closed */
 #define TERN_SOCKET_LISTENS	(1U << 4)
 #define TERN_SOCKET_FLAGS_ALL	((1U << 5) - 1)
@@ -726,6 +737,26 @@ struct tern_message {
 	__s32 pid;
 	__u32 uid;
 	__u32 gid;
+};
+
+/**
+ * struct tern_obj_peer - of a unix socket that is connected, or listens: what no call can set
+ * @fd: a descriptor of it
+ * @pid: SO_PEERCRED: with whom it was connected, or who let it listen; 0: nobody who moves
+ *	with the process
+ * @uid: likewise, its user
+ * @gid: and group
+ * @name: bytes of the name that it has itself, which follow as sun_path has them; 0: it has
+ *	none, or has it already
+ * @reserved: 0
+ */
+struct tern_obj_peer {
+	__s32 fd;
+	__s32 pid;
+	__u32 uid;
+	__u32 gid;
+	__u32 name;
+	__u32 reserved;
 };
 
 /**
@@ -1011,6 +1042,7 @@ TERN_ASSERT_SIZE(struct tern_obj_timer, 72);
 TERN_ASSERT_SIZE(struct tern_obj_watch, 16);
 TERN_ASSERT_SIZE(struct tern_obj_socket, 64);
 TERN_ASSERT_SIZE(struct tern_message, 16);
+TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 
 #endif /* _TERN_IMAGE_H */

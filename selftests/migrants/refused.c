@@ -152,20 +152,6 @@ static void make_other_group(void)
 	make_child(join_group);
 }
 
-static int pair[2];
-
-static void keep_one_end(void)
-{
-	close(pair[0]);
-}
-
-static void make_pair_with_child(void)
-{
-	made(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	make_child(keep_one_end);
-	close(pair[1]);
-}
-
 static int nameless;
 
 static void open_again(void)
@@ -790,7 +776,6 @@ static const struct {
 	{ "io_uring", make_io_uring },
 	{ "other_session", make_other_session },
 	{ "other_group", make_other_group },
-	{ "pair_with_child", make_pair_with_child },
 	{ "memfd_with_child", make_memfd_with_child },
 	{ "fifo_with_child", make_fifo_with_child },
 	{ "traced", make_traced },

@@ -61,6 +61,8 @@ static void build(void)
 	struct tern_obj_desc end3 = { .id = 13, .kind = TERN_DESC_REOPENED, .dev = 90, .ino = 4 };
 	struct tern_obj_desc master = { .id = 14, .kind = TERN_DESC_MASTER, .ino = 3 };
 	struct tern_obj_desc slave = { .id = 15, .kind = TERN_DESC_SLAVE, .ino = 255 };
+	struct tern_obj_desc mate = { .id = 16, .kind = TERN_DESC_MATE, .dev = 90, .ino = 5 };
+	struct tern_obj_peer peer = { .fd = 9, .pid = 90, .uid = 7, .name = 3 };
 	struct tern_obj_terminal tty = { .desc = 14, .index = 3, .session = 1, .fd = 7,
 					 .input = 2, .output = 3 };
 	struct tern_obj_ended ended = { .pid = 95, .status = 0x86, .uid = 7 };
@@ -156,6 +158,8 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, master, NULL, 0);
 	PUT(TERN_OBJ_DESC, slave, NULL, 0);
 	PUT(TERN_OBJ_TERMINAL, tty, "abcde", 5);
+	PUT(TERN_OBJ_DESC, mate, NULL, 0);
+	PUT(TERN_OBJ_PEER, peer, "\0p1", 3);
 	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
 	PUT(TERN_OBJ_SOCKET, server, "\0n", 2);
@@ -297,7 +301,7 @@ static void spoil_tree(void)
 	SPOILED(his->ino, 1U << 31);
 	SPOILED(his->pipe, 1);
 	SPOILED(end->dev, 0);
-	SPOILED(end->kind, TERN_DESC_SLAVE + 1);
+	SPOILED(end->kind, TERN_DESC_MATE + 1);
 }
 
 static void spoil_terminals(void)
@@ -309,7 +313,7 @@ static void spoil_terminals(void)
 	SPOILED(master->kind, TERN_DESC_SLAVE);
 	SPOILED(slave->dev, 1);
 	SPOILED(slave->kind, TERN_DESC_MASTER);
-	SPOILED(slave->kind, TERN_DESC_SLAVE + 1);
+	SPOILED(slave->kind, TERN_DESC_MATE + 1);
 	SPOILED(tty->desc, 15);
 	SPOILED(tty->desc, 0);
 	SPOILED(tty->index, TERN_TERMINALS_MAX);
@@ -320,6 +324,24 @@ static void spoil_terminals(void)
 	SPOILED(tty->input, 3);
 	SPOILED(tty->output, TERN_TERMINAL_BYTES);
 	SPOILED(tty->reserved, 1);
+}
+
+static void spoil_mates(void)
+{
+	struct tern_obj_desc *mate = find(TERN_OBJ_DESC, 15);
+	struct tern_obj_peer *peer = find(TERN_OBJ_PEER, 0);
+
+	SPOILED(mate->dev, 0);
+	SPOILED(mate->dev, 100);
+	SPOILED(mate->ino, 1U << 31);
+	SPOILED(mate->kind, TERN_DESC_SOCKET);
+	SPOILED(peer->fd, -1);
+	SPOILED(peer->pid, -1);
+	SPOILED(peer->uid, ~0U);
+	SPOILED(peer->gid, ~0U);
+	SPOILED(peer->name, 2);
+	SPOILED(peer->name, TERN_SOCKET_NAME_MAX + 1);
+	SPOILED(peer->reserved, 1);
 }
 
 static void spoil_times(void)
@@ -517,7 +539,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 16);
+	SPOILED(fd->desc, 17);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -526,7 +548,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 16);
+	SPOILED(reg->target, 17);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -618,7 +640,7 @@ static void spoil_sockets(void)
 	SPOILED(m[0].len, 0);
 	SPOILED(m[0].len, 2);
 	SPOILED(m[1].len, ~0U);
-	SPOILED(m[1].pid, 101);
+	SPOILED(m[1].pid, -1);
 	SPOILED(m[1].uid, ~0U);
 }
 
@@ -745,6 +767,7 @@ int main(int argc, char **argv)
 	spoil_process();
 	spoil_tree();
 	spoil_terminals();
+	spoil_mates();
 	spoil_times();
 	spoil_memory();
 	spoil_carried();

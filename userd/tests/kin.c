@@ -141,6 +141,7 @@ static void test_files(void)
 	char path[1][NEWFILE_PATH_MAX] = { "/proc/1/fd/7" };
 	struct tern_image image = { 0 };
 	struct tern_dress dress = { .image = &image, .stash_path = path }, other = { 0 };
+	const struct tern_spare spare = { .pid = 100, .fd = 3, .number = 70 };
 	struct tern_kin root, child;
 
 	tern_image_add(&image, TERN_OBJ_CARRIED, &carried, sizeof(carried), NULL, 0);
@@ -151,12 +152,24 @@ static void test_files(void)
 	CHECK(!tern_kin_publish(&root, &dress) && tern_kin_before(&child) == 1);
 	path[0][strlen(path[0]) - 1] = '8';
 	CHECK(!tern_kin_publish(&root, &dress) && tern_kin_before(&child) == 2);
-	CHECK(!tern_kin_files(&child, &other) && other.nr_taken_files == 1);
+	/* sockets change only if all descriptors do */
+	dress.anew = true;
+	dress.spare = malloc(sizeof(spare));
+	*dress.spare = spare;
+	dress.nr_spares = 1;
+	CHECK(!tern_kin_publish(&root, &dress) && !dress.spare);
+	dress.anew = false;
+	dress.nr_spares = 0;
+	CHECK(!tern_kin_publish(&root, &dress));
+	CHECK(!tern_kin_look(&child, &other) && other.nr_taken_files == 1);
 	CHECK(other.taken_file[0].pid == 100 && other.taken_file[0].ino == 5 &&
 	   other.taken_file[0].fs == 9 && !strcmp(other.taken_file[0].path, path[0]));
+	CHECK(other.nr_mates == 1 && !memcmp(other.mate, &spare, sizeof(spare)));
 	free(other.taken_file);
-	CHECK(!tern_kin_files(&root, &other) && !other.nr_taken_files);
+	free(other.mate);
+	CHECK(!tern_kin_look(&root, &other) && !other.nr_taken_files && !other.nr_mates);
 	free(other.taken_file);
+	free(other.mate);
 	tern_kin_leave(&child);
 	tern_kin_leave(&root);
 	tern_image_free(&image);

@@ -28,7 +28,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	5
+#define TERN_ABI_VERSION	6
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */
@@ -587,11 +587,12 @@ struct tern_shell {
  * @unmap_start: page-aligned; with @unmap_end the shell's own last memory, unmapped
  * @unmap_end: by the thread group's leader when all threads are in the kernel
  * @mmap_base: the migrant's mm->mmap_base, set by the leader
+ * @own_fds: descriptors from this number on are the shell's, and closed by the leader at the
+ *	end, that on which the call is made above all; others may take some of them until then
  * @reserved: 0
  *
  * Called by every thread of the shell, with all signals blocked. It does not
  * return: the thread goes on as the migrant's thread of the same tid, or dies.
- * The leader also closes the descriptor that the call was made on.
  */
 struct tern_become {
 	__u32 size;
@@ -599,7 +600,8 @@ struct tern_become {
 	__u64 unmap_start;
 	__u64 unmap_end;
 	__u64 mmap_base;
-	__u64 reserved;
+	__u32 own_fds;
+	__u32 reserved;
 };
 
 /**
