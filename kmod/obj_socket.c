@@ -146,19 +146,23 @@ static bool has_options(struct sock *sk)
 	       READ_ONCE(sk->sk_rcvlowat) > 1 || READ_ONCE(sk->sk_tsflags);
 }
 
-/*
- * A name in the file system is a file there, which stays, unless it is merely that of who
- * was called; and who has connected to a datagram socket cannot be seen, but nobody does to
- * one of a pair.
- */
+/* Has it a name in the file system, and not merely that of who was called? */
+static bool has_path(struct sock *sk)
+{
+	const struct unix_address *addr = name_of(sk);
+
+	return addr && addr->name->sun_path[0] && sk->sk_state != TCP_ESTABLISHED;
+}
+
+/* Who has connected to a datagram socket cannot be seen, but nobody does to one of a pair. */
 static const char *name_refused(struct sock *sk, bool paired)
 {
 	const struct unix_address *addr = name_of(sk);
 
 	if (!addr)
 		return NULL;
-	if (addr->name->sun_path[0] && sk->sk_state != TCP_ESTABLISHED)
-		return "a unix socket with a name in the file system";
+	if (has_path(sk) && !tern_path_has_name(&unix_sk(sk)->path))
+		return "a unix socket whose name in the file system has been deleted";
 	return sk->sk_type == SOCK_DGRAM && !paired ? "a unix datagram socket with a name" : NULL;
 }
 
@@ -345,6 +349,24 @@ static void describe(const struct tern_entry *entry, const struct tern_entry *pe
 	obj->sndtimeo = timeout_ns(READ_ONCE(sk->sk_sndtimeo));
 }
 
+/* Where its name is, and whose. */
+static const char *describe_path(struct tern_saver *saver, struct sock *sk,
+				 struct tern_obj_socket *obj)
+{
+	const struct path *path = &unix_sk(sk)->path;
+	const struct inode *inode = d_inode(path->dentry);
+	const char *text = tern_name_of(&saver->name, path);
+
+	if (IS_ERR(text))
+		return text;
+	obj->path = strlen(text) + 1;
+	obj->mode = inode->i_mode;
+	obj->uid = from_kuid(&init_user_ns, inode->i_uid);
+	obj->gid = from_kgid(&init_user_ns, inode->i_gid);
+	obj->ino = inode->i_ino;
+	return text;
+}
+
 /* SOCKET of one end, whose description has the number @id. */
 static int save_end(struct tern_saver *saver, const struct tern_entry *entry, u32 id,
 		    const struct tern_entry *peer, u32 pair)
@@ -352,12 +374,17 @@ static int save_end(struct tern_saver *saver, const struct tern_entry *entry, u3
 	struct sock *sk = sock_of(entry);
 	const struct unix_address *addr = sk->sk_state == TCP_ESTABLISHED ? NULL : name_of(sk);
 	struct tern_obj_socket obj = { .desc = id };
+	const char *path = "";
 	size_t heads;
 	struct queue q;
 	void *tail;
 	int err;
 
 	describe(entry, peer, pair, &obj);
+	if (has_path(sk))
+		path = describe_path(saver, sk, &obj);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
 	obj.name = addr ? addr->len - offsetof(struct sockaddr_un, sun_path) : 0;
 	err = queue_read(sk, &q);
 	if (err)
@@ -369,16 +396,17 @@ static int save_end(struct tern_saver *saver, const struct tern_entry *entry, u3
 		return -E2BIG;
 	}
 	heads = q.nr * sizeof(*q.head);
-	tail = kvmalloc(heads + q.len + obj.name + 1, GFP_KERNEL);
+	tail = kvmalloc(heads + q.len + obj.name + obj.path + 1, GFP_KERNEL);
 	if (tail) {
 		memcpy(tail, q.head, heads);
 		memcpy(tail + heads, q.data, q.len);
 		if (addr)
 			memcpy(tail + heads + q.len, addr->name->sun_path, obj.name);
+		memcpy(tail + heads + q.len + obj.name, path, obj.path);
 		obj.messages = q.nr;
 		obj.data = q.len;
 		tern_image_put(saver->image, TERN_OBJ_SOCKET, &obj, sizeof(obj), tail,
-			       heads + q.len + obj.name);
+			       heads + q.len + obj.name + obj.path);
 	}
 	kvfree(tail);
 	kvfree(q.head);
@@ -419,17 +447,17 @@ static void save_credentials(struct tern_saver *saver, struct sock *sk,
 static void save_peer(struct tern_saver *saver, const struct tern_entry *entry)
 {
 	struct sock *sk = sock_of(entry);
-	const struct unix_address *addr = sk->sk_state == TCP_ESTABLISHED ? name_of(sk) : NULL;
-	struct tern_obj_peer obj = {
-		.fd = entry->fd,
-		.name = addr ? addr->len - offsetof(struct sockaddr_un, sun_path) : 0,
-	};
+	const struct unix_address *addr = name_of(sk);
+	struct tern_obj_peer obj = { .fd = entry->fd };
 
-	if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_LISTEN)
+	if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_LISTEN && !has_path(sk))
 		return;
+	/* an abstract one it can be given by bind(2) */
+	if (addr && (sk->sk_state == TCP_ESTABLISHED || has_path(sk)))
+		obj.name = addr->len - offsetof(struct sockaddr_un, sun_path);
 	save_credentials(saver, sk, &obj);
 	tern_image_put(saver->image, TERN_OBJ_PEER, &obj, sizeof(obj),
-		       addr ? addr->name->sun_path : NULL, obj.name);
+		       obj.name ? addr->name->sun_path : NULL, obj.name);
 }
 
 static int socket_save(struct tern_saver *saver, struct tern_entry *entry,

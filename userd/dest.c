@@ -209,7 +209,7 @@ static int on_query(struct tern_dest *d)
 		if (d->dev >= 0)
 			err = tern_dev_fail(d->dev, 0, -ECANCELED, NULL);
 		tern_dest_prepare_fini(d);
-		tern_stash_fini(&d->stash);
+		tern_dest_drop_files(d);
 		answer.state = TERN_FAILED;
 	} else {
 		err = ask_kernel(d, &answer.state);
@@ -302,7 +302,7 @@ static void give_up(struct tern_dest *d, int err)
 		close(d->dev);
 		d->dev = -1;
 	}
-	tern_stash_fini(&d->stash);
+	tern_dest_drop_files(d);
 	refuse(d, err);
 }
 

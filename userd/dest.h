@@ -18,6 +18,7 @@
 #include "memo.h"
 #include "pager.h"
 #include "shell_start.h"
+#include "sockfile.h"
 
 /**
  * struct tern_dest_page - a PAGES message that came before it could be used
@@ -49,6 +50,8 @@ struct tern_dest_pages {
  * @base: what is known of it
  * @draft: the last draft
  * @stash: files that move with it, as the last image has them
+ * @sockfiles: its sockets that have names in the file system, when these have been given
+ * @left: all of these stay: the process runs
  * @worn: how the shell looks by it, if @dressed
  * @dressed: a draft has been put on
  * @image: the image
@@ -83,6 +86,8 @@ struct tern_dest {
 	struct tern_dress base;
 	struct tern_draft draft;
 	struct tern_stash stash;
+	struct tern_sockfiles sockfiles;
+	bool left;
 	struct tern_dress worn;
 	bool dressed;
 	struct tern_image image;
@@ -111,6 +116,7 @@ void tern_dest_prepare_fini(struct tern_dest *d);
 
 int tern_dest_draft(struct tern_dest *d, size_t len);
 int tern_dest_image(struct tern_dest *d, size_t len);
+void tern_dest_drop_files(struct tern_dest *d);
 void tern_dest_dress_fini(struct tern_dest *d);
 
 int tern_dest_pages(struct tern_dest *d, size_t len);

@@ -235,12 +235,17 @@ int tern_dest_resume(struct tern_dest *d)
 	if (!err)
 		err = tern_stash_finish(&d->stash, &d->image, d->job->host->name, &d->why);
 	if (!err)
+		err = tern_sockfiles_finish(&d->sockfiles, &d->image, d->job->id,
+					    d->job->host->name, &d->why);
+	if (!err)
 		err = let_go(d, &at[2]);
 	if (err)
 		return err;
 	at[3] = tern_dest_now(CLOCK_MONOTONIC);
 	figures(d, &resume, at);
+	d->left = true;
 	tern_stash_leave(&d->stash);
+	tern_sockfiles_leave(&d->sockfiles);
 	tern_copies_leave(d->copies);
 	/* a link that breaks here leaves the source in doubt: it will ask */
 	send_resumed(d, at);

@@ -116,12 +116,16 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	dress->known = d->known;
 	dress->nr_known = d->prepare->nr_files;
 	dress->become = true;
+	dress->id = d->job->id;
 	dress->root = d->prepare->root;
 	dress->taken = tern_kin_before(&d->kin);
 	err = tern_kin_look(&d->kin, dress);
 	if (err)
 		return err;
 	err = tern_dest_unchanged(d);
+	if (err)
+		return err;
+	err = tern_sockfiles_look(image, d->job->host->name, &d->why);
 	if (err)
 		return err;
 	err = tern_stash_fill(&d->stash, &d->draft.image, image, d->job->host->name, &d->why);
@@ -263,14 +267,24 @@ int tern_dest_image(struct tern_dest *d, size_t len)
 	return moved ? make_pager(d, &d->dress) : 0;
 }
 
+/** tern_dest_drop_files() - those that move with it are removed, unless they have been left */
+void tern_dest_drop_files(struct tern_dest *d)
+{
+	tern_stash_fini(&d->stash);
+	if (d->left)
+		return;
+	tern_sockfiles_drop(&d->sockfiles, &d->draft.image, d->job->id);
+	tern_sockfiles_drop(&d->sockfiles, &d->image, d->job->id);
+}
+
 /** tern_dest_dress_fini() - give all of it back */
 void tern_dest_dress_fini(struct tern_dest *d)
 {
 	drop_pager(d);
+	tern_dest_drop_files(d);
 	tern_dress_fini(&d->dress);
 	tern_dress_fini(&d->worn);
 	tern_draft_fini(&d->draft);
-	tern_stash_fini(&d->stash);
 	tern_image_free(&d->image);
 	d->dressed = false;
 	d->dressing = false;

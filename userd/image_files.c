@@ -199,7 +199,7 @@ static int check_messages(struct image_check *c, const struct tern_obj *obj)
 
 	m = tern_obj_tail(obj, &len);
 	if (k->data > TERN_SOCKET_DATA_MAX || k->messages > TERN_SOCKET_DATA_MAX ||
-	    len != k->messages * sizeof(*m) + k->data + k->name)
+	    len != k->messages * sizeof(*m) + k->data + k->name + k->path)
 		return check_bad(c, obj, "bad contents");
 	for (i = 0; i < k->messages; i++) {
 		if (m[i].len > k->data - sum || (!m[i].len && k->type == SOCK_STREAM))
@@ -208,9 +208,25 @@ static int check_messages(struct image_check *c, const struct tern_obj *obj)
 			return check_bad(c, obj, "a message from somebody else");
 		sum += m[i].len;
 	}
-	if (k->name && ((const char *)(m + k->messages))[k->data])
-		return check_bad(c, obj, "a name in the file system");
 	return sum == k->data ? 0 : check_bad(c, obj, "bad contents");
+}
+
+/* What must be told apart: a name in the file system has a place there, no other has. */
+static int check_socket_path(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_socket *k = tern_obj_payload(obj);
+	const struct tern_message *m = (const struct tern_message *)(k + 1);
+	const char *name = (const char *)(m + k->messages) + k->data;
+
+	if (!(k->name && *name) != !k->path)
+		return check_bad(c, obj, "a name in the file system without a place, or the other way round");
+	if (!k->path)
+		return k->mode || k->uid || k->gid || k->ino ?
+		       check_bad(c, obj, "an owner where there is no file") : 0;
+	if (!S_ISSOCK(k->mode) || k->uid == ~0U || k->gid == ~0U)
+		return check_bad(c, obj, "a file that is no socket, or nobody's");
+	return check_is_path(name + k->name, k->path) && name[k->name + k->path - 2] != '/' ? 0 :
+	       check_bad(c, obj, "bad path of a socket");
 }
 
 int check_socket(struct image_check *c, const struct tern_obj *obj)
@@ -221,7 +237,7 @@ int check_socket(struct image_check *c, const struct tern_obj *obj)
 	if (k->type != SOCK_STREAM && k->type != SOCK_DGRAM && k->type != SOCK_SEQPACKET)
 		return check_bad(c, obj, "unknown type");
 	if (k->flags & ~TERN_SOCKET_FLAGS_ALL || k->shutdown > 3 || k->peek_off < -1 ||
-	    k->name > TERN_SOCKET_NAME_MAX || k->sndbuf > INT_MAX || k->rcvbuf > INT_MAX ||
+	    k->name > TERN_SOCKET_NAME_MAX || k->path > TERN_PATH_MAX || k->sndbuf > INT_MAX || k->rcvbuf > INT_MAX ||
 	    k->rcvtimeo > TIME_MAX || k->sndtimeo > TIME_MAX)
 		return check_bad(c, obj, "a field is out of range");
 	if ((ends & (ends - 1)) || !k->pair != !(ends & TERN_SOCKET_PAIR) ||
@@ -230,7 +246,9 @@ int check_socket(struct image_check *c, const struct tern_obj *obj)
 	if ((k->name && ends) || (k->flags & TERN_SOCKET_LISTENS && !k->name))
 		return check_bad(c, obj, "a name where none can be, or none where one must be");
 	c->sockets[c->count[TERN_OBJ_SOCKET] - 1] = k;
-	return check_messages(c, obj) ? -EBADMSG : check_extra(c, obj, k->desc);
+	if (check_messages(c, obj) || check_socket_path(c, obj))
+		return -EBADMSG;
+	return check_extra(c, obj, k->desc);
 }
 
 int check_peer(struct image_check *c, const struct tern_obj *obj)

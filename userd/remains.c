@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The end of local files that have moved with their process (--with-files), and of System V
- * segments, at the source.
+ * The end of local files that have moved with their process (--with-files), of System V
+ * segments and of sockets' names, at the source.
  * Their names were there for anybody meanwhile: a file is removed only if it is still what
  * has moved, and nobody has it open. Else it is left, and that is said.
  */
@@ -17,6 +17,7 @@
 #include "remains.h"
 #include "seen.h"
 #include "segment.h"
+#include "sockfile.h"
 
 static bool is_what_moved(int fd, const struct tern_obj_carried *c)
 {
@@ -83,6 +84,8 @@ void tern_remains_remove(const struct tern_image *image, bool safe)
 	bool pod = task && task->flags & TERN_TASK_POD;
 	const struct tern_obj *obj = NULL;
 
+	while ((obj = tern_image_find(image, TERN_OBJ_SOCKET, obj)))
+		tern_sockfile_remove(tern_obj_payload(obj));
 	while ((obj = tern_image_find(image, TERN_OBJ_CARRIED, obj))) {
 		const struct tern_obj_carried *c = tern_obj_payload(obj);
 		const char *path = (const char *)(c + 1);

@@ -217,6 +217,7 @@ struct tern_spare {
  * @nr_mates: how many
  * @taken: changes when descriptors have been made anew that it may take
  * @anew: out: its own were made anew
+ * @id: of the migration
  * @root: pid of the root of the tree that it belongs to, 0: none
  * @become: false only in tests: leave out all that needs /dev/tern
  * @host: name of this host, for sentences
@@ -259,6 +260,7 @@ struct tern_dress {
 	unsigned int nr_mates;
 	unsigned int taken;
 	bool anew;
+	__u64 id;
 	int root;
 	bool become;
 	const char *host;

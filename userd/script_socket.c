@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Unix sockets: pairs, of which the process may have closed one end, and such as are
- * not connected, but may listen at an abstract name. What is in a queue is sent by the
- * other end.
+ * Unix sockets: pairs, of which the process may have closed one end, or another one of its
+ * tree may have it; and such as are not connected, but may listen. What is in a queue is
+ * sent by the other end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "script_fds.h"
+#include "sockfile.h"
 
 #define IN_PLACE_MAX	65536	/* bytes that any socket takes */
 #define NS		1000000000ULL
@@ -123,32 +124,49 @@ static void drain(struct tern_script *s, const struct tern_obj *obj, int fd)
 
 /* ---- making them ---------------------------------------------------------------- */
 
-static void make_one(struct tern_script *s, const struct tern_obj_socket *k)
+/* In the file system not where it will be, but beside; what a draft has left goes. */
+static void bind_one(struct tern_script *s, const struct script_fds *fds,
+		     const struct tern_obj_socket *k)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	size_t len = k->name;
 
-	SCRIPT(s, "no socket could be made", SYS_socket, AF_UNIX, k->type | SOCK_CLOEXEC, 0)->out =
-		SLOT_LOW;
-	if (!k->name)
-		return;
-	/* it has no messages */
-	memcpy(addr.sun_path, k + 1, k->name);
+	if (k->path) {
+		/* that it fits has been looked at before (tern_sockfiles_look()) */
+		tern_sockfile_beside(k, fds->dress->id, addr.sun_path);
+		len = strlen(addr.sun_path) + 1;
+		SCRIPT(s, NULL, SYS_unlink,
+		       tern_script_data(s, addr.sun_path, len))->flags = SHELL_MAY_FAIL;
+	} else {
+		/* it has no messages */
+		memcpy(addr.sun_path, k + 1, len);
+	}
 	SCRIPT(s, "a unix socket could not have its name again", SYS_bind, SLOT_LOW,
 	       tern_script_data(s, &addr, sizeof(addr)),
-	       offsetof(struct sockaddr_un, sun_path) + k->name)->slots = 1 << 0;
+	       offsetof(struct sockaddr_un, sun_path) + len)->slots = 1 << 0;
+}
+
+static void make_one(struct tern_script *s, const struct script_fds *fds,
+		     const struct tern_obj_socket *k)
+{
+	SCRIPT(s, "no socket could be made", SYS_socket, AF_UNIX, k->type | SOCK_CLOEXEC, 0)->out =
+		SLOT_LOW;
+	if (k->name)
+		bind_one(s, fds, k);
 	if (k->flags & TERN_SOCKET_LISTENS)
 		SCRIPT(s, "a unix socket could not listen", SYS_listen, SLOT_LOW,
 		       k->backlog)->slots = 1 << 0;
 }
 
 /* Whom SO_PEERCRED shows is LOAD's. */
-static void make(struct tern_script *s, const struct tern_obj_socket *k)
+static void make(struct tern_script *s, const struct script_fds *fds,
+		 const struct tern_obj_socket *k)
 {
 	if (k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT))
 		SCRIPT(s, "no pair of sockets could be made", SYS_socketpair, AF_UNIX,
 		       k->type | SOCK_CLOEXEC, 0, tern_script_slot(s, SLOT_LOW));
 	else
-		make_one(s, k);
+		make_one(s, fds, k);
 }
 
 /* All but what would be in the way of filling the queues. */
@@ -198,7 +216,7 @@ static int socket_open(struct tern_script *s, const struct script_fds *fds,
 	/* made with the one before */
 	if (mate && mate->desc < k->desc)
 		return 0;
-	make(s, k);
+	make(s, fds, k);
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
 	if (two)
 		script_lift(s, fds, SLOT_LOW2, SLOT_HIGH2);

@@ -682,7 +682,7 @@ struct tern_obj_watch {
 #define TERN_WATCH_MAX	1024	/* numbers below must be used up to get to it */
 
 /**
- * struct tern_obj_socket - of a unix socket without a name in the file system
+ * struct tern_obj_socket - of a unix socket
  * @desc: the description
  * @type: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
  * @flags: TERN_SOCKET_*
@@ -696,8 +696,14 @@ struct tern_obj_watch {
  * @messages: in its queue: so many struct tern_message follow
  * @data: and behind them their bytes, so many in all, up to TERN_SOCKET_DATA_MAX
  * @backlog: of one that listens
- * @name: bytes of its abstract name, with the NUL in front, which follow at last; only
- *	of one that is not connected; 0: none
+ * @name: bytes of its name, as sun_path has them, which follow; only of one that is not
+ *	connected; 0: none
+ * @path: of a name in the file system: where that is, absolute; bytes (with NUL) that follow
+ *	at last; else 0, as are the following
+ * @mode: st_mode there
+ * @uid: owner
+ * @gid: its group
+ * @ino: inode number
  */
 struct tern_obj_socket {
 	__u32 desc;
@@ -714,6 +720,11 @@ struct tern_obj_socket {
 	__u32 name;
 	__u64 rcvtimeo;
 	__u64 sndtimeo;
+	__u32 path;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u64 ino;
 };
 
 #define TERN_SOCKET_PASSCRED	(1U << 0)
@@ -1040,7 +1051,7 @@ TERN_ASSERT_SIZE(struct tern_obj_timerfd, 32);
 TERN_ASSERT_SIZE(struct tern_obj_times, 240);
 TERN_ASSERT_SIZE(struct tern_obj_timer, 72);
 TERN_ASSERT_SIZE(struct tern_obj_watch, 16);
-TERN_ASSERT_SIZE(struct tern_obj_socket, 64);
+TERN_ASSERT_SIZE(struct tern_obj_socket, 88);
 TERN_ASSERT_SIZE(struct tern_message, 16);
 TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);

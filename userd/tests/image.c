@@ -61,6 +61,10 @@ static void build(void)
 	struct tern_obj_desc end3 = { .id = 13, .kind = TERN_DESC_REOPENED, .dev = 90, .ino = 4 };
 	struct tern_obj_desc master = { .id = 14, .kind = TERN_DESC_MASTER, .ino = 3 };
 	struct tern_obj_desc slave = { .id = 15, .kind = TERN_DESC_SLAVE, .ino = 255 };
+	struct tern_obj_desc s4 = { .id = 17, .kind = TERN_DESC_SOCKET };
+	struct tern_obj_socket door = { .desc = 17, .type = SOCK_STREAM, .peek_off = -1,
+					.flags = TERN_SOCKET_LISTENS, .name = 2, .path = 3,
+					.mode = S_IFSOCK | 0600, .uid = 7, .ino = 8 };
 	struct tern_obj_desc mate = { .id = 16, .kind = TERN_DESC_MATE, .dev = 90, .ino = 5 };
 	struct tern_obj_peer peer = { .fd = 9, .pid = 90, .uid = 7, .name = 3 };
 	struct tern_obj_terminal tty = { .desc = 14, .index = 3, .session = 1, .fd = 7,
@@ -160,9 +164,11 @@ static void build(void)
 	PUT(TERN_OBJ_TERMINAL, tty, "abcde", 5);
 	PUT(TERN_OBJ_DESC, mate, NULL, 0);
 	PUT(TERN_OBJ_PEER, peer, "\0p1", 3);
+	PUT(TERN_OBJ_DESC, s4, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
 	PUT(TERN_OBJ_SOCKET, server, "\0n", 2);
+	PUT(TERN_OBJ_SOCKET, door, "d\0/d", 5);
 	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
 	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_WATCH, w2, "/", 2);
@@ -539,7 +545,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 17);
+	SPOILED(fd->desc, 18);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -548,7 +554,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 17);
+	SPOILED(reg->target, 18);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -609,7 +615,7 @@ static void spoil_watches(void)
 static void spoil_sockets(void)
 {
 	struct tern_obj_socket *a = find(TERN_OBJ_SOCKET, 0), *b = find(TERN_OBJ_SOCKET, 1);
-	struct tern_obj_socket *l = find(TERN_OBJ_SOCKET, 2);
+	struct tern_obj_socket *l = find(TERN_OBJ_SOCKET, 2), *door = find(TERN_OBJ_SOCKET, 3);
 	struct tern_message *m = (struct tern_message *)(b + 1);
 
 	SPOILED(a->desc, 8);
@@ -633,6 +639,17 @@ static void spoil_sockets(void)
 	SPOILED(l->messages, 1);
 	SPOILED(l->flags, TERN_SOCKET_BEREFT);
 	SPOILED(*(char *)(l + 1), 'x');
+	SPOILED(l->mode, S_IFSOCK);
+	SPOILED(l->ino, 1);
+	SPOILED(*(char *)(door + 1), 0);
+	SPOILED(((char *)(door + 1))[2], 'd');
+	SPOILED(((char *)(door + 1))[3], '/');
+	SPOILED(((char *)(door + 1))[4], 'd');
+	SPOILED(door->path, 0);
+	SPOILED(door->name, 3);
+	SPOILED(door->mode, S_IFREG | 0600);
+	SPOILED(door->uid, ~0U);
+	SPOILED(door->gid, ~0U);
 	SPOILED(a->data, 1);
 	SPOILED(a->messages, 1);
 	SPOILED(b->data, 4);

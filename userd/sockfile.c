@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unix sockets that have a name in the file system. The shell binds one beside the place
+ * where it is to be, and it gets its name when nothing else can fail. A dead one that is
+ * there gives way, as it would to its own program; where both hosts have the same file
+ * system, it is that of the source.
+ *
+ * Owns what it has named until the process is let go. No locks. Images have been checked.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "parent.h"
+#include "sockfile.h"
+
+/** tern_sockfile_path() - where it is, absolute; NULL: it has no such name */
+const char *tern_sockfile_path(const struct tern_obj_socket *k)
+{
+	const struct tern_message *m = (const struct tern_message *)(k + 1);
+
+	return k->path ? (const char *)(m + k->messages) + k->data + k->name : NULL;
+}
+
+static void beside(__u64 id, __u32 desc, const char *what, char name[64])
+{
+	snprintf(name, 64, ".tern-%016" PRIx64 "-%u%s", (uint64_t)id, desc, what);
+}
+
+/**
+ * tern_sockfile_beside() - where it is until it gets its name
+ * @k: has a path
+ * @id: of the migration
+ * @path: filled
+ *
+ * -ENAMETOOLONG: no socket can be bound there.
+ */
+int tern_sockfile_beside(const struct tern_obj_socket *k, __u64 id, char path[SOCKFILE_PATH_MAX])
+{
+	const char *place = tern_sockfile_path(k), *base = strrchr(place, '/') + 1;
+	char name[64];
+	int len;
+
+	beside(id, k->desc, "", name);
+	len = snprintf(path, SOCKFILE_PATH_MAX, "%.*s%s", (int)(base - place), place, name);
+	return len < SOCKFILE_PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* The next that has a name in the file system. */
+static const struct tern_obj *next(const struct tern_image *image, const struct tern_obj *obj)
+{
+	do
+		obj = tern_image_find(image, TERN_OBJ_SOCKET, obj);
+	while (obj && !tern_sockfile_path(tern_obj_payload(obj)));
+	return obj;
+}
+
+/* Nobody who is called answers. Who is called does not notice but for a caller who has gone. */
+static bool is_dead(int dir, const char *base, int type)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, len;
+	bool dead;
+
+	len = snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", dir, base);
+	if (len >= (int)sizeof(addr.sun_path))
+		return false;
+	fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	dead = fd >= 0 && connect(fd, (void *)&addr, sizeof(addr)) && errno == ECONNREFUSED;
+	if (fd >= 0)
+		close(fd);
+	return dead;
+}
+
+/* ---- at the destination ------------------------------------------------------------- */
+
+static int cannot_name(const char *path, const char *host, int err, struct tern_why *why)
+{
+	if (err == -ENOENT)
+		return tern_why_set(why, err,
+				    "the unix socket %.160s cannot be made on %s: its directory does not exist there, make it",
+				    path, host);
+	if (err == -EEXIST)
+		return tern_why_set(why, err, "%.160s is there already on %s: move it out of the way",
+				    path, host);
+	if (err == -EADDRINUSE)
+		return tern_why_set(why, err,
+				    "%.160s on %s is the socket of another process: end that, or move it out of the way",
+				    path, host);
+	if (err == -ENAMETOOLONG)
+		return tern_why_set(why, err,
+				    "the unix socket %.160s has too long a path to be made on another host",
+				    path);
+	return tern_newfile_failed(path, host, err, why);
+}
+
+/* 0: there is nothing; 1: what gives way. */
+static int look_place(int dir, const char *base, int type)
+{
+	struct stat st;
+
+	if (fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	return is_dead(dir, base, type) ? 1 : -EADDRINUSE;
+}
+
+static int look(const struct tern_obj_socket *k)
+{
+	char path[SOCKFILE_PATH_MAX];
+	const char *base;
+	int dir, ret;
+
+	ret = tern_sockfile_beside(k, ~0ULL, path);
+	if (ret)
+		return ret;
+	dir = tern_parent_open(tern_sockfile_path(k), &base);
+	if (dir < 0)
+		return dir;
+	ret = look_place(dir, base, k->type);
+	close(dir);
+	return ret < 0 ? ret : 0;
+}
+
+/**
+ * tern_sockfiles_look() - can they be made here?
+ * @image: whose they are
+ * @host: name of this host
+ * @why: sentence
+ */
+int tern_sockfiles_look(const struct tern_image *image, const char *host, struct tern_why *why)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = next(image, obj))) {
+		int err = look(tern_obj_payload(obj));
+
+		if (err)
+			return cannot_name(tern_sockfile_path(tern_obj_payload(obj)), host, err,
+					   why);
+	}
+	return 0;
+}
+
+/* By a descriptor that is good for names only. */
+static int own(int fd, const struct tern_obj_socket *k)
+{
+	char path[NEWFILE_PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fchownat(fd, "", k->uid, k->gid, AT_EMPTY_PATH) ||
+	       chmod(path, k->mode & 07777) ? -errno : 0;
+}
+
+/* Nothing is overwritten, where the file system can promise that. */
+static int move(int dir, const char *from, const char *to)
+{
+	if (!renameat2(dir, from, dir, to, RENAME_NOREPLACE))
+		return 0;
+	return errno == EINVAL && !renameat(dir, from, dir, to) ? 0 : -errno;
+}
+
+static int give_name(struct tern_sockfile *f, const struct tern_obj_socket *k, __u64 id)
+{
+	const char *base;
+	int err;
+
+	f->file.dir = tern_parent_open(tern_sockfile_path(k), &base);
+	if (f->file.dir < 0)
+		return f->file.dir;
+	snprintf(f->base, sizeof(f->base), "%s", base);
+	beside(id, k->desc, "", f->file.name);
+	f->file.fd = openat(f->file.dir, f->file.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	err = f->file.fd < 0 ? -errno : own(f->file.fd, k);
+	if (!err)
+		err = look_place(f->file.dir, base, k->type);
+	if (err == 1) {
+		beside(id, k->desc, "-old", f->old);
+		err = move(f->file.dir, base, f->old);
+		if (err)
+			f->old[0] = '\0';
+	}
+	if (!err)
+		err = move(f->file.dir, f->file.name, base);
+	if (!err)
+		snprintf(f->file.name, sizeof(f->file.name), "%s", base);
+	return err;
+}
+
+/**
+ * tern_sockfiles_finish() - their names, owners and modes
+ * @files: zeroed; filled
+ * @image: the shell wears it
+ * @id: of the migration
+ * @host: name of this host
+ * @why: sentence
+ */
+int tern_sockfiles_finish(struct tern_sockfiles *files, const struct tern_image *image, __u64 id,
+			  const char *host, struct tern_why *why)
+{
+	const struct tern_obj *obj = next(image, NULL);
+
+	if (!obj)
+		return 0;
+	files->file = calloc(tern_image_count(image, TERN_OBJ_SOCKET), sizeof(*files->file));
+	if (!files->file)
+		return -ENOMEM;
+	for (; obj; obj = next(image, obj)) {
+		struct tern_sockfile *f = &files->file[files->nr++];
+		int err;
+
+		f->file = TERN_NEWFILE_NONE;
+		err = give_name(f, tern_obj_payload(obj), id);
+		if (err)
+			return cannot_name(tern_sockfile_path(tern_obj_payload(obj)), host, err,
+					   why);
+	}
+	return 0;
+}
+
+/** tern_sockfiles_leave() - the process runs: they stay, and what gave way to them goes */
+void tern_sockfiles_leave(struct tern_sockfiles *files)
+{
+	while (files->nr) {
+		struct tern_sockfile *f = &files->file[--files->nr];
+
+		if (f->old[0])
+			unlinkat(f->file.dir, f->old, 0);
+		f->file.name[0] = '\0';
+		tern_newfile_drop(&f->file);
+	}
+	free(files->file);
+	files->file = NULL;
+}
+
+static void drop(struct tern_sockfile *f)
+{
+	int dir = f->old[0] ? dup(f->file.dir) : -1;
+
+	tern_newfile_drop(&f->file);
+	if (dir < 0)
+		return;
+	move(dir, f->old, f->base);
+	close(dir);
+}
+
+/**
+ * tern_sockfiles_drop() - the process does not run here: all is as it was
+ * @files: zeroed, or what tern_sockfiles_finish() has been given
+ * @image: that a shell wore, or was to; may be empty
+ * @id: of the migration
+ */
+void tern_sockfiles_drop(struct tern_sockfiles *files, const struct tern_image *image, __u64 id)
+{
+	const struct tern_obj *obj = NULL;
+	char path[SOCKFILE_PATH_MAX];
+
+	while (files->nr)
+		drop(&files->file[--files->nr]);
+	free(files->file);
+	files->file = NULL;
+	while (image->data && (obj = next(image, obj)))
+		if (!tern_sockfile_beside(tern_obj_payload(obj), id, path))
+			unlink(path);
+}
+
+/* ---- at the source ---------------------------------------------------------------- */
+
+/** tern_sockfile_remove() - the process is elsewhere, and what is left here is dead */
+void tern_sockfile_remove(const struct tern_obj_socket *k)
+{
+	const char *path = tern_sockfile_path(k), *base;
+	int dir = path ? tern_parent_open(path, &base) : -1;
+	struct stat st;
+
+	if (dir < 0)
+		return;
+	if (!fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) && S_ISSOCK(st.st_mode) &&
+	    st.st_ino == k->ino && is_dead(dir, base, k->type))
+		unlinkat(dir, base, 0);
+	close(dir);
+}
