@@ -519,7 +519,7 @@ static int load_credentials(struct tern_migration *m, struct sock *sk,
 	cred->gid = cred->egid = cred->sgid = cred->fsgid = make_kgid(&init_user_ns, obj->gid);
 	set_groups(cred, none);
 	put_group_info(none);
-	pid = tern_unit_shell(m, obj->pid);
+	pid = tern_unit_pid(m, obj->pid, PIDTYPE_TGID);
 	spin_lock(&sk->sk_peer_lock);
 	swap(sk->sk_peer_pid, pid);
 	swap(sk->sk_peer_cred, new);

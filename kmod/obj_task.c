@@ -159,6 +159,7 @@ static void save_place(const struct tern_tree *tree, struct task_struct *leader,
 			obj->session = tern_nr(task_session(leader));
 		if (task_pgrp(leader) != task_pgrp(root))
 			obj->group = tern_nr(task_pgrp(leader));
+		obj->flags |= tern_tree_group(tree, leader);
 	}
 	rcu_read_unlock();
 }

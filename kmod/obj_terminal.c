@@ -79,15 +79,12 @@ static struct pid *group_of(const struct tty_struct *slave)
 	return group && pid_task(group, PIDTYPE_PGID) ? group : NULL;
 }
 
-/* Its session, or the group in its foreground. */
-static bool is_of_tree(const struct tern_table *table, const struct pid *pid)
+/* Its session, or the group in its foreground, whose leader may have ended. */
+static bool is_of_tree(const struct tern_table *table, struct pid *pid, enum pid_type type)
 {
-	unsigned int i;
-	bool is = !pid;
+	struct task_struct *task = pid ? pid_task(pid, type) : NULL;
 
-	for (i = 0; i < table->tree->nr && !is; i++)
-		is = task_tgid(table->tree->task[i]) == pid;
-	return is;
+	return !pid || (task && tern_tree_index(table->tree, task) < table->tree->nr);
 }
 
 static bool has_session_of_others(const struct tern_table *table, struct tty_struct *slave)
@@ -97,7 +94,8 @@ static bool has_session_of_others(const struct tern_table *table, struct tty_str
 
 	rcu_read_lock();
 	spin_lock_irqsave(&slave->ctrl.lock, irq);
-	others = !is_of_tree(table, slave->ctrl.session) || !is_of_tree(table, group_of(slave));
+	others = !is_of_tree(table, slave->ctrl.session, PIDTYPE_SID) ||
+		 !is_of_tree(table, group_of(slave), PIDTYPE_PGID);
 	spin_unlock_irqrestore(&slave->ctrl.lock, irq);
 	rcu_read_unlock();
 	return others;
@@ -417,7 +415,8 @@ static void give_session(struct tty_struct *slave, struct pid *session)
 static int load_session(struct tern_migration *m, struct tty_struct *slave,
 			const struct tern_obj_terminal *obj)
 {
-	struct pid *session = tern_unit_shell(m, obj->session), *group = tern_unit_shell(m, obj->group);
+	struct pid *session = tern_unit_pid(m, obj->session, PIDTYPE_SID);
+	struct pid *group = tern_unit_pid(m, obj->group, PIDTYPE_PGID);
 	unsigned long irq;
 
 	if ((obj->session && !session) || (obj->group && !group)) {

@@ -47,10 +47,12 @@ bool tern_tree_is_below(struct task_struct *root, struct task_struct *task)
  * struct found - a process of the tree
  * @task: referenced
  * @depth: how far below the root
+ * @follows: another process of its session leads it, and is made before those that follow
  */
 struct found {
 	struct task_struct *task;
 	int depth;
+	bool follows;
 };
 
 static int by_depth(const void *a, const void *b)
@@ -59,6 +61,8 @@ static int by_depth(const void *a, const void *b)
 
 	if (x->depth != y->depth)
 		return x->depth < y->depth ? -1 : 1;
+	if (x->follows != y->follows)
+		return x->follows ? 1 : -1;
 	return x->task->pid < y->task->pid ? -1 : 1;
 }
 
@@ -76,7 +80,9 @@ static unsigned int collect(struct task_struct *root, struct found *found, unsig
 			continue;
 		if (nr++ == max)
 			break;
-		found[nr - 1] = (struct found){ get_task_struct(task), depth };
+		found[nr - 1] = (struct found){
+			get_task_struct(task), depth, task_session(task) != task_tgid(task),
+		};
 	}
 	rcu_read_unlock();
 	return nr;
@@ -257,6 +263,38 @@ bool tern_tree_has(const struct tern_tree *tree, const struct pid *pid)
 	return false;
 }
 
+/* Of a session or group: does its leader run, and does not move? */
+static bool is_led_by_other(const struct tern_tree *tree, struct pid *pid)
+{
+	struct task_struct *leader = pid_task(pid, PIDTYPE_TGID);
+
+	return leader && !tern_tree_has(tree, pid);
+}
+
+/* A child of the same parent that comes before it can make it, as one of its own session. */
+static bool has_sibling(const struct tern_tree *tree, unsigned int n)
+{
+	struct task_struct *task = tree->task[n];
+	unsigned int i;
+
+	for (i = 1; i < n; i++)
+		if (parent_of(tree->task[i]) == parent_of(task) && !tern_tree_ended(tree->task[i]) &&
+		    task_session(tree->task[i]) == task_session(task))
+			return true;
+	return false;
+}
+
+/* Its parent can make it, in its own session, in a new one, or in one that had a leader. */
+static bool has_session(const struct tern_tree *tree, unsigned int n)
+{
+	struct task_struct *task = tree->task[n];
+	struct pid *session = task_session(task);
+
+	return session == task_tgid(task) || session == task_session(parent_of(task)) ||
+	       has_sibling(tree, n) ||
+	       (session != task_session(tree->task[0]) && !pid_task(session, PIDTYPE_TGID));
+}
+
 /**
  * tern_tree_check() - what of where a process stands in its tree cannot move
  * @tree: the tree
@@ -270,14 +308,36 @@ void tern_tree_check(const struct tern_tree *tree, unsigned int n,
 		     struct tern_reasons *reasons)
 {
 	struct task_struct *task = tree->task[n], *root = tree->task[0];
-	struct pid *session, *group;
+	struct pid *group;
 
 	rcu_read_lock();
-	session = task_session(task);
 	group = task_pgrp(task);
-	if (session != task_tgid(task) && session != task_session(parent_of(task)))
-		tern_reasons_add(reasons, "it is in another session than its parent");
-	if (group != task_pgrp(root) && !tern_tree_has(tree, group))
-		tern_reasons_add(reasons, "it is in a process group whose leader has ended");
+	if (!has_session(tree, n))
+		tern_reasons_add(reasons, "it is in a session of another branch of its tree, or of nobody who moves");
+	if (group != task_pgrp(root) && is_led_by_other(tree, group))
+		tern_reasons_add(reasons, "it is in a process group whose leader does not move, or has ended and is not waited for");
 	rcu_read_unlock();
+}
+
+/**
+ * tern_tree_group() - TERN_TASK_* of the process group of a process whose leader has ended
+ * @tree: the tree
+ * @leader: the process, not the root
+ *
+ * Under rcu_read_lock(). One that is in a session of that number is in its first group, which
+ * comes with the session.
+ */
+u32 tern_tree_group(const struct tern_tree *tree, struct task_struct *leader)
+{
+	struct pid *group = task_pgrp(leader);
+	unsigned int i;
+
+	if (group == task_pgrp(tree->task[0]) || tern_tree_has(tree, group))
+		return 0;
+	if (group == task_session(leader))
+		return TERN_TASK_LEADERLESS;
+	for (i = 1; i < tree->nr && task_pgrp(tree->task[i]) != group; i++)
+		;
+	return TERN_TASK_LEADERLESS |
+	       (i < tree->nr && same_thread_group(tree->task[i], leader) ? TERN_TASK_FOUNDS : 0);
 }

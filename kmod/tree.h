@@ -34,6 +34,7 @@ void tern_tree_save_ended(const struct tern_tree *tree, struct task_struct *lead
 			  struct tern_image *image);
 bool tern_tree_ended_valid(const struct tern_obj *head, const struct tern_obj_ended *obj);
 int tern_tree_load_ended(struct task_struct *leader, const struct tern_obj_ended *obj);
+u32 tern_tree_group(const struct tern_tree *tree, struct task_struct *leader);
 void tern_tree_check(const struct tern_tree *tree, unsigned int n,
 		     struct tern_reasons *reasons);
 

@@ -97,20 +97,25 @@ bool tern_unit_has(struct tern_unit *unit, const struct pid *pid)
 }
 
 /**
- * tern_unit_shell() - a shell by its number
+ * tern_unit_pid() - a shell by its number, or a session or process group of shells
  * @m: destination: whose shell sees that number
  * @nr: the number, 0: nobody's
+ * @type: PIDTYPE_TGID, PIDTYPE_SID or PIDTYPE_PGID
  *
- * Return: it, if it is that of @m, or of a migration that happens together with it, with a
- * reference; else NULL.
+ * Return: with a reference, if it is of @m, or of a migration that happens together with it;
+ * else NULL.
  */
-struct pid *tern_unit_shell(struct tern_migration *m, int nr)
+struct pid *tern_unit_pid(struct tern_migration *m, int nr, enum pid_type type)
 {
+	struct task_struct *task;
 	struct pid *pid;
 
 	rcu_read_lock();
 	pid = find_pid_ns(nr, ns_of_pid(m->pid));
-	if (pid != m->pid && !(pid && m->unit && tern_unit_has(m->unit, pid)))
+	/* whoever is in a session, or in a group, has it from a shell */
+	task = pid ? pid_task(pid, type) : NULL;
+	if (!task || (task_tgid(task) != m->pid &&
+		      !(m->unit && tern_unit_has(m->unit, task_tgid(task)))))
 		pid = NULL;
 	get_pid(pid);
 	rcu_read_unlock();

@@ -5,11 +5,11 @@
 
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/pid.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
-struct pid;
 struct tern_migration;
 
 /**
@@ -55,7 +55,7 @@ void tern_unit_put(struct tern_unit *unit);
 void tern_unit_add(struct tern_unit *unit, struct tern_migration *m);
 void tern_unit_remove(struct tern_migration *m);
 bool tern_unit_has(struct tern_unit *unit, const struct pid *pid);
-struct pid *tern_unit_shell(struct tern_migration *m, int nr);
+struct pid *tern_unit_pid(struct tern_migration *m, int nr, enum pid_type type);
 bool tern_unit_has_child(struct tern_unit *unit, const struct tern_migration *m);
 bool tern_unit_is_full(struct tern_unit *unit);
 bool tern_unit_is_open(struct tern_unit *unit);

@@ -250,14 +250,16 @@ static int explain(const struct tern_birth *b, const struct cry *c, struct tern_
 	}
 }
 
-/* By the shell of its parent. Return: as fork_helper(). */
-static int ask_parent(const struct tern_birth *b, const struct tern_given *given,
+/* By the shell of its parent, or of a sibling. Return: as fork_helper(). */
+static int ask_maker(const struct tern_birth *b, const struct tern_given *given,
 		      struct cry *told, struct tern_why *why)
 {
 	const struct tern_wire_prepare *child = b->child;
 	const struct tern_spawn spawn = {
 		.pid = child->pid,
 		.session = child->session == child->pid,
+		.sibling = child->maker != child->parent,
+		.led = child->led ? child->session : 0,
 		.group = child->group == child->pid,
 		.given = given,
 		.path = b->host->shell,
@@ -360,7 +362,7 @@ int tern_birth(const struct tern_birth *b, const struct tern_given *given, struc
 	if (c.pod)
 		snprintf(c.pod->timens, sizeof(c.pod->timens), "%s", c.timens);
 	do {
-		ret = b->child ? ask_parent(b, given, &told, why) :
+		ret = b->child ? ask_maker(b, given, &told, why) :
 		      fork_helper(&c, &told);
 	} while (ret == 1 && told.stage == STAGE_PID && told.err == -EEXIST &&
 		 wait_for_pid(b, &patience));

@@ -126,13 +126,16 @@ static int check_place(const struct tern_wire_prepare *p)
 {
 	if (!p->unit)
 		return p->nr_members || p->member || p->root || p->parent || p->group ||
-		       p->session || p->attempt ? -EPROTO : 0;
+		       p->session || p->maker || p->led || p->attempt ? -EPROTO : 0;
 	if (p->nr_members < 2 || p->nr_members > TERN_PROCESSES_MAX ||
 	    p->member >= p->nr_members || p->group < 0 || p->session < 0)
 		return -EPROTO;
 	if (!p->member)
-		return p->parent || p->root != p->pid || p->group || p->session ? -EPROTO : 0;
-	return p->parent < 1 || p->root < 1 || p->parent == p->pid || p->root == p->pid ?
+		return p->parent || p->root != p->pid || p->group || p->session || p->maker ||
+		       p->led ? -EPROTO : 0;
+	return p->parent < 1 || p->root < 1 || p->maker < 1 || p->parent == p->pid ||
+	       p->root == p->pid || p->maker == p->pid || p->led > 1 ||
+	       (p->led && (p->maker != p->parent || !p->session || p->session == p->pid)) ?
 	       -EPROTO : 0;
 }
 

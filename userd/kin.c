@@ -143,7 +143,7 @@ static int look_answer(struct tern_kin *kin, __u64 until, int cancel, struct ter
 	} else if (kin->request == TERN_KIN_ASKED && is_cancelled(cancel)) {
 		err = tern_why_set(why, -ECANCELED, "aborted by an operator");
 	} else if (kin->request == TERN_KIN_ASKED && now_ms() > until) {
-		err = tern_why_set(why, -ETIMEDOUT, "the shell of its parent, process %d, is busy",
+		err = tern_why_set(why, -ETIMEDOUT, "the shell that is to make it, of process %d, is busy",
 				   kin->pid);
 	}
 	if (err != 1)
@@ -152,14 +152,14 @@ static int look_answer(struct tern_kin *kin, __u64 until, int cancel, struct ter
 }
 
 /**
- * tern_kin_ask() - have a parent's shell make a child
+ * tern_kin_ask() - have the shell of a parent, or of a sibling, make one
  * @peer: where it comes from
  * @child: says whose it is
  * @spawn: what it is made from, in use until the return
  * @cancel: eventfd that interrupts waiting
  * @why: sentence
  *
- * Return: 0, what went wrong there, -ESRCH: the parent is not there, -ETIMEDOUT,
+ * Return: 0, what went wrong there, -ESRCH: that shell is not there, -ETIMEDOUT,
  * -ECANCELED.
  */
 int tern_kin_ask(const struct tern_peer *peer, const struct tern_wire_prepare *child,
@@ -170,7 +170,7 @@ int tern_kin_ask(const struct tern_peer *peer, const struct tern_wire_prepare *c
 	int err = 1;
 
 	pthread_mutex_lock(&lock);
-	kin = find(peer, child->unit, child->attempt, child->parent);
+	kin = find(peer, child->unit, child->attempt, child->maker);
 	/* one child at a time: the source asks for one after another */
 	if (kin && kin->request == TERN_KIN_IDLE) {
 		kin->spawn = *spawn;
@@ -184,12 +184,12 @@ int tern_kin_ask(const struct tern_peer *peer, const struct tern_wire_prepare *c
 		err = look_answer(kin, until, cancel, why);
 		if (err == 1)
 			wait_news();
-		kin = find(peer, child->unit, child->attempt, child->parent);
+		kin = find(peer, child->unit, child->attempt, child->maker);
 	}
 	pthread_mutex_unlock(&lock);
 	return err != 1 ? err :
-	       tern_why_set(why, -ESRCH, "the shell of its parent, process %d, is not there",
-			    child->parent);
+	       tern_why_set(why, -ESRCH, "the shell that is to make it, of process %d, is not there",
+			    child->maker);
 }
 
 /** tern_kin_asked() - is @kin's shell to make a child, which is it? */

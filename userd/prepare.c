@@ -547,6 +547,8 @@ int tern_prepared_send(struct tern_prepared *p, struct tern_link *link, int dev,
 	head->parent = p->lineage.parent;
 	head->group = p->lineage.group;
 	head->session = p->lineage.session;
+	head->maker = p->lineage.maker;
+	head->led = p->lineage.led;
 	head->attempt = p->lineage.attempt;
 	/* last, for the clocks run on */
 	head->monotonic = now(CLOCK_MONOTONIC) + p->clocks.monotonic;

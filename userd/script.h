@@ -152,6 +152,8 @@ struct tern_given {
  * struct tern_spawn - a shell that is to be the child of another one
  * @pid: its pid
  * @session: it leads a session
+ * @sibling: it is to be a sibling of who makes it, and not a child
+ * @led: it is in a session whose leader, of that number, has ended; 0: in that of who makes it
  * @group: it leads a process group
  * @given: what it is given
  * @path: of tern-shell
@@ -159,6 +161,8 @@ struct tern_given {
 struct tern_spawn {
 	int pid;
 	bool session;
+	bool sibling;
+	int led;
 	bool group;
 	const struct tern_given *given;
 	const char *path;
@@ -305,6 +309,8 @@ int tern_script_join(struct tern_script *s, __u64 id, const __s32 *tids, bool jo
 /* script_spawn.c: a child, which will be another shell */
 int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
 		      struct shell_run *run, struct tern_why *why);
+int tern_script_group(struct tern_script *s, const struct tern_dress *dress,
+		      struct tern_why *why);
 int tern_script_ended(struct tern_script *s, const struct tern_dress *dress, struct tern_why *why);
 
 /* the second script, whole or but a draft; script_dress.c calls the others in order */

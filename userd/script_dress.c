@@ -229,6 +229,8 @@ static int finish(struct tern_script *s, struct tern_dress *dress, struct tern_w
 
 	err = tern_script_files_end(s, dress);
 	if (!err)
+		err = tern_script_group(s, dress, why);
+	if (!err)
 		err = tern_script_ended(s, dress, why);
 	if (err)
 		return err;

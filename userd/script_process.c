@@ -142,12 +142,15 @@ static void directory(struct tern_script *s, const struct tern_dress *worn,
 	       tern_script_data(s, cwd, len));
 }
 
-/* Of a process that moves with its tree; who leads a group has led it since it was born. */
+/*
+ * Of a process that moves with its tree; who leads a group has led it since it was born. One
+ * without a leader comes in the end (tern_script_group()).
+ */
 static void group(struct tern_script *s, const struct tern_dress *dress)
 {
 	const struct tern_obj_task *task = dress->task;
 
-	if (task->parent && task->session != task->pid)
+	if (task->parent && task->session != task->pid && !(task->flags & TERN_TASK_LEADERLESS))
 		SCRIPT(s, "its process group could not be entered", SYS_setpgid, 0,
 		       task->group ? task->group : dress->root);
 }

@@ -19,6 +19,7 @@
 #define SLOT_HIGH	(SHELL_SLOT_FREE + 3)	/* of each of them: the child's; slots are */
 #define NR_TAKEN	3			/* common memory */
 #define SLOT_CHILD	(SLOT_HIGH + NR_TAKEN)
+#define SLOT_LEADER	(SLOT_CHILD + 1)
 #define HIGH		16
 #define STACK		4096
 
@@ -31,6 +32,14 @@ static void lift(struct tern_script *s, unsigned int n)
 
 	op->slots = 1 << 0;
 	op->out = SLOT_HIGH + n;
+}
+
+static const __u64 plain[4], ignore[4] = { 1 };	/* SIG_DFL, SIG_IGN */
+
+static void act_on_child(struct tern_script *s, const void *action)
+{
+	SCRIPT(s, "a signal's action could not be set", SYS_rt_sigaction, SIGCHLD,
+	       tern_script_data(s, action, 4 * sizeof(__u64)), 0, 8);
 }
 
 /* What leads to ternd its parent has already, and where it belongs. */
@@ -63,16 +72,17 @@ static void take(struct tern_script *s, int fd, unsigned int slot)
 	op->out = slot;
 }
 
-/* A process in our memory, which runs @of_child while we wait. */
-static struct shell_op *make_child(struct tern_script *s, const char *what, __s32 pid,
-				   const struct shell_run *of_child)
+/* A process in our memory, which runs @of_child while we wait. @sibling: and not our child. */
+static struct shell_op *make_process(struct tern_script *s, const char *what, __s32 pid,
+				     bool sibling, const struct shell_run *of_child)
 {
 	struct shell_thread thread = {
 		.area = s->base + SHELL_HEAD, .ops = of_child->ops, .nr = of_child->nr,
 	};
 	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_VFORK,
-		.exit_signal = SIGCHLD,
+		.flags = CLONE_VM | CLONE_VFORK | (sibling ? CLONE_PARENT : 0),
+		/* a sibling has that of its maker, which is the same */
+		.exit_signal = sibling ? 0 : SIGCHLD,
 		.stack = tern_script_data(s, NULL, STACK),
 		.stack_size = STACK,
 		.set_tid = tern_script_data(s, &pid, sizeof(pid)),
@@ -89,19 +99,39 @@ static struct shell_op *make_child(struct tern_script *s, const char *what, __s3
 	return op;
 }
 
-static void spawn_child(struct tern_script *s, const struct tern_spawn *spawn,
-			const struct shell_run *of_child)
+/* What comes of it is in @slot. */
+static void make(struct tern_script *s, int pid, bool sibling, const struct shell_run *of_child,
+		 unsigned int slot)
 {
-	struct shell_op *op = make_child(s, NULL, spawn->pid, of_child);
+	struct shell_op *op = make_process(s, NULL, pid, sibling, of_child);
 
 	op->flags = SHELL_MAY_FAIL;
-	op->out = SLOT_CHILD;
+	op->out = slot;
+}
+
+/* The script of who leads a session, makes our child in it, and ends. */
+static int write_leader(struct tern_script *s, int pid, struct shell_run *run,
+			const struct shell_run *of_child, struct tern_why *why)
+{
+	tern_script_begin(s);
+	SCRIPT(s, NULL, SYS_setsid, 0);
+	make(s, pid, true, of_child, SLOT_CHILD);
+	SCRIPT(s, NULL, SYS_exit_group, 0);
+	return tern_script_end(s, run, why);
+}
+
+/* A child of ours that has ended, and nobody is told of: to ignore it drops what is told. */
+static void reap(struct tern_script *s, int pid)
+{
+	SCRIPT(s, NULL, SYS_waitid, P_PID, pid, 0, WEXITED, 0)->flags = SHELL_MAY_FAIL;
+	act_on_child(s, ignore);
+	act_on_child(s, plain);
 }
 
 /* When nothing is left of what it was made from, for it may be tried again. */
-static void result(struct tern_script *s, int pid)
+static void result(struct tern_script *s, int pid, unsigned int slot)
 {
-	struct shell_op *op = SCRIPT(s, NULL, SHELL_OP_RESULT, SLOT_CHILD);
+	struct shell_op *op = SCRIPT(s, NULL, SHELL_OP_RESULT, slot);
 
 	op->slots = 1 << 0;
 	op->flags = SHELL_EXPECT;
@@ -109,8 +139,8 @@ static void result(struct tern_script *s, int pid)
 }
 
 /**
- * tern_script_spawn() - the script by which a shell makes a child
- * @s: the parent's writer, before any draft
+ * tern_script_spawn() - the script by which a shell makes a child, or a sibling
+ * @s: its writer, before any draft
  * @spawn: what the child is made from
  * @run: filled
  * @why: sentence
@@ -118,35 +148,41 @@ static void result(struct tern_script *s, int pid)
 int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
 		      struct shell_run *run, struct tern_why *why)
 {
-	struct shell_run of_child;
+	struct shell_run of_child, of_leader;
 	unsigned int i;
 	int err;
 
 	tern_script_begin(s);
 	child(s, spawn);
 	err = tern_script_end(s, &of_child, why);
+	if (!err && spawn->led)
+		err = write_leader(s, spawn->pid, &of_leader, &of_child, why);
 	if (err)
 		return err;
 	tern_script_begin(s);
 	take(s, spawn->given->sock, SLOT_SOCK);
 	take(s, spawn->given->area, SLOT_AREA);
 	take(s, spawn->given->dev, SLOT_DEV);
-	spawn_child(s, spawn, &of_child);
+	if (spawn->led)
+		make(s, spawn->led, false, &of_leader, SLOT_LEADER);
+	else
+		make(s, spawn->pid, spawn->sibling, &of_child, SLOT_CHILD);
 	for (i = 0; i < NR_TAKEN; i++)
 		SCRIPT(s, NULL, SYS_close, SLOT_SOCK + i)->slots = 1 << 0;
-	result(s, spawn->pid);
+	if (spawn->led) {
+		reap(s, spawn->led);
+		result(s, spawn->led, SLOT_LEADER);
+	}
+	result(s, spawn->pid, SLOT_CHILD);
 	return tern_script_end(s, run, why);
 }
 
 /* ---- children that have ended ----------------------------------------------------- */
 
-static void act_on_child(struct tern_script *s, const void *action)
-{
-	SCRIPT(s, "a signal's action could not be set", SYS_rt_sigaction, SIGCHLD,
-	       tern_script_data(s, action, 4 * sizeof(__u64)), 0, 8);
-}
-
-static int end_child(struct tern_script *s, const struct tern_obj_ended *e, struct tern_why *why)
+/* A child with number @pid, which runs @write, and of which is left what waits to be reaped. */
+static int make_ended(struct tern_script *s, const char *what, int pid,
+		      void (*write)(struct tern_script *s, const void *arg), const void *arg,
+		      struct tern_why *why)
 {
 	size_t begin = s->begin;
 	struct shell_run of_child;
@@ -155,17 +191,70 @@ static int end_child(struct tern_script *s, const struct tern_obj_ended *e, stru
 	/* its script is in the middle of ours, which goes around it */
 	SCRIPT(s, NULL, SHELL_OP_SKIP, 2);
 	tern_script_begin(s);
-	SCRIPT(s, NULL, SYS_setresuid, e->uid, e->uid, e->uid);
+	write(s, arg);
 	SCRIPT(s, NULL, SYS_exit_group, 0);
 	err = tern_script_end(s, &of_child, why);
 	s->begin = begin;
 	if (err)
 		return err;
-	make_child(s, "a child that has ended could not be made: is its pid taken", e->pid,
-		   &of_child);
+	make_process(s, what, pid, false, &of_child);
 	/* until all is told of it that will be */
-	SCRIPT(s, "a child did not end", SYS_waitid, P_PID, e->pid, 0, WEXITED | WNOWAIT, 0);
+	SCRIPT(s, "a child did not end", SYS_waitid, P_PID, pid, 0, WEXITED | WNOWAIT, 0);
 	return 0;
+}
+
+static void be_user(struct tern_script *s, const void *arg)
+{
+	const struct tern_obj_ended *e = arg;
+
+	SCRIPT(s, NULL, SYS_setresuid, e->uid, e->uid, e->uid);
+}
+
+static void lead_group(struct tern_script *s, const void *arg)
+{
+	(void)arg;
+	SCRIPT(s, NULL, SYS_setpgid, 0, 0);
+}
+
+static int end_child(struct tern_script *s, const struct tern_obj_ended *e, struct tern_why *why)
+{
+	return make_ended(s, "a child that has ended could not be made: is its pid taken", e->pid,
+			  be_user, e, why);
+}
+
+static const struct tern_obj_sigactions *sigactions(const struct tern_dress *dress)
+{
+	return tern_obj_payload(tern_image_find(dress->image, TERN_OBJ_SIGACTIONS, NULL));
+}
+
+/**
+ * tern_script_group() - into a process group whose leader has ended
+ * @s: the writer
+ * @dress: the rest
+ * @why: sentence
+ *
+ * The first one of the tree that was in it makes a leader, which ends; those that come after
+ * it find the group there.
+ */
+int tern_script_group(struct tern_script *s, const struct tern_dress *dress,
+		      struct tern_why *why)
+{
+	const struct tern_obj_task *task = dress->task;
+	int err = 0;
+
+	if (!(task->flags & TERN_TASK_LEADERLESS))
+		return 0;
+	if (task->flags & TERN_TASK_FOUNDS) {
+		act_on_child(s, plain);
+		err = make_ended(s, "its process group could not be made: is the number of its leader, who has ended, taken",
+				 task->group, lead_group, NULL, why);
+	}
+	SCRIPT(s, "its process group could not be entered", SYS_setpgid, 0, task->group);
+	if (task->flags & TERN_TASK_FOUNDS) {
+		reap(s, task->group);
+		act_on_child(s, &sigactions(dress)->action[SIGCHLD - 1]);
+	}
+	return err;
 }
 
 /**
@@ -178,9 +267,6 @@ static int end_child(struct tern_script *s, const struct tern_obj_ended *e, stru
  */
 int tern_script_ended(struct tern_script *s, const struct tern_dress *dress, struct tern_why *why)
 {
-	static const __u64 plain[4], ignore[4] = { 1 };	/* SIG_DFL, SIG_IGN */
-	const struct tern_obj_sigactions *actions =
-		tern_obj_payload(tern_image_find(dress->image, TERN_OBJ_SIGACTIONS, NULL));
 	const struct tern_obj *obj = NULL;
 	int err = 0;
 
@@ -191,6 +277,6 @@ int tern_script_ended(struct tern_script *s, const struct tern_dress *dress, str
 	while (!err && (obj = tern_image_find(dress->image, TERN_OBJ_ENDED, obj)))
 		err = end_child(s, tern_obj_payload(obj), why);
 	act_on_child(s, ignore);
-	act_on_child(s, &actions->action[SIGCHLD - 1]);
+	act_on_child(s, &sigactions(dress)->action[SIGCHLD - 1]);
 	return err;
 }

@@ -131,17 +131,45 @@ static bool is_member(const struct tern_unit *unit, int pid)
 	return false;
 }
 
+/* Who can make it: only who is in its session, or led it, and only as a child of its parent. */
+static int find_maker(const struct tern_unit *unit, unsigned int n, struct tern_lineage *lineage)
+{
+	struct tern_lineage other;
+	unsigned int i;
+	int rc;
+
+	lineage->maker = lineage->parent;
+	if (lineage->session == unit->member[n]->job->pid)
+		return 0;
+	rc = tern_proc_lineage(lineage->parent, &other);
+	if (rc || other.session == lineage->session)
+		return rc;
+	for (i = 1; i < n; i++) {
+		rc = tern_proc_lineage(unit->member[i]->job->pid, &other);
+		if (rc)
+			return rc;
+		if (other.parent == lineage->parent && other.session == lineage->session) {
+			lineage->maker = unit->member[i]->job->pid;
+			return 0;
+		}
+	}
+	lineage->led = true;
+	return 0;
+}
+
 /* From the numbers that we know to those that it knows; 0 remains. */
 static int own_numbers(int pid, struct tern_lineage *lineage)
 {
 	if (lineage->parent)
 		lineage->parent = tern_proc_own(lineage->parent, lineage->parent, "NSpid:",
 						NULL);
+	if (lineage->maker)
+		lineage->maker = tern_proc_own(lineage->maker, lineage->maker, "NSpid:", NULL);
 	if (lineage->group)
 		lineage->group = tern_proc_own(pid, pid, "NSpgid:", NULL);
 	if (lineage->session)
 		lineage->session = tern_proc_own(pid, pid, "NSsid:", NULL);
-	return lineage->parent < 0 || lineage->group < 0 || lineage->session < 0 ? -ESRCH : 0;
+	return lineage->parent < 0 || lineage->maker < 0 || lineage->group < 0 || lineage->session < 0 ? -ESRCH : 0;
 }
 
 /**
@@ -173,6 +201,9 @@ int tern_unit_lineage(const struct tern_unit *unit, unsigned int n, struct tern_
 	if (n && !is_member(unit, lineage->parent))
 		return tern_why_set(why, -EAGAIN, "process %d has lost its parent; try again",
 				    unit->member[n]->job->pid);
+	rc = n ? find_maker(unit, n, lineage) : 0;
+	if (rc)
+		return tern_why_set(why, -EAGAIN, "one of its descendants has ended; try again");
 	if (!n)
 		lineage->parent = 0;
 	if (!n || lineage->group == of_root.group)

@@ -147,7 +147,9 @@ struct tern_obj_task {
 };
 
 #define TERN_TASK_POD		(1U << 0)	/* of a pod: in namespaces that move with it */
-#define TERN_TASK_FLAGS_ALL	((1U << 1) - 1)
+#define TERN_TASK_LEADERLESS	(1U << 1)	/* the leader of its group has ended */
+#define TERN_TASK_FOUNDS	(1U << 2)	/* and it is the first of the tree in that group */
+#define TERN_TASK_FLAGS_ALL	((1U << 3) - 1)
 
 /**
  * struct tern_obj_names - of a pod's UTS namespace, in the image of its first process

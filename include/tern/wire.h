@@ -175,6 +175,9 @@ struct tern_wire_clock {
  * @parent: process that is its parent, whose destination has said READY; 0: it is the root
  * @group: its process group, 0: the root's
  * @session: its session, 0: the root's
+ * @maker: process of the tree whose shell makes its shell: its parent, or another child of
+ *	that, which is in its session
+ * @led: 1: its session's leader has ended, and there is nobody yet who is in it
  * @attempt: counts how often the unit has been prepared
  * @pod: bytes of text (with NUL) that follow behind all that, 0: none. It is the first
  *	process of a pod, which is to be made: the name of the pod and its limits, "FILE
@@ -200,6 +203,8 @@ struct tern_wire_prepare {
 	__s32 parent;
 	__s32 group;
 	__s32 session;
+	__s32 maker;
+	__u32 led;
 	__u32 attempt;
 	__u32 pod;
 };
@@ -431,7 +436,7 @@ struct tern_wire_answer {
 TERN_ASSERT_SIZE(struct tern_wire, 8);
 TERN_ASSERT_SIZE(struct tern_wire_hello, 4080);
 TERN_ASSERT_SIZE(struct tern_wire_clock, 24);
-TERN_ASSERT_SIZE(struct tern_wire_prepare, 96);
+TERN_ASSERT_SIZE(struct tern_wire_prepare, 104);
 TERN_ASSERT_SIZE(struct tern_wire_range, 16);
 TERN_ASSERT_SIZE(struct tern_wire_file, 32);
 TERN_ASSERT_SIZE(struct tern_wire_ready, 8);

@@ -133,9 +133,10 @@ static void make_other_session(void)
 	make_child(leave_session);
 }
 
-/* Its group has the number of a child that has ended. */
+/* Its group has the number of a child that has ended, and is not waited for. */
 static void join_group(void)
 {
+	siginfo_t info;
 	pid_t leader;
 
 	made(leader = fork());
@@ -144,7 +145,7 @@ static void join_group(void)
 	made(setpgid(leader, leader));
 	made(setpgid(0, leader));
 	made(kill(leader, SIGKILL));
-	made(waitpid(leader, NULL, 0));
+	made(waitid(P_PID, leader, &info, WEXITED | WNOWAIT));
 }
 
 static void make_other_group(void)

@@ -15,7 +15,7 @@ inside()
 }
 
 [[ -e /sys/fs/cgroup/cgroup.procs ]] || skip "needs cgroup version 2 at /sys/fs/cgroup"
-plan 29
+plan 37
 # some migrants are not root's
 chmod 755 "$WORK"
 must "each host has a named pipe" own "mkfifo fifo"
@@ -26,4 +26,6 @@ inside sockets 2
 inside sysv 2
 inside futexes
 inside sched
+inside mates 2
+inside orphans 2
 done_testing

@@ -17,7 +17,8 @@ static int cancel;
 static struct tern_wire_prepare member(unsigned int n, int pid, int parent)
 {
 	return (struct tern_wire_prepare) {
-		.unit = 7, .nr_members = 3, .member = n, .pid = pid, .parent = parent, .root = 100,
+		.unit = 7, .nr_members = 3, .member = n, .pid = pid, .parent = parent,
+		.maker = parent, .root = 100,
 	};
 }
 
