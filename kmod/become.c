@@ -424,8 +424,7 @@ static int load_socket(struct tern_migration *m, struct task_struct *leader,
 {
 	int err = tern_socket_load(m, leader, p);
 
-	return err ? tern_why(why, err, "the shell's descriptor %d is no unix socket, or there is no memory",
-			      p->fd) : 0;
+	return err ? tern_why(why, err, "the shell's socket %d could not be loaded", p->fd) : 0;
 }
 
 static int load_ended(struct task_struct *leader, const struct tern_obj_ended *e,

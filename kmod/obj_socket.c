@@ -515,8 +515,9 @@ static int load_credentials(struct tern_migration *m, struct sock *sk,
 			put_group_info(none);
 		return -ENOMEM;
 	}
-	cred->uid = cred->euid = cred->suid = cred->fsuid = make_kuid(&init_user_ns, obj->uid);
-	cred->gid = cred->egid = cred->sgid = cred->fsgid = make_kgid(&init_user_ns, obj->gid);
+	/* all that anybody asks of it */
+	cred->euid = make_kuid(&init_user_ns, obj->uid);
+	cred->egid = make_kgid(&init_user_ns, obj->gid);
 	set_groups(cred, none);
 	put_group_info(none);
 	pid = tern_unit_pid(m, obj->pid, PIDTYPE_TGID);
@@ -544,6 +545,7 @@ static int load_name(struct sock *sk, const struct tern_obj_peer *obj)
 	addr->name->sun_family = AF_UNIX;
 	memcpy((u8 *)addr->name + head, obj + 1, obj->name);
 	old = unix_sk(sk)->addr;
+	/* pairs with name_of() of whoever looks, as in unix_bind() */
 	smp_store_release(&unix_sk(sk)->addr, addr);
 	/* nobody has looked: its process is not there yet */
 	if (old && refcount_dec_and_test(&old->refcnt))

@@ -277,10 +277,13 @@ static bool has_sibling(const struct tern_tree *tree, unsigned int n)
 	struct task_struct *task = tree->task[n];
 	unsigned int i;
 
-	for (i = 1; i < n; i++)
-		if (parent_of(tree->task[i]) == parent_of(task) && !tern_tree_ended(tree->task[i]) &&
-		    task_session(tree->task[i]) == task_session(task))
+	for (i = 1; i < n; i++) {
+		struct task_struct *other = tree->task[i];
+
+		if (parent_of(other) == parent_of(task) && !tern_tree_ended(other) &&
+		    task_session(other) == task_session(task))
 			return true;
+	}
 	return false;
 }
 
@@ -313,9 +316,11 @@ void tern_tree_check(const struct tern_tree *tree, unsigned int n,
 	rcu_read_lock();
 	group = task_pgrp(task);
 	if (!has_session(tree, n))
-		tern_reasons_add(reasons, "it is in a session of another branch of its tree, or of nobody who moves");
+		tern_reasons_add(reasons,
+				 "it is in a session of another branch of its tree");
 	if (group != task_pgrp(root) && is_led_by_other(tree, group))
-		tern_reasons_add(reasons, "it is in a process group whose leader does not move, or has ended and is not waited for");
+		tern_reasons_add(reasons,
+				 "it is in a process group whose leader does not move, or waits to be reaped");
 	rcu_read_unlock();
 }
 
