@@ -146,6 +146,12 @@ static bool has_options(struct sock *sk)
 	       READ_ONCE(sk->sk_rcvlowat) > 1 || READ_ONCE(sk->sk_tsflags);
 }
 
+/* By itself: who has been called has a name by another one. */
+static bool is_bound(const struct sock *sk)
+{
+	return !hlist_unhashed(&sk->sk_bind_node);
+}
+
 /* Has it a name in the file system, and not merely that of who was called? */
 static bool has_path(struct sock *sk)
 {
@@ -161,6 +167,8 @@ static const char *name_refused(struct sock *sk, bool paired)
 
 	if (!addr)
 		return NULL;
+	if (sk->sk_state == TCP_ESTABLISHED && addr->name->sun_path[0] && is_bound(sk))
+		return "a connected unix socket with a name of its own in the file system";
 	if (has_path(sk) && !tern_path_has_name(&unix_sk(sk)->path))
 		return "a unix socket whose name in the file system has been deleted";
 	return sk->sk_type == SOCK_DGRAM && !paired ? "a unix datagram socket with a name" : NULL;
@@ -322,7 +330,7 @@ static u32 pair_of(const struct tern_table *table, const struct tern_entry *a,
 }
 
 static void describe(const struct tern_entry *entry, const struct tern_entry *peer, u32 pair,
-		     struct tern_obj_socket *obj)
+		     u8 state, struct tern_obj_socket *obj)
 {
 	struct sock *sk = sock_of(entry);
 	struct socket *sock = sk->sk_socket;
@@ -330,12 +338,12 @@ static void describe(const struct tern_entry *entry, const struct tern_entry *pe
 	obj->type = sk->sk_type;
 	obj->flags = (test_bit(SOCK_PASSCRED, &sock->flags) ? TERN_SOCKET_PASSCRED : 0) |
 		     (test_bit(SOCK_PASSSEC, &sock->flags) ? TERN_SOCKET_PASSSEC : 0);
-	if (sk->sk_state == TCP_LISTEN) {
+	if (state == TCP_LISTEN) {
 		obj->flags |= TERN_SOCKET_LISTENS;
 		obj->backlog = READ_ONCE(sk->sk_max_ack_backlog);
 	} else if (peer) {
 		obj->flags |= TERN_SOCKET_PAIR;
-	} else if (sk->sk_state == TCP_ESTABLISHED) {
+	} else if (state == TCP_ESTABLISHED) {
 		obj->flags |= TERN_SOCKET_BEREFT;
 	}
 	obj->pair = pair;
@@ -372,7 +380,9 @@ static int save_end(struct tern_saver *saver, const struct tern_entry *entry, u3
 		    const struct tern_entry *peer, u32 pair)
 {
 	struct sock *sk = sock_of(entry);
-	const struct unix_address *addr = sk->sk_state == TCP_ESTABLISHED ? NULL : name_of(sk);
+	/* once, for of a draft it may change */
+	u8 state = READ_ONCE(sk->sk_state);
+	const struct unix_address *addr = state == TCP_ESTABLISHED ? NULL : name_of(sk);
 	struct tern_obj_socket obj = { .desc = id };
 	const char *path = "";
 	size_t heads;
@@ -380,8 +390,8 @@ static int save_end(struct tern_saver *saver, const struct tern_entry *entry, u3
 	void *tail;
 	int err;
 
-	describe(entry, peer, pair, &obj);
-	if (has_path(sk))
+	describe(entry, peer, pair, state, &obj);
+	if (addr && addr->name->sun_path[0])
 		path = describe_path(saver, sk, &obj);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
@@ -448,7 +458,7 @@ static void save_peer(struct tern_saver *saver, const struct tern_entry *entry)
 {
 	struct sock *sk = sock_of(entry);
 	const struct unix_address *addr = name_of(sk);
-	struct tern_obj_peer obj = { .fd = entry->fd };
+	struct tern_obj_peer obj = { .fd = entry->fd, .uid = ~0U, .gid = ~0U };
 
 	if (sk->sk_state != TCP_ESTABLISHED && sk->sk_state != TCP_LISTEN && !has_path(sk))
 		return;
@@ -490,53 +500,79 @@ const struct tern_desc_family tern_desc_socket = {
 
 /* ---- load -------------------------------------------------------------------- */
 
+/* It has been connected by nobody in particular: SO_PEERCRED shows none. */
+static bool is_nobody(const struct tern_obj_peer *obj)
+{
+	return obj->uid == ~0U && obj->gid == ~0U;
+}
+
 /** tern_socket_valid() - may LOAD take @obj? */
 bool tern_socket_valid(const struct tern_obj *head, const struct tern_obj_peer *obj)
 {
 	return head->len >= sizeof(*head) + sizeof(*obj) && obj->name <= TERN_SOCKET_NAME_MAX &&
 	       head->len == sizeof(*head) + sizeof(*obj) + obj->name && obj->fd >= 0 &&
 	       obj->pid >= 0 && !obj->reserved &&
-	       uid_valid(make_kuid(&init_user_ns, obj->uid)) &&
-	       gid_valid(make_kgid(&init_user_ns, obj->gid));
+	       (is_nobody(obj) ? !obj->pid :
+		uid_valid(make_kuid(&init_user_ns, obj->uid)) &&
+		gid_valid(make_kgid(&init_user_ns, obj->gid)));
+}
+
+static struct cred *make_cred(const struct tern_obj_peer *obj)
+{
+	struct group_info *none = groups_alloc(0);
+	struct cred *cred = none ? prepare_creds() : NULL;
+
+	if (cred) {
+		/* all that anybody asks of it */
+		cred->euid = make_kuid(&init_user_ns, obj->uid);
+		cred->egid = make_kgid(&init_user_ns, obj->gid);
+		set_groups(cred, none);
+	}
+	if (none)
+		put_group_info(none);
+	return cred;
 }
 
 static int load_credentials(struct tern_migration *m, struct sock *sk,
 			    const struct tern_obj_peer *obj)
 {
-	struct group_info *none = groups_alloc(0);
-	struct cred *cred = prepare_creds();
-	const struct cred *new = cred;
+	const struct cred *cred = is_nobody(obj) ? NULL : make_cred(obj);
 	struct pid *pid;
 
-	if (!cred || !none) {
-		if (cred)
-			abort_creds(cred);
-		if (none)
-			put_group_info(none);
+	if (!cred && !is_nobody(obj))
 		return -ENOMEM;
-	}
-	/* all that anybody asks of it */
-	cred->euid = make_kuid(&init_user_ns, obj->uid);
-	cred->egid = make_kgid(&init_user_ns, obj->gid);
-	set_groups(cred, none);
-	put_group_info(none);
 	pid = tern_unit_pid(m, obj->pid, PIDTYPE_TGID);
 	spin_lock(&sk->sk_peer_lock);
 	swap(sk->sk_peer_pid, pid);
-	swap(sk->sk_peer_cred, new);
+	swap(sk->sk_peer_cred, cred);
 	spin_unlock(&sk->sk_peer_lock);
 	put_pid(pid);
-	put_cred(new);
+	put_cred(cred);
+	return 0;
+}
+
+/* Where the shell has bound it, in the file system, others may have looked: it stays theirs. */
+static int rename_bound(struct sock *sk, struct unix_address *addr,
+			const struct tern_obj_peer *obj, size_t head)
+{
+	if (addr->len < head + obj->name)
+		return -EINVAL;
+	unix_state_lock(sk);
+	memcpy((u8 *)addr->name + head, obj + 1, obj->name);
+	addr->len = head + obj->name;
+	unix_state_unlock(sk);
 	return 0;
 }
 
 static int load_name(struct sock *sk, const struct tern_obj_peer *obj)
 {
 	const size_t head = offsetof(struct sockaddr_un, sun_path);
-	struct unix_address *addr, *old;
+	struct unix_address *addr = unix_sk(sk)->addr;
 
 	if (!obj->name)
 		return 0;
+	if (addr)
+		return rename_bound(sk, addr, obj, head);
 	addr = kzalloc(sizeof(*addr) + head + obj->name + 1, GFP_KERNEL);
 	if (!addr)
 		return -ENOMEM;
@@ -544,12 +580,8 @@ static int load_name(struct sock *sk, const struct tern_obj_peer *obj)
 	addr->len = head + obj->name;
 	addr->name->sun_family = AF_UNIX;
 	memcpy((u8 *)addr->name + head, obj + 1, obj->name);
-	old = unix_sk(sk)->addr;
 	/* pairs with name_of() of whoever looks, as in unix_bind() */
 	smp_store_release(&unix_sk(sk)->addr, addr);
-	/* nobody has looked: its process is not there yet */
-	if (old && refcount_dec_and_test(&old->refcnt))
-		kfree(old);
 	return 0;
 }
 

@@ -271,8 +271,8 @@ static bool is_led_by_other(const struct tern_tree *tree, struct pid *pid)
 	return leader && !tern_tree_has(tree, pid);
 }
 
-/* A child of the same parent that comes before it can make it, as one of its own session. */
-static bool has_sibling(const struct tern_tree *tree, unsigned int n)
+/* Is somebody in its session who comes before it, and with @sibling has its parent? */
+static bool has_fellow(const struct tern_tree *tree, unsigned int n, bool sibling)
 {
 	struct task_struct *task = tree->task[n];
 	unsigned int i;
@@ -280,22 +280,26 @@ static bool has_sibling(const struct tern_tree *tree, unsigned int n)
 	for (i = 1; i < n; i++) {
 		struct task_struct *other = tree->task[i];
 
-		if (parent_of(other) == parent_of(task) && !tern_tree_ended(other) &&
-		    task_session(other) == task_session(task))
+		if (task_session(other) == task_session(task) && !tern_tree_ended(other) &&
+		    (!sibling || parent_of(other) == parent_of(task)))
 			return true;
 	}
 	return false;
 }
 
-/* Its parent can make it, in its own session, in a new one, or in one that had a leader. */
+/*
+ * Its parent can make it, in its own session, in a new one, or as the first in one that had
+ * a leader; or a sibling can, which is in its session.
+ */
 static bool has_session(const struct tern_tree *tree, unsigned int n)
 {
 	struct task_struct *task = tree->task[n];
 	struct pid *session = task_session(task);
 
 	return session == task_tgid(task) || session == task_session(parent_of(task)) ||
-	       has_sibling(tree, n) ||
-	       (session != task_session(tree->task[0]) && !pid_task(session, PIDTYPE_TGID));
+	       has_fellow(tree, n, true) ||
+	       (session != task_session(tree->task[0]) && !pid_task(session, PIDTYPE_TGID) &&
+		!has_fellow(tree, n, false));
 }
 
 /**
@@ -339,10 +343,11 @@ u32 tern_tree_group(const struct tern_tree *tree, struct task_struct *leader)
 
 	if (group == task_pgrp(tree->task[0]) || tern_tree_has(tree, group))
 		return 0;
-	if (group == task_session(leader))
+	if (group == task_session(leader) && group != task_session(tree->task[0]))
 		return TERN_TASK_LEADERLESS;
-	for (i = 1; i < tree->nr && task_pgrp(tree->task[i]) != group; i++)
-		;
+	for (i = 1; i < tree->nr; i++)
+		if (task_pgrp(tree->task[i]) == group && !tern_tree_ended(tree->task[i]))
+			break;
 	return TERN_TASK_LEADERLESS |
 	       (i < tree->nr && same_thread_group(tree->task[i], leader) ? TERN_TASK_FOUNDS : 0);
 }

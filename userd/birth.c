@@ -207,12 +207,21 @@ static bool is_ending(const struct holder *h)
 	       !strcmp(h->comm, SHELL_COMM);
 }
 
+/* What has the number that could not be had: its own, or that of its session's leader. */
+static int find_holder(const struct tern_birth *b, struct holder *h)
+{
+	look_holder(b->tids[0], h);
+	if (h->state || !b->child || !b->child->led)
+		return b->tids[0];
+	look_holder(b->child->session, h);
+	return b->child->session;
+}
+
 static int pid_taken(const struct tern_birth *b, struct tern_why *why)
 {
-	const int pid = b->tids[0];
 	struct holder h;
+	const int pid = find_holder(b, &h);
 
-	look_holder(pid, &h);
 	if (!h.state)
 		return tern_why_set(why, -EEXIST,
 				    "pid %d is taken on %s: it is the number of a thread, of a process group or of a session; end what uses it, or wait",
@@ -260,7 +269,8 @@ static int ask_maker(const struct tern_birth *b, const struct tern_given *given,
 		.session = child->session == child->pid,
 		.sibling = child->maker != child->parent,
 		.led = child->led ? child->session : 0,
-		.group = child->group == child->pid,
+		/* those who come to its session later may want the first group there */
+		.group = child->group == child->pid && !child->led,
 		.given = given,
 		.path = b->host->shell,
 	};
@@ -328,7 +338,7 @@ static bool wait_for_pid(const struct tern_birth *b, struct patience *p)
 	struct pollfd cancel = { .fd = b->cancel, .events = POLLIN };
 	struct holder h;
 
-	look_holder(b->tids[0], &h);
+	find_holder(b, &h);
 	if (is_ending(&h))
 		p->ending_ms = p->waited_ms;
 	if (p->waited_ms >= ENDING_MS || p->waited_ms - p->ending_ms >= GRACE_MS)

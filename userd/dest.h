@@ -51,7 +51,6 @@ struct tern_dest_pages {
  * @draft: the last draft
  * @stash: files that move with it, as the last image has them
  * @sockfiles: its sockets that have names in the file system, when these have been given
- * @left: all of these stay: the process runs
  * @worn: how the shell looks by it, if @dressed
  * @dressed: a draft has been put on
  * @image: the image
@@ -87,7 +86,6 @@ struct tern_dest {
 	struct tern_draft draft;
 	struct tern_stash stash;
 	struct tern_sockfiles sockfiles;
-	bool left;
 	struct tern_dress worn;
 	bool dressed;
 	struct tern_image image;

@@ -243,7 +243,6 @@ int tern_dest_resume(struct tern_dest *d)
 		return err;
 	at[3] = tern_dest_now(CLOCK_MONOTONIC);
 	figures(d, &resume, at);
-	d->left = true;
 	tern_stash_leave(&d->stash);
 	tern_sockfiles_leave(&d->sockfiles);
 	tern_copies_leave(d->copies);

@@ -10,6 +10,7 @@
  * a whole before any of it is used.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -102,6 +103,17 @@ static int make_pager(struct tern_dest *d, const struct tern_dress *dress)
 				  d->job->host->name, strerror(-err)) : 0;
 }
 
+/* A leader of its group is made in the end, for a moment; in a pod its number is free. */
+static int group_is_free(struct tern_dest *d, const struct tern_obj_task *task)
+{
+	if (!(task->flags & TERN_TASK_FOUNDS) || task->flags & TERN_TASK_POD ||
+	    (kill(task->group, 0) && errno == ESRCH))
+		return 0;
+	return tern_why_set(&d->why, -EEXIST,
+			    "process group %d, whose leader has ended, cannot be made on %s: a process has that number; end it, or move it away",
+			    task->group, d->job->host->name);
+}
+
 /* Write the script, and the files that it opens. 1: mappings change by it. */
 static int write_script(struct tern_dest *d, struct tern_dress *dress,
 			const struct tern_image *image, __u32 types, bool draft,
@@ -125,7 +137,10 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	err = tern_dest_unchanged(d);
 	if (err)
 		return err;
-	err = tern_sockfiles_look(image, d->job->host->name, &d->why);
+	err = group_is_free(d, tern_obj_payload(tern_image_find(image, TERN_OBJ_TASK, NULL)));
+	if (err)
+		return err;
+	err = tern_sockfiles_look(&d->sockfiles, image, d->job->id, d->job->host->name, &d->why);
 	if (err)
 		return err;
 	err = tern_stash_fill(&d->stash, &d->draft.image, image, d->job->host->name, &d->why);
@@ -271,10 +286,7 @@ int tern_dest_image(struct tern_dest *d, size_t len)
 void tern_dest_drop_files(struct tern_dest *d)
 {
 	tern_stash_fini(&d->stash);
-	if (d->left)
-		return;
-	tern_sockfiles_drop(&d->sockfiles, &d->draft.image, d->job->id);
-	tern_sockfiles_drop(&d->sockfiles, &d->image, d->job->id);
+	tern_sockfiles_drop(&d->sockfiles);
 }
 
 /** tern_dest_dress_fini() - give all of it back */

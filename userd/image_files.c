@@ -257,8 +257,8 @@ int check_peer(struct image_check *c, const struct tern_obj *obj)
 	size_t len;
 
 	tern_obj_tail(obj, &len);
-	if (p->fd < 0 || p->fd >= FD_MAX || p->pid < 0 || p->uid == ~0U || p->gid == ~0U ||
-	    p->reserved)
+	if (p->fd < 0 || p->fd >= FD_MAX || p->pid < 0 || p->reserved ||
+	    (p->uid == ~0U) != (p->gid == ~0U) || (p->uid == ~0U && p->pid))
 		return check_bad(c, obj, "a field is out of range");
 	return p->name > TERN_SOCKET_NAME_MAX || len != p->name ?
 	       check_bad(c, obj, "bad name") : 0;

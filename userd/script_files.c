@@ -620,7 +620,8 @@ int tern_script_alter_files(struct tern_script *s, const struct tern_dress *worn
 	err = collect_extra(&was, worn);
 	if (!err)
 		err = collect(&fds, dress);
-	if (!err && same_shape(worn, dress))
+	/* what others have taken must be where it was */
+	if (!err && same_shape(worn, dress) && (!fds.nr_spares || fds.above == worn->end_fds))
 		done = alter(s, &was, &fds);
 	if (!err && !done)
 		err = rebuild(s, worn, dress, &fds, why);

@@ -137,6 +137,8 @@ static void bind_one(struct tern_script *s, const struct script_fds *fds,
 		len = strlen(addr.sun_path) + 1;
 		SCRIPT(s, NULL, SYS_unlink,
 		       tern_script_data(s, addr.sun_path, len))->flags = SHELL_MAY_FAIL;
+		/* nobody is to call it there */
+		SCRIPT(s, NULL, SYS_umask, 0777)->out = SLOT_HIGH;
 	} else {
 		/* it has no messages */
 		memcpy(addr.sun_path, k + 1, len);
@@ -144,6 +146,8 @@ static void bind_one(struct tern_script *s, const struct script_fds *fds,
 	SCRIPT(s, "a unix socket could not have its name again", SYS_bind, SLOT_LOW,
 	       tern_script_data(s, &addr, sizeof(addr)),
 	       offsetof(struct sockaddr_un, sun_path) + len)->slots = 1 << 0;
+	if (k->path)
+		SCRIPT(s, NULL, SYS_umask, SLOT_HIGH)->slots = 1 << 0;
 }
 
 static void make_one(struct tern_script *s, const struct script_fds *fds,

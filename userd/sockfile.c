@@ -10,14 +10,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "grow.h"
 #include "host.h"
 #include "parent.h"
 #include "sockfile.h"
@@ -30,9 +34,16 @@ const char *tern_sockfile_path(const struct tern_obj_socket *k)
 	return k->path ? (const char *)(m + k->messages) + k->data + k->name : NULL;
 }
 
-static void beside(__u64 id, __u32 desc, const char *what, char name[64])
+/* Not shorter than its own name: LOAD writes that over it. */
+static void beside(const struct tern_obj_socket *k, __u64 id, const char *what,
+		   char name[NAME_MAX + 1])
 {
-	snprintf(name, 64, ".tern-%016" PRIx64 "-%u%s", (uint64_t)id, desc, what);
+	const char *place = tern_sockfile_path(k);
+	int dir = strrchr(place, '/') + 1 - place, least = (int)k->name - 1 - dir;
+
+	snprintf(name, NAME_MAX + 1, ".tern-%016" PRIx64 "-%u%s", (uint64_t)id, k->desc, what);
+	while ((int)strlen(name) < least && strlen(name) < NAME_MAX)
+		strcat(name, "-");
 }
 
 /**
@@ -46,10 +57,10 @@ static void beside(__u64 id, __u32 desc, const char *what, char name[64])
 int tern_sockfile_beside(const struct tern_obj_socket *k, __u64 id, char path[SOCKFILE_PATH_MAX])
 {
 	const char *place = tern_sockfile_path(k), *base = strrchr(place, '/') + 1;
-	char name[64];
+	char name[NAME_MAX + 1];
 	int len;
 
-	beside(id, k->desc, "", name);
+	beside(k, id, "", name);
 	len = snprintf(path, SOCKFILE_PATH_MAX, "%.*s%s", (int)(base - place), place, name);
 	return len < SOCKFILE_PATH_MAX ? 0 : -ENAMETOOLONG;
 }
@@ -102,8 +113,16 @@ static int cannot_name(const char *path, const char *host, int err, struct tern_
 	return tern_newfile_failed(path, host, err, why);
 }
 
+/* Of a file system that others have, too, one of theirs seems dead here. */
+static bool is_network(int dir)
+{
+	struct statfs fs;
+
+	return !fstatfs(dir, &fs) && fs.f_type == NFS_SUPER_MAGIC;
+}
+
 /* 0: there is nothing; 1: what gives way. */
-static int look_place(int dir, const char *base, int type)
+static int look_place(int dir, const char *base, const struct tern_obj_socket *k)
 {
 	struct stat st;
 
@@ -111,38 +130,59 @@ static int look_place(int dir, const char *base, int type)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
-	return is_dead(dir, base, type) ? 1 : -EADDRINUSE;
+	return is_dead(dir, base, k->type) && (!is_network(dir) || st.st_ino == k->ino) ? 1 :
+	       -EADDRINUSE;
 }
 
-static int look(const struct tern_obj_socket *k)
+/* The shell is about to bind one there. */
+static int note(struct tern_sockfiles *files, const char path[SOCKFILE_PATH_MAX])
+{
+	char (*more)[SOCKFILE_PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < files->nr_bound; i++)
+		if (!strcmp(files->bound[i], path))
+			return 0;
+	more = tern_grow(files->bound, files->nr_bound, &files->room, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	files->bound = more;
+	strcpy(files->bound[files->nr_bound++], path);
+	return 0;
+}
+
+static int look(struct tern_sockfiles *files, const struct tern_obj_socket *k, __u64 id)
 {
 	char path[SOCKFILE_PATH_MAX];
 	const char *base;
 	int dir, ret;
 
-	ret = tern_sockfile_beside(k, ~0ULL, path);
+	ret = tern_sockfile_beside(k, id, path);
 	if (ret)
 		return ret;
 	dir = tern_parent_open(tern_sockfile_path(k), &base);
 	if (dir < 0)
 		return dir;
-	ret = look_place(dir, base, k->type);
+	ret = look_place(dir, base, k);
 	close(dir);
-	return ret < 0 ? ret : 0;
+	return ret < 0 ? ret : note(files, path);
 }
 
 /**
  * tern_sockfiles_look() - can they be made here?
- * @image: whose they are
+ * @files: zeroed before the first time
+ * @image: whose they are, which a shell is about to wear
+ * @id: of the migration
  * @host: name of this host
  * @why: sentence
  */
-int tern_sockfiles_look(const struct tern_image *image, const char *host, struct tern_why *why)
+int tern_sockfiles_look(struct tern_sockfiles *files, const struct tern_image *image, __u64 id,
+			const char *host, struct tern_why *why)
 {
 	const struct tern_obj *obj = NULL;
 
 	while ((obj = next(image, obj))) {
-		int err = look(tern_obj_payload(obj));
+		int err = look(files, tern_obj_payload(obj), id);
 
 		if (err)
 			return cannot_name(tern_sockfile_path(tern_obj_payload(obj)), host, err,
@@ -161,12 +201,13 @@ static int own(int fd, const struct tern_obj_socket *k)
 	       chmod(path, k->mode & 07777) ? -errno : 0;
 }
 
-/* Nothing is overwritten, where the file system can promise that. */
+/* Nothing is overwritten; NFS cannot promise that of a new name in one step. */
 static int move(int dir, const char *from, const char *to)
 {
 	if (!renameat2(dir, from, dir, to, RENAME_NOREPLACE))
 		return 0;
-	return errno == EINVAL && !renameat(dir, from, dir, to) ? 0 : -errno;
+	return errno == EINVAL && !linkat(dir, from, dir, to, 0) && !unlinkat(dir, from, 0) ?
+	       0 : -errno;
 }
 
 static int give_name(struct tern_sockfile *f, const struct tern_obj_socket *k, __u64 id)
@@ -178,13 +219,13 @@ static int give_name(struct tern_sockfile *f, const struct tern_obj_socket *k, _
 	if (f->file.dir < 0)
 		return f->file.dir;
 	snprintf(f->base, sizeof(f->base), "%s", base);
-	beside(id, k->desc, "", f->file.name);
+	beside(k, id, "", f->file.name);
 	f->file.fd = openat(f->file.dir, f->file.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	err = f->file.fd < 0 ? -errno : own(f->file.fd, k);
 	if (!err)
-		err = look_place(f->file.dir, base, k->type);
+		err = look_place(f->file.dir, base, k);
 	if (err == 1) {
-		beside(id, k->desc, "-old", f->old);
+		beside(k, id, "-old", f->old);
 		err = move(f->file.dir, base, f->old);
 		if (err)
 			f->old[0] = '\0';
@@ -198,7 +239,7 @@ static int give_name(struct tern_sockfile *f, const struct tern_obj_socket *k, _
 
 /**
  * tern_sockfiles_finish() - their names, owners and modes
- * @files: zeroed; filled
+ * @files: after tern_sockfiles_look()
  * @image: the shell wears it
  * @id: of the migration
  * @host: name of this host
@@ -227,6 +268,16 @@ int tern_sockfiles_finish(struct tern_sockfiles *files, const struct tern_image 
 	return 0;
 }
 
+/* What drafts have left, under other names. */
+static void drop_bound(struct tern_sockfiles *files)
+{
+	while (files->nr_bound)
+		unlink(files->bound[--files->nr_bound]);
+	free(files->bound);
+	free(files->file);
+	*files = (struct tern_sockfiles){ 0 };
+}
+
 /** tern_sockfiles_leave() - the process runs: they stay, and what gave way to them goes */
 void tern_sockfiles_leave(struct tern_sockfiles *files)
 {
@@ -238,8 +289,7 @@ void tern_sockfiles_leave(struct tern_sockfiles *files)
 		f->file.name[0] = '\0';
 		tern_newfile_drop(&f->file);
 	}
-	free(files->file);
-	files->file = NULL;
+	drop_bound(files);
 }
 
 static void drop(struct tern_sockfile *f)
@@ -255,22 +305,13 @@ static void drop(struct tern_sockfile *f)
 
 /**
  * tern_sockfiles_drop() - the process does not run here: all is as it was
- * @files: zeroed, or what tern_sockfiles_finish() has been given
- * @image: that a shell wore, or was to; may be empty
- * @id: of the migration
+ * @files: zeroed, or as tern_sockfiles_look() or tern_sockfiles_finish() has left it
  */
-void tern_sockfiles_drop(struct tern_sockfiles *files, const struct tern_image *image, __u64 id)
+void tern_sockfiles_drop(struct tern_sockfiles *files)
 {
-	const struct tern_obj *obj = NULL;
-	char path[SOCKFILE_PATH_MAX];
-
 	while (files->nr)
 		drop(&files->file[--files->nr]);
-	free(files->file);
-	files->file = NULL;
-	while (image->data && (obj = next(image, obj)))
-		if (!tern_sockfile_beside(tern_obj_payload(obj), id, path))
-			unlink(path);
+	drop_bound(files);
 }
 
 /* ---- at the source ---------------------------------------------------------------- */

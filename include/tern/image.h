@@ -757,7 +757,7 @@ struct tern_message {
  * @fd: a descriptor of it
  * @pid: SO_PEERCRED: with whom it was connected, or who let it listen; 0: nobody who moves
  *	with the process
- * @uid: likewise, its user
+ * @uid: likewise, its user; all ones, as is @gid: SO_PEERCRED shows nobody
  * @gid: and group
  * @name: bytes of the name that it has itself, which follow as sun_path has them; 0: it has
  *	none, or has it already

@@ -3,7 +3,7 @@
  * Processes whose parents have ended, with the leaders of their sessions and groups. The
  * root, to whom they come, checks after each hop that all of them are where they were.
  *
- *	first, second	of a session whose leader has ended; daemons are made so
+ *	first, second	of a session whose leader has ended, as daemons are; first leads a group
  *	third, fourth	of a process group whose leader has ended, in the root's session
  *	leader		leads a session
  *	fifth		of that session, but no child of its leader; and as a group without one
@@ -74,8 +74,11 @@ static void beget(enum who who)
 	pid_t pid = fork();
 
 	must(pid, "fork");
-	if (!pid)
-		live(who);
+	if (pid)
+		return;
+	if (who == FIRST)
+		setpgid(0, 0);
+	live(who);
 }
 
 static void be_daemons(void)
@@ -155,7 +158,9 @@ static void verify(void)
 		hear(1, who);
 	}
 	must(kill(-place[FIRST].group, SIGUSR1), "kill");
-	hear(2, "01");
+	hear(1, "0");
+	must(kill(-place[SECOND].group, SIGUSR1), "kill");
+	hear(1, "1");
 	must(kill(-place[THIRD].group, SIGUSR1), "kill");
 	hear(2, "23");
 	must(kill(-place[FIFTH].group, SIGUSR1), "kill");

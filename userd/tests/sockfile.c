@@ -41,6 +41,11 @@ static void describe(const char *path)
 	CHECK(!tern_image_add(&image, TERN_OBJ_SOCKET, &k, sizeof(k), tail, k.name + k.path));
 }
 
+static void renumber(__u32 desc)
+{
+	((struct tern_obj_socket *)described())->desc = desc;
+}
+
 static int bind_to(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -79,7 +84,7 @@ static unsigned int entries(void)
 static int look(void)
 {
 	why.text[0] = '\0';
-	return tern_sockfiles_look(&image, "here", &why);
+	return tern_sockfiles_look(&files, &image, ID, "here", &why);
 }
 
 static int finish(void)
@@ -90,6 +95,7 @@ static int finish(void)
 /* As the shell does it. */
 static int start(void)
 {
+	look();
 	CHECK(!tern_sockfile_beside(described(), ID, beside));
 	return bind_to(beside);
 }
@@ -102,19 +108,30 @@ static void test_name(void)
 	CHECK(!look() && !finish() && entries() == 1 && answers(place));
 	CHECK(!stat(place, &st) && (st.st_mode & 0777) == 0610);
 	tern_sockfiles_leave(&files);
-	tern_sockfiles_drop(&files, &image, ID);
+	tern_sockfiles_drop(&files);
 	CHECK(entries() == 1 && answers(place));
 	close(fd);
 	unlink(place);
 
+	/* a draft had another number for it */
+	close(start());
+	renumber(4);
+	fd = start();
+	CHECK(!finish() && entries() == 2);
+	tern_sockfiles_leave(&files);
+	CHECK(entries() == 1 && answers(place));
+	close(fd);
+	unlink(place);
+	renumber(3);
+
 	/* it fails before it has its name, and behind that */
 	close(start());
-	tern_sockfiles_drop(&files, &image, ID);
+	tern_sockfiles_drop(&files);
 	CHECK(!entries());
 	fd = start();
 	CHECK(!finish());
 	close(fd);
-	tern_sockfiles_drop(&files, &image, ID);
+	tern_sockfiles_drop(&files);
 	CHECK(!entries());
 }
 
@@ -126,7 +143,7 @@ static void test_old(void)
 	CHECK(look() == -EADDRINUSE && strstr(why.text, "of another process"));
 	fd = start();
 	CHECK(finish() == -EADDRINUSE);
-	tern_sockfiles_drop(&files, &image, ID);
+	tern_sockfiles_drop(&files);
 	CHECK(entries() == 1 && answers(place));
 	close(fd);
 
@@ -135,7 +152,7 @@ static void test_old(void)
 	CHECK(!stat(place, &was) && !look());
 	fd = start();
 	CHECK(!finish() && answers(place) && entries() == 2);
-	tern_sockfiles_drop(&files, &image, ID);
+	tern_sockfiles_drop(&files);
 	CHECK(entries() == 1 && !stat(place, &is) && is.st_ino == was.st_ino);
 	close(fd);
 	fd = start();
@@ -148,6 +165,21 @@ static void test_old(void)
 	CHECK(!close(creat(place, 0600)));
 	CHECK(look() == -EEXIST && strstr(why.text, "is there already on here"));
 	unlink(place);
+}
+
+/* LOAD writes the socket's own name over that which it was bound to. */
+static void test_long(void)
+{
+	struct tern_obj_socket k = {
+		.desc = 1, .type = SOCK_STREAM, .name = 101, .path = 12, .mode = S_IFSOCK,
+	};
+	char tail[113];
+
+	snprintf(tail, sizeof(tail), "%0100d%c/door-of-it", 0, 0);
+	image.len = 0;
+	CHECK(!tern_image_add(&image, TERN_OBJ_SOCKET, &k, sizeof(k), tail, sizeof(tail)));
+	CHECK(!tern_sockfile_beside(described(), ID, beside) && strlen(beside) + 1 >= k.name);
+	describe(place);
 }
 
 static void test_places(void)
@@ -200,6 +232,7 @@ int main(void)
 	test_name();
 	test_old();
 	test_places();
+	test_long();
 	test_remove();
 	CHECK(!rmdir(dir));
 	tern_image_free(&image);
