@@ -54,7 +54,7 @@ must "it moves" migrate "$PID" a b
 must "it lives on b" lives_on free b
 must "it is well" finish free 1
 
-cannot other_group 'it is in a process group whose leader has ended'
+cannot other_group 'it is in a process group whose leader does not move, or waits to be reaped'
 cannot eventfd_out 'fd [0-9]+ is an eventfd that another process has open'
 cannot timer 'timer 0 sends its signal to a thread that has ended'
 cannot deadline 'share of the processors reserved .SCHED_DEADLINE.'
