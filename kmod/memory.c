@@ -49,6 +49,9 @@ static bool is_hole(struct mm_struct *mm, unsigned long addr)
 	loff_t pos;
 
 	vma = find_vma(mm, addr);
+	/* of huge pages the kernel says so of these alone */
+	if (vma && vma->vm_start <= addr && is_vm_hugetlb_page(vma))
+		return true;
 	if (vma && vma->vm_start <= addr) {
 		anon = vma_is_anonymous(vma);
 		pos = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) + (addr - vma->vm_start);

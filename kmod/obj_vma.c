@@ -6,7 +6,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/hugetlb_inline.h>
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pkeys.h>
@@ -94,6 +94,16 @@ static const struct tern_entry *only_mapped(struct vm_area_struct *vma,
 	return entry && entry->fd < 0 ? entry : NULL;
 }
 
+/*
+ * mmap(2) with MAP_HUGETLB, but no file that somebody else may have; it goes on in pages of
+ * the usual size, which the kernel may put together (MADV_HUGEPAGE).
+ */
+static bool is_private_huge(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_HUGETLB && !(vma->vm_flags & VM_MAYSHARE) && vma->vm_file &&
+	       !strcmp(vma->vm_file->f_path.dentry->d_name.name, HUGETLB_ANON_FILE);
+}
+
 /* What would have to be said against @vma, or NULL. */
 static const char *objection(struct vm_area_struct *vma, const struct tern_table *table,
 			     const struct tern_shared *shared)
@@ -103,7 +113,7 @@ static const char *objection(struct vm_area_struct *vma, const struct tern_table
 
 	if (special_kind(vma))
 		return NULL;
-	if (flags & VM_HUGETLB)
+	if (flags & VM_HUGETLB && !is_private_huge(vma))
 		return "huge pages of hugetlbfs";
 	if (flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
 		return "device or kernel memory";
@@ -184,7 +194,7 @@ static u32 flags_of(const struct vm_area_struct *vma)
 	       (vm & VM_DONTCOPY ? TERN_VMA_DONTFORK : 0) |
 	       (vm & VM_WIPEONFORK ? TERN_VMA_WIPEONFORK : 0) |
 	       (vm & VM_DONTDUMP ? TERN_VMA_DONTDUMP : 0) |
-	       (vm & VM_HUGEPAGE ? TERN_VMA_HUGEPAGE : 0) |
+	       (vm & (VM_HUGEPAGE | VM_HUGETLB) ? TERN_VMA_HUGEPAGE : 0) |
 	       (vm & VM_NOHUGEPAGE ? TERN_VMA_NOHUGEPAGE : 0) |
 	       (vm & VM_MERGEABLE ? TERN_VMA_MERGEABLE : 0) |
 	       (vm & VM_SEQ_READ ? TERN_VMA_SEQUENTIAL : 0) |
@@ -222,7 +232,7 @@ static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *ma
 	obj.kind = special_kind(vma);
 	if (obj.kind) {
 		obj.flags = 0;
-	} else if (vma_is_anonymous(vma)) {
+	} else if (vma_is_anonymous(vma) || is_private_huge(vma)) {
 		obj.kind = TERN_VMA_ANON;
 	} else {
 		save_file(vma, &obj);

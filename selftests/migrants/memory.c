@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory of every kind beside plain private memory: locked, with a protection
+ * Memory of every kind beside plain private memory: locked, in huge pages, with a protection
  * key, shared in all ways that a process can have it to itself, of a file that it
  * writes to, reserved by the terabyte. After each hop all of it is verified and written anew, partly by a
  * child, and DIR/verified tells how many hops that was true for.
@@ -23,6 +23,7 @@
 
 #define PAGE	4096UL
 #define GIB	(1UL << 30)
+#define HUGE	(2UL << 20)
 
 #ifndef SEGV_PKUERR
 #define SEGV_PKUERR	4
@@ -38,7 +39,8 @@ struct block {
 
 static struct block locked = { .name = "locked" }, on_fault = { .name = "locked on fault" },
 	shared = { .name = "shared" }, punched = { .name = "punched" }, pieces = { .name = "shared in pieces" },
-	named = { .name = "memfd" }, keyed = { .name = "with a key" }, mapped = { .name = "mapped" };
+	named = { .name = "memfd" }, keyed = { .name = "with a key" }, mapped = { .name = "mapped" },
+	huge = { .name = "huge" };
 
 static unsigned char *sparse, *reserved;
 static int key = -1;
@@ -124,6 +126,32 @@ static void check_locked(void)
 	check_flag(on_fault.mem, on_fault.name, " lo");
 	check_flag(fresh, "mapped after mlockall", " lo");
 	munmap(fresh, PAGE);
+}
+
+/* ---- in huge pages ---------------------------------------------------------------- */
+
+/* The first one of four is never touched. */
+static void make_huge(void)
+{
+	unsigned char *mem = mmap(NULL, 4 * HUGE, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
+
+	if (mem == MAP_FAILED) {
+		migrant_tell("huge", "none");
+		return;
+	}
+	huge.mem = mem + HUGE;
+	huge.pages = 3 * HUGE / PAGE;
+}
+
+static void check_huge(void)
+{
+	unsigned long i;
+
+	block_check(&huge);
+	check_flag(huge.mem, huge.name, " hg");
+	for (i = 0; i < HUGE; i += PAGE)
+		check(!huge.mem[i - HUGE], "huge: something on page %lu", i / PAGE);
 }
 
 /* ---- protection keys --------------------------------------------------------------- */
@@ -302,6 +330,8 @@ static void fill_all(void)
 	protect_pieces(PROT_READ);
 	if (mapped.mem)
 		block_fill(&mapped);
+	if (huge.mem)
+		block_fill(&huge);
 	if (key < 0)
 		return;
 	block_fill(&keyed);
@@ -321,6 +351,8 @@ static void check_all(void)
 	check_reserved();
 	if (mapped.mem)
 		check_mapped();
+	if (huge.mem)
+		check_huge();
 	if (key >= 0)
 		check_keyed();
 }
@@ -333,6 +365,7 @@ int main(int argc, char **argv)
 	make_reserved();
 	make_shared();
 	make_mapped();
+	make_huge();
 	make_keyed();
 	make_locked();
 	fill_all();

@@ -4,12 +4,32 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-plan 6
+# huge NUMBER: pages of 2 MiB are set aside
+huge()
+{
+	echo "$1" >/proc/sys/vm/nr_hugepages && [[ $(</proc/sys/vm/nr_hugepages) == "$1" ]]
+}
+
+# A process that has some, and as many are free again when it has left.
+with_huge()
+{
+	start a memory memory && [[ ! -L $WORK/memory/huge ]]
+}
+
+none_used()
+{
+	[[ $(awk '/HugePages_Free/ { print $2 }' /proc/meminfo) == 4 ]]
+}
+
+plan 9
 MODE=--mode=lazy
-must "a process starts" start a memory memory
+must "there are huge pages" huge 4
+must "a process starts" with_huge
 must "it moves" migrate "$PID" a b
 must "all of its memory is right" verified memory 1
+must "its huge pages are free" none_used
 must "it moves back" migrate "$PID" b a
 must "all of its memory is right" verified memory 2
 must "it is well" finish memory 2
+must "no huge pages are left" huge 0
 done_testing
