@@ -169,7 +169,8 @@ static int own_numbers(int pid, struct tern_lineage *lineage)
 		lineage->group = tern_proc_own(pid, pid, "NSpgid:", NULL);
 	if (lineage->session)
 		lineage->session = tern_proc_own(pid, pid, "NSsid:", NULL);
-	return lineage->parent < 0 || lineage->maker < 0 || lineage->group < 0 || lineage->session < 0 ? -ESRCH : 0;
+	return lineage->parent < 0 || lineage->maker < 0 || lineage->group < 0 ||
+	       lineage->session < 0 ? -ESRCH : 0;
 }
 
 /**
