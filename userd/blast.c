@@ -115,19 +115,6 @@ static int introduce(struct tern_unit *unit, unsigned int n)
 	return rc;
 }
 
-/* Keep what is laid out until it is asked for. */
-static int hold(struct tern_source *s, unsigned int attempt)
-{
-	int rc;
-
-	if (s->prepared.lineage.unit)
-		return tern_why_set(&s->why, -EOPNOTSUPP,
-				    "a process that has descendants cannot be prepared beforehand: migrate it");
-	rc = tern_source_hold(s);
-	s->released = !rc;
-	return rc ? rc : send_ahead(s, attempt, true);
-}
-
 static int prepare(const struct tern_unit *unit, unsigned int n, unsigned int attempt)
 {
 	struct tern_source *s = unit->member[n];
@@ -139,8 +126,6 @@ static int prepare(const struct tern_unit *unit, unsigned int n, unsigned int at
 		rc = tern_source_draft(s);
 	if (!rc && !cold)
 		rc = send_ahead(s, attempt, false);
-	if (!rc && tern_source_held(s))
-		rc = hold(s, attempt);
 	if (!rc)
 		rc = tern_first_room(s->first, p->nr_tids);
 	if (!rc && !cold)
@@ -238,18 +223,6 @@ static int send_state(struct tern_source *s, __u64 captured)
 	return rc ? rc : tern_source_keep(s);
 }
 
-/* The sentence is looked for with the root. A descendant that has ended moves no more. */
-static int blame(struct tern_unit *unit, const struct tern_source *s, int rc)
-{
-	struct tern_source *root = unit->member[0];
-
-	if (!rc || s == root)
-		return rc;
-	if (s->why.text[0])
-		tern_why_set(&root->why, rc, "process %d: %.200s", s->job->pid, s->why.text);
-	return tern_proc_ended(s->job->pid) ? -EAGAIN : rc;
-}
-
 static int blast(struct tern_unit *unit)
 {
 	struct tern_wire_resume resume[TERN_PROCESSES_MAX];
@@ -261,12 +234,12 @@ static int blast(struct tern_unit *unit)
 		before[i] = unit->member[i]->lanes.lane[0].bytes_out;
 		rc = send_state(unit->member[i], captured);
 		if (rc)
-			return blame(unit, unit->member[i], rc);
+			return tern_unit_blame(unit, i, rc);
 	}
 	for (i = 0; i < unit->nr; i++) {
 		rc = let_leave(unit->member[i], captured, before[i], &resume[i]);
 		if (rc && i)
-			blame(unit, unit->member[i], rc);
+			tern_unit_blame(unit, i, rc);
 		if (rc)
 			return rc;
 		unit->sent = true;
@@ -316,7 +289,7 @@ static int park_all(struct tern_unit *unit)
 		if (rc == -ETIMEDOUT && unit->nr > 1)
 			rc = -EAGAIN;
 		if (rc)
-			return thaw(unit, blame(unit, s, rc));
+			return thaw(unit, tern_unit_blame(unit, unit->parked, rc));
 		unit->parked++;
 	}
 	return 0;
@@ -329,7 +302,7 @@ static int capture_all(struct tern_unit *unit)
 
 	for (i = 0; i < unit->nr && !rc; i++) {
 		rc = tern_source_capture(unit->member[i], 0, &unit->member[i]->image);
-		rc = blame(unit, unit->member[i], rc);
+		rc = tern_unit_blame(unit, i, rc);
 	}
 	return rc;
 }
@@ -372,6 +345,24 @@ static int stop(struct tern_unit *unit, bool standing)
 	}
 }
 
+/* Lay all of them out, and keep that until they are asked for. */
+static int hold(struct tern_unit *unit, unsigned int attempt)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < unit->nr && !rc; i++) {
+		rc = tern_source_draft(unit->member[i]);
+		if (!rc)
+			rc = send_ahead(unit->member[i], attempt, false);
+		rc = tern_unit_blame(unit, i, rc);
+	}
+	if (!rc)
+		rc = tern_unit_hold(unit);
+	unit->member[0]->released = !rc;
+	return rc;
+}
+
 /* All shells first, for they are each other's parents; then what they wear. */
 static int prepare_all(struct tern_unit *unit, unsigned int attempt)
 {
@@ -387,11 +378,13 @@ static int prepare_all(struct tern_unit *unit, unsigned int attempt)
 			rc = tern_first_create(&s->first, s->job->host->first);
 		if (!rc)
 			rc = introduce(unit, i);
-		rc = blame(unit, s, rc);
+		rc = tern_unit_blame(unit, i, rc);
 	}
+	if (!rc && tern_source_held(unit->member[0]))
+		rc = hold(unit, attempt);
 	for (i = 0; i < unit->nr && !rc; i++) {
 		rc = prepare(unit, i, attempt);
-		rc = blame(unit, unit->member[i], rc);
+		rc = tern_unit_blame(unit, i, rc);
 	}
 	return rc;
 }

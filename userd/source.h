@@ -127,7 +127,6 @@ int tern_source_warm(struct tern_source *s);
 
 /* hold.c */
 bool tern_source_held(const struct tern_source *s);
-int tern_source_hold(struct tern_source *s);
 
 /* keep.c */
 int tern_source_keep_open(struct tern_source *s);

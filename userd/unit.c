@@ -217,6 +217,45 @@ int tern_unit_lineage(const struct tern_unit *unit, unsigned int n, struct tern_
 	       tern_why_set(why, -EAGAIN, "one of its descendants has ended; try again") : 0;
 }
 
+/**
+ * tern_unit_same() - is the tree what it was when it was found?
+ * @unit: the unit
+ *
+ * -EAGAIN: no.
+ */
+int tern_unit_same(const struct tern_unit *unit)
+{
+	__s32 pids[TERN_PROCESSES_MAX];
+	unsigned int nr, i;
+	int rc = tern_dev_tree(unit->member[0]->dev, pids, &nr);
+
+	if (rc || nr != unit->nr)
+		return -EAGAIN;
+	for (i = 1; i < nr && !rc; i++)
+		rc = pids[i] == unit->member[i]->job->pid ? 0 : -EAGAIN;
+	return rc;
+}
+
+/**
+ * tern_unit_blame() - what went wrong with one of them
+ * @unit: the unit
+ * @n: which
+ * @rc: what; its sentence is looked for with the root
+ *
+ * Return: @rc; -EAGAIN if it has ended: then it moves no more.
+ */
+int tern_unit_blame(struct tern_unit *unit, unsigned int n, int rc)
+{
+	const struct tern_source *s = unit->member[n];
+	struct tern_source *root = unit->member[0];
+
+	if (!rc || s == root)
+		return rc;
+	if (s->why.text[0])
+		tern_why_set(&root->why, rc, "process %d: %.200s", s->job->pid, s->why.text);
+	return tern_proc_ended(s->job->pid) ? -EAGAIN : rc;
+}
+
 static bool is_same_file(int a, int b)
 {
 	struct stat x, y;

@@ -22,6 +22,9 @@ struct tern_unit {
 };
 
 int tern_unit_find(struct tern_unit *unit);
+int tern_unit_same(const struct tern_unit *unit);
+int tern_unit_blame(struct tern_unit *unit, unsigned int n, int rc);
+int tern_unit_hold(struct tern_unit *unit);
 void tern_unit_forget_dirty(struct tern_unit *unit, unsigned int n);
 int tern_unit_lineage(const struct tern_unit *unit, unsigned int n, struct tern_lineage *lineage,
 		    struct tern_why *why);

@@ -49,8 +49,52 @@ none_left()
 	}
 }
 
-plan 15
-must "a process with descendants starts" start a tree tree 4
+are_laid_out()
+{
+	[[ $(processes a) == 8 && $(processes b) == 8 ]]
+}
+
+# What looks like them on b waits, and they run on here.
+prepare_tree()
+{
+	tern a prepare "$PID" b && [[ $(state a "$PID") == prepared ]] && are_laid_out &&
+		beating tree
+}
+
+forget_tree()
+{
+	tern a abort "$(tern a status --json | tr '{' '\n' | grep '"prepared"' |
+		sed 's/.*"id": *"\([0-9a-f]*\)".*/\1/')" && all_on a b
+}
+
+# A shell that starts another process when it is told to.
+start_grower()
+{
+	own "mkfifo fifo" &&
+		on a "setsid bash -c 'exec 3<>$WORK/own/fifo; sleep 5000 & echo \$\$ >$WORK/grower
+			read -u 3; sleep 5001 & wait' </dev/null >/dev/null 2>&1 &" &&
+		wait_until "$LONG" test -s "$WORK/grower"
+}
+
+# sleepers HOST N
+sleepers()
+{
+	[[ $(on "$1" 'pgrep -c -x sleep') == "$2" ]]
+}
+
+# What is prepared has one process less than what moves.
+grow()
+{
+	local pid
+	pid=$(<"$WORK/grower")
+
+	tern a prepare "$pid" b && sleepers b 2 && on a "echo >$WORK/own/fifo" &&
+		wait_until "$LONG" sleepers b 3 && migrate "$pid" a b && sleepers a 1 &&
+		sleepers b 3 && on b "kill $pid; pkill -f 'sleep 500'"
+}
+
+plan 21
+must "a process with descendants starts" start a tree tree 5
 must "they move to b" hop_tree a b
 must "nothing is left on a" none_left
 must "all is what it was" verified tree 1
@@ -61,5 +105,11 @@ for fault in park_save capture sent shell load resume; do
 done
 must "they move to b" hop_tree a b
 must "they move back" hop_tree b a
-must "all is what it was" finish tree 4
+must "they are prepared" prepare_tree
+must "and forgotten" forget_tree
+must "they are prepared once more" prepare_tree
+must "they move to b" hop_tree a b
+must "all is what it was" finish tree 5
+must "a process with a child starts" start_grower
+must "it has another one after it was prepared" grow
 done_testing
