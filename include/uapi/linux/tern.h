@@ -21,6 +21,7 @@
  *  3: TERN_LAZY, TERN_HYBRID, pages_before in struct tern_report
  *  4: process trees: TERN_IOC_TREE, unit and nr_members in struct tern_attach, A_UNIT
  *  5: pods: TERN_IOC_TREE at the destination, TERN_LINES
+ *  6: own_fds in struct tern_become; PEER objects in LOAD
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
