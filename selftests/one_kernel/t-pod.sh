@@ -163,7 +163,19 @@ none_left()
 }
 
 [[ -e /sys/fs/cgroup/cgroup.procs ]] || skip "needs cgroup version 2 at /sys/fs/cgroup"
-plan 33
+# What was prepared is forgotten, its group on a, too.
+forgotten()
+{
+	no_group()
+	{
+		[[ ! -e $(pods a)/tree ]]
+	}
+	tern b abort "$(tern b status --json | tr '{' '\n' | grep '"prepared"' |
+		sed 's/.*"id": *"\([0-9a-f]*\)".*/\1/')" && wait_until "$LONG" no_group &&
+		pod_on tree b
+}
+
+plan 36
 must "a pod starts" run_pod a tree tree 4
 must "it can move" moves
 echo 77 >"$(pods a)/tree/pids.max"
@@ -181,6 +193,9 @@ must "the numbers of both are the same" same_numbers
 must "it moves to where the other one is" hop_pod other b a
 must "the other one moves past it" hop_pod tree a b
 must "it is what it was" finish other 1
+must "it is prepared beforehand" tern b prepare tree a
+must "and forgotten" forgotten
+must "it is prepared once more" tern b prepare tree a
 must "it moves back" hop_pod tree b a
 must "a name is given once" same_name
 must "what is no limit is refused" bad_limit
