@@ -134,7 +134,7 @@ static void check_locked(void)
 static void make_huge(void)
 {
 	unsigned char *mem = mmap(NULL, 4 * HUGE, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 
 	if (mem == MAP_FAILED) {
 		migrant_tell("huge", "none");
