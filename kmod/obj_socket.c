@@ -181,29 +181,27 @@ static struct tern_entry *peer_of(const struct tern_table *table, const struct l
 }
 
 /* What stands against it; NULL: nothing. */
-static const char *unix_refused(const struct tern_table *table,
-				const struct tern_entry *entry, struct sock *sk)
+static const char *unix_refused(const struct tern_table *table, const struct tern_entry *entry,
+				struct sock *sk, struct link ends, const struct tern_entry *peer)
 {
-	struct link link = other_end(sk);
-	const struct tern_entry *peer = peer_of(table, &link);
 	const char *what;
 
 	if (!entry->same->is_ours)
 		return "a unix socket that another process has open, too";
 	/* cut when it moves, and made anew from there (TERN_LINES) */
-	if (link.there && !peer && link.line && tern_is_pod(table->tree) &&
+	if (ends.there && !peer && ends.line && tern_is_pod(table->tree) &&
 	    table->leader == table->tree->task[0])
-		link.there = false;
-	if (link.there && !peer)
+		ends.there = false;
+	if (ends.there && !peer)
 		return "a unix socket to another process";
-	if (link.there && !link.back)
+	if (ends.there && !ends.back)
 		return "a unix socket that is connected to one that serves many";
-	what = name_refused(sk, link.there);
+	what = name_refused(sk, ends.there);
 	if (what)
 		return what;
 	if (has_options(sk))
 		return "a unix socket with an error or unusual options";
-	return queue_refused(table, sk, link.there || sk->sk_state == TCP_ESTABLISHED);
+	return queue_refused(table, sk, ends.there || sk->sk_state == TCP_ESTABLISHED);
 }
 
 static struct sock *sock_of(const struct tern_entry *entry)
@@ -211,15 +209,23 @@ static struct sock *sock_of(const struct tern_entry *entry)
 	return SOCKET_I(file_inode(entry->file))->sk;
 }
 
-/* The other end, if a process that comes before makes both; else NULL. */
-static struct tern_entry *maker_of(const struct tern_table *table,
-				   const struct tern_entry *entry)
+/* Does a process that comes before make both ends? Entries are in the order of the tree. */
+static bool is_mate(const struct tern_table *table, const struct tern_entry *entry,
+		    const struct tern_entry *peer)
 {
-	struct link link = other_end(sock_of(entry));
-	struct tern_entry *peer = peer_of(table, &link);
+	return peer && peer < entry->same && !tern_table_is_own(table, peer);
+}
 
-	/* entries are in the order of the tree */
-	return peer && peer < entry->same && !tern_table_is_own(table, peer) ? peer : NULL;
+static u32 unix_kind(const struct tern_table *table, const struct tern_entry *entry,
+		     struct sock *sk, const char **what)
+{
+	struct link link = other_end(sk);
+	const struct tern_entry *peer = peer_of(table, &link);
+
+	*what = unix_refused(table, entry, sk, link, peer);
+	if (*what)
+		return 0;
+	return is_mate(table, entry, peer) ? TERN_DESC_MATE : TERN_DESC_SOCKET;
 }
 
 static u32 socket_kind(const struct tern_table *table, const struct tern_entry *entry,
@@ -227,15 +233,10 @@ static u32 socket_kind(const struct tern_table *table, const struct tern_entry *
 {
 	struct sock *sk = sock_of(entry);
 
-	if (!sk)
-		*what = "a socket";
-	else if (sk->sk_family != AF_UNIX)
-		*what = socket_name(sk);
-	else
-		*what = unix_refused(table, entry, sk);
-	if (*what)
-		return 0;
-	return maker_of(table, entry) ? TERN_DESC_MATE : TERN_DESC_SOCKET;
+	if (sk && sk->sk_family == AF_UNIX)
+		return unix_kind(table, entry, sk, what);
+	*what = sk ? socket_name(sk) : "a socket";
+	return 0;
 }
 
 /**
@@ -473,19 +474,18 @@ static void save_peer(struct tern_saver *saver, const struct tern_entry *entry)
 static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
 		       struct tern_obj_desc *desc)
 {
-	struct tern_entry *first = entry->same, *maker = maker_of(saver->table, entry), *peer;
 	struct link link = other_end(sock_of(entry));
+	struct tern_entry *first = entry->same, *peer = peer_of(saver->table, &link);
 	u32 pair;
 	int err;
 
 	save_peer(saver, first);
 	if (desc->kind == TERN_DESC_MATE) {
-		if (!maker)
+		if (!is_mate(saver->table, entry, peer))
 			return -EAGAIN;
-		tern_desc_save_from(saver, maker, desc);
+		tern_desc_save_from(saver, peer, desc);
 		return 0;
 	}
-	peer = peer_of(saver->table, &link);
 	pair = peer ? pair_of(saver->table, first, peer) : 0;
 	err = save_end(saver, first, desc->id, peer, pair);
 	if (!err && peer && !tern_table_is_own(saver->table, peer))

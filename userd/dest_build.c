@@ -100,8 +100,9 @@ int tern_dest_pages(struct tern_dest *d, size_t len)
 /* ---- threads --------------------------------------------------------------------------- */
 
 /*
- * How children have ended, terminals, ends of sockets, threads, signals that wait for one of them, which only the
- * kernel can queue, all that has to do with time, and what of the process no call can set.
+ * How children have ended, terminals, ends of sockets, threads, signals that wait for one of
+ * them, which only the kernel can queue, all that has to do with time, and what of the process
+ * no call can set.
  */
 static bool is_loaded(const struct tern_obj *obj)
 {

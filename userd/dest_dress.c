@@ -140,7 +140,10 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	err = group_is_free(d, tern_obj_payload(tern_image_find(image, TERN_OBJ_TASK, NULL)));
 	if (err)
 		return err;
-	err = tern_sockfiles_look(&d->sockfiles, image, d->job->id, d->job->host->name, &d->why);
+	/* what is as it was has been looked at, and is so again when it gets its name */
+	if (types & 1U << TERN_OBJ_SOCKET)
+		err = tern_sockfiles_look(&d->sockfiles, image, d->job->id, d->job->host->name,
+					  &d->why);
 	if (err)
 		return err;
 	err = tern_stash_fill(&d->stash, &d->draft.image, image, d->job->host->name, &d->why);

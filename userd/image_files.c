@@ -237,7 +237,8 @@ int check_socket(struct image_check *c, const struct tern_obj *obj)
 	if (k->type != SOCK_STREAM && k->type != SOCK_DGRAM && k->type != SOCK_SEQPACKET)
 		return check_bad(c, obj, "unknown type");
 	if (k->flags & ~TERN_SOCKET_FLAGS_ALL || k->shutdown > 3 || k->peek_off < -1 ||
-	    k->name > TERN_SOCKET_NAME_MAX || k->path > TERN_PATH_MAX || k->sndbuf > INT_MAX || k->rcvbuf > INT_MAX ||
+	    k->name > TERN_SOCKET_NAME_MAX || k->path > TERN_PATH_MAX ||
+	    k->sndbuf > INT_MAX || k->rcvbuf > INT_MAX ||
 	    k->rcvtimeo > TIME_MAX || k->sndtimeo > TIME_MAX)
 		return check_bad(c, obj, "a field is out of range");
 	if ((ends & (ends - 1)) || !k->pair != !(ends & TERN_SOCKET_PAIR) ||

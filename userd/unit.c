@@ -203,8 +203,6 @@ int tern_unit_lineage(const struct tern_unit *unit, unsigned int n, struct tern_
 		return tern_why_set(why, -EAGAIN, "process %d has lost its parent; try again",
 				    unit->member[n]->job->pid);
 	rc = n ? find_maker(unit, n, lineage) : 0;
-	if (rc)
-		return tern_why_set(why, -EAGAIN, "one of its descendants has ended; try again");
 	if (!n)
 		lineage->parent = 0;
 	if (!n || lineage->group == of_root.group)
@@ -212,7 +210,8 @@ int tern_unit_lineage(const struct tern_unit *unit, unsigned int n, struct tern_
 	if (!n || lineage->session == of_root.session)
 		lineage->session = 0;
 	lineage->root = tern_proc_own(root->pid, root->pid, "NSpid:", NULL);
-	rc = own_numbers(unit->member[n]->job->pid, lineage);
+	if (!rc)
+		rc = own_numbers(unit->member[n]->job->pid, lineage);
 	return rc || lineage->root < 0 ?
 	       tern_why_set(why, -EAGAIN, "one of its descendants has ended; try again") : 0;
 }
