@@ -402,6 +402,13 @@ state()
 		grep "\"pid\": *$2\\>" | sed -n 's/.*"state": *"\([^"]*\)".*/\1/p' | tail -n 1
 }
 
+# forget HOST: what has been prepared there
+forget()
+{
+	tern "$1" abort "$(tern "$1" status --json | tr '{' '\n' | grep '"prepared"' |
+		sed 's/.*"id": *"\([0-9a-f]*\)".*/\1/')"
+}
+
 is_state()
 {
 	[[ $(state "$1" "$2") == "$3" ]]

@@ -170,9 +170,7 @@ forgotten()
 	{
 		[[ ! -e $(pods a)/tree ]]
 	}
-	tern b abort "$(tern b status --json | tr '{' '\n' | grep '"prepared"' |
-		sed 's/.*"id": *"\([0-9a-f]*\)".*/\1/')" && wait_until "$LONG" no_group &&
-		pod_on tree b
+	forget b && wait_until "$LONG" no_group && pod_on tree b
 }
 
 plan 36

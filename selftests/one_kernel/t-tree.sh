@@ -63,8 +63,7 @@ prepare_tree()
 
 forget_tree()
 {
-	tern a abort "$(tern a status --json | tr '{' '\n' | grep '"prepared"' |
-		sed 's/.*"id": *"\([0-9a-f]*\)".*/\1/')" && all_on a b
+	forget a && all_on a b
 }
 
 # A shell that starts another process when it is told to.
