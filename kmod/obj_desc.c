@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "desc.h"
 #include "pod.h"
+#include "rights.h"
 #include "terminal.h"
 #include "tree.h"
 
@@ -122,6 +123,10 @@ static u32 kind_of(const struct tern_table *table, const struct tern_entry *entr
 {
 	u32 kind = classify(table, entry, what);
 
+	if (kind && entry->carrier) {
+		*what = tern_rights_refused(table, entry, kind);
+		return *what ? 0 : kind;
+	}
 	if (!kind && table->flags & TERN_STDIO_NULL && is_stdio(table, entry->file))
 		kind = TERN_DESC_NULL;
 	return kind;
@@ -133,8 +138,12 @@ static void object(struct tern_reasons *reasons, const struct tern_table *table,
 	const char *hint = is_stdio(table, entry->file) ?
 		" (redirect it, or move with --stdio=null)" : "";
 
+	if (entry->carrier)
+		tern_reasons_add(reasons,
+				 "what is under way in fd %d is %s; try again when it has been received",
+				 entry->carrier->fd, what);
 	/* what has no path has a name for its kind at most, and we said that */
-	if (d_is_reg(entry->file->f_path.dentry) || d_is_dir(entry->file->f_path.dentry))
+	else if (d_is_reg(entry->file->f_path.dentry) || d_is_dir(entry->file->f_path.dentry))
 		tern_reasons_add(reasons, "fd %d is %s: %pD2%s", entry->fd, what,
 				 entry->file, hint);
 	else
@@ -159,6 +168,10 @@ void tern_obj_desc_check(const struct tern_table *table, struct tern_reasons *re
 		object(reasons, table, entry, what);
 		cond_resched();
 	}
+	for (i = 0; i < table->nr_rights; i++)
+		if (tern_rights_are_own(table, &table->rights[i]) &&
+		    !kind_of(table, &table->rights[i], &what))
+			object(reasons, table, &table->rights[i], what);
 	tern_carried_check(table, reasons);
 }
 
@@ -234,7 +247,10 @@ static int save_new(struct tern_saver *saver, struct tern_entry *entry, struct t
 
 	if (!kind)
 		return tern_why(why, -EOPNOTSUPP, "fd %d is %s", entry->fd, what);
-	entry->same->desc = ++saver->descs;
+	/* what is under way has one before */
+	if (!entry->same->desc)
+		entry->same->desc = ++saver->descs;
+	entry->same->is_saved = true;
 	err = save_desc(saver, entry, kind);
 	return err ? tern_why(why, err, "fd %d cannot be saved (error %d)",
 			      entry->fd, err) : 0;
@@ -243,13 +259,36 @@ static int save_new(struct tern_saver *saver, struct tern_entry *entry, struct t
 static int save_entry(struct tern_saver *saver, struct tern_entry *entry, struct tern_why *why)
 {
 	struct tern_obj_fd obj = { .fd = entry->fd, .cloexec = entry->cloexec };
-	int err = entry->same->desc ? 0 : save_new(saver, entry, why);
+	int err = entry->same->is_saved ? 0 : save_new(saver, entry, why);
 
-	if (err)
+	if (err || entry->carrier)
 		return err;
 	obj.desc = entry->same->desc;
 	tern_image_put(saver->image, TERN_OBJ_FD, &obj, sizeof(obj), NULL, 0);
 	return 0;
+}
+
+/* Numbers, for the sockets that they are under way in. */
+static void number_rights(struct tern_saver *saver)
+{
+	struct tern_table *table = saver->table;
+	unsigned int i;
+
+	for (i = 0; i < table->nr_rights; i++)
+		if (tern_rights_are_own(table, &table->rights[i]) && !table->rights[i].same->desc)
+			table->rights[i].same->desc = ++saver->descs;
+}
+
+static int save_rights(struct tern_saver *saver, struct tern_why *why)
+{
+	struct tern_table *table = saver->table;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < table->nr_rights; i++)
+		if (tern_rights_are_own(table, &table->rights[i]))
+			err = save_entry(saver, &table->rights[i], why);
+	return err;
 }
 
 /**
@@ -266,8 +305,11 @@ int tern_obj_desc_save(struct tern_table *table, struct tern_image *image,
 	int err;
 
 	err = tern_name_init(&saver.name);
+	number_rights(&saver);
 	for (i = 0; !err && i < table->nr; i++)
 		err = save_entry(&saver, &table->entries[i], why);
+	if (!err)
+		err = save_rights(&saver, why);
 	tern_name_fini(&saver.name);
 	return err;
 }

@@ -126,7 +126,8 @@ const char *tern_lock_refused(const struct tern_table *table, const struct tern_
 	/* a mapping holds the description, too; then who has it has been judged there */
 	if (found.any && !entry->same->is_ours && !entry->same_inode->is_mapped)
 		return "a locked file (flock or fcntl) that another process has open, too";
-	if (found.any && entry->fd < 0 && (found.other || is_mapped_twice(table, entry)))
+	if (found.any && tern_entry_is_mapping(entry) &&
+	    (found.other || is_mapped_twice(table, entry)))
 		return "a file that it has mapped and locked (twice, or by fcntl), and not open";
 	if (found.writes && network)
 		return "a file that is locked for writing, on a network file system";

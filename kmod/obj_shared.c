@@ -110,7 +110,7 @@ static unsigned int count_theirs(struct tern_entry **entries, unsigned int nr,
 	unsigned int i, count = 0;
 
 	for (i = 0; i < nr; i++)
-		count += entries[i]->fd < 0 && !tern_table_is_own(table, entries[i]);
+		count += tern_entry_is_mapping(entries[i]) && !tern_table_is_own(table, entries[i]);
 	return count;
 }
 

@@ -15,12 +15,14 @@
 #include <linux/tern.h>
 #include <net/af_unix.h>
 #include <net/inet_sock.h>
+#include <net/scm.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
 
 #include "desc.h"
 #include "migration.h"
 #include "pod.h"
+#include "rights.h"
 #include "socket.h"
 #include "tree.h"
 #include "unit.h"
@@ -111,6 +113,21 @@ static struct link other_end(struct sock *sk)
 	return link;
 }
 
+/** tern_socket_unix() - the unix socket that an open file is, NULL: it is none */
+struct sock *tern_socket_unix(const struct file *file)
+{
+	struct sock *sk = S_ISSOCK(file_inode(file)->i_mode) ? SOCKET_I(file_inode(file))->sk :
+								NULL;
+
+	return sk && sk->sk_family == AF_UNIX ? sk : NULL;
+}
+
+/** tern_socket_peer_file() - open file of the other end, for comparison only; NULL: none */
+const struct file *tern_socket_peer_file(struct sock *sk)
+{
+	return other_end(sk).file;
+}
+
 /* What of its queue cannot be saved; NULL: nothing. */
 static const char *queue_refused(const struct tern_table *table, struct sock *sk, bool paired)
 {
@@ -124,8 +141,6 @@ static const char *queue_refused(const struct tern_table *table, struct sock *sk
 			what = "a unix socket with connections that have not been accepted";
 		else if (!paired)
 			what = "a unix socket with messages that have not been read";
-		else if (UNIXCB(skb).fp)
-			what = "a unix socket with descriptors under way";
 		else if (UNIXCB(skb).pid && !tern_tree_has(table->tree, UNIXCB(skb).pid))
 			what = "a unix socket with a message from another process";
 		if (what)
@@ -243,19 +258,48 @@ static u32 socket_kind(const struct tern_table *table, const struct tern_entry *
  * struct queue - what is in the queue of a socket
  * @head: of each message
  * @nr: messages
+ * @right: numbers of the descriptions that are under way with them
+ * @nr_rights: how many
  * @data: all bytes
  * @len: how many
  */
 struct queue {
 	struct tern_message *head;
 	u32 nr;
+	u32 *right;
+	u32 nr_rights;
 	void *data;
 	size_t len;
 };
 
-/* Under the queue's lock. -ENOSPC: it has grown. */
-static int queue_copy(struct sock *sk, struct queue *q, u32 max_nr, size_t max_len)
+static void queue_free(struct queue *q)
 {
+	kvfree(q->head);
+	kvfree(q->right);
+	kvfree(q->data);
+}
+
+/* -EAGAIN: something has been sent since. */
+static int copy_rights(const struct tern_table *table, const struct tern_entry *entry,
+		       const struct scm_fp_list *fp, struct queue *q, u32 max)
+{
+	unsigned int i;
+
+	for (i = 0; i < fp->count; i++) {
+		u32 desc = tern_rights_find(table, entry->file, fp->fp[i]);
+
+		if (!desc || q->nr_rights == max)
+			return -EAGAIN;
+		q->right[q->nr_rights++] = desc;
+	}
+	return 0;
+}
+
+/* Under the queue's lock. -ENOSPC: it has grown. */
+static int queue_copy(const struct tern_table *table, const struct tern_entry *entry,
+		      struct queue *q, u32 max_nr, size_t max_len)
+{
+	struct sock *sk = sock_of(entry);
 	bool stream = sk->sk_type == SOCK_STREAM;
 	struct sk_buff *skb;
 
@@ -275,14 +319,23 @@ static int queue_copy(struct sock *sk, struct queue *q, u32 max_nr, size_t max_l
 		}
 		if (skb_copy_bits(skb, consumed, q->data + q->len, head.len))
 			return -EFAULT;
+		if (UNIXCB(skb).fp) {
+			int err = copy_rights(table, entry, UNIXCB(skb).fp, q, table->nr_rights);
+
+			if (err)
+				return err;
+			head.rights = UNIXCB(skb).fp->count;
+		}
 		q->head[q->nr++] = head;
 		q->len += head.len;
 	}
 	return 0;
 }
 
-static int queue_read(struct sock *sk, struct queue *q)
+static int queue_read(const struct tern_table *table, const struct tern_entry *entry,
+		      struct queue *q)
 {
+	struct sock *sk = sock_of(entry);
 	struct sk_buff_head *queue = &sk->sk_receive_queue;
 	struct sk_buff *skb;
 	size_t len;
@@ -292,26 +345,26 @@ static int queue_read(struct sock *sk, struct queue *q)
 	do {
 		len = 0;
 		nr = 0;
-		spin_lock(&queue->lock);
+		tern_queue_lock(sk);
 		skb_queue_walk(queue, skb) {
 			len += skb->len;
 			nr++;
 		}
-		spin_unlock(&queue->lock);
+		tern_queue_unlock(sk);
 		*q = (struct queue) {
 			.head = kvmalloc_array(nr + 1, sizeof(*q->head), GFP_KERNEL),
+			.right = kvmalloc_array(table->nr_rights + 1, sizeof(*q->right),
+						GFP_KERNEL),
 			.data = kvmalloc(len + 1, GFP_KERNEL),
 		};
 		err = -ENOMEM;
-		if (q->head && q->data) {
-			spin_lock(&queue->lock);
-			err = queue_copy(sk, q, nr, len);
-			spin_unlock(&queue->lock);
+		if (q->head && q->right && q->data) {
+			tern_queue_lock(sk);
+			err = queue_copy(table, entry, q, nr, len);
+			tern_queue_unlock(sk);
 		}
-		if (err) {
-			kvfree(q->head);
-			kvfree(q->data);
-		}
+		if (err)
+			queue_free(q);
 	} while (err == -ENOSPC);
 	return err;
 }
@@ -376,6 +429,12 @@ static const char *describe_path(struct tern_saver *saver, struct sock *sk,
 	return text;
 }
 
+static void *append(void *at, const void *from, size_t len)
+{
+	memcpy(at, from, len);
+	return at + len;
+}
+
 /* SOCKET of one end, whose description has the number @id. */
 static int save_end(struct tern_saver *saver, const struct tern_entry *entry, u32 id,
 		    const struct tern_entry *peer, u32 pair)
@@ -386,9 +445,8 @@ static int save_end(struct tern_saver *saver, const struct tern_entry *entry, u3
 	const struct unix_address *addr = state == TCP_ESTABLISHED ? NULL : name_of(sk);
 	struct tern_obj_socket obj = { .desc = id };
 	const char *path = "";
-	size_t heads;
+	void *tail, *at;
 	struct queue q;
-	void *tail;
 	int err;
 
 	describe(entry, peer, pair, state, &obj);
@@ -397,31 +455,30 @@ static int save_end(struct tern_saver *saver, const struct tern_entry *entry, u3
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	obj.name = addr ? addr->len - offsetof(struct sockaddr_un, sun_path) : 0;
-	err = queue_read(sk, &q);
+	err = queue_read(saver->table, entry, &q);
 	if (err)
 		return err;
 	/* more than the kernel lets anybody put there by default, many times over */
 	if (q.len > TERN_SOCKET_DATA_MAX) {
-		kvfree(q.head);
-		kvfree(q.data);
+		queue_free(&q);
 		return -E2BIG;
 	}
-	heads = q.nr * sizeof(*q.head);
-	tail = kvmalloc(heads + q.len + obj.name + obj.path + 1, GFP_KERNEL);
+	tail = kvmalloc(q.nr * sizeof(*q.head) + q.nr_rights * sizeof(*q.right) + q.len +
+			obj.name + obj.path + 1, GFP_KERNEL);
 	if (tail) {
-		memcpy(tail, q.head, heads);
-		memcpy(tail + heads, q.data, q.len);
+		at = append(tail, q.head, q.nr * sizeof(*q.head));
+		at = append(at, q.right, q.nr_rights * sizeof(*q.right));
+		at = append(at, q.data, q.len);
 		if (addr)
-			memcpy(tail + heads + q.len, addr->name->sun_path, obj.name);
-		memcpy(tail + heads + q.len + obj.name, path, obj.path);
+			at = append(at, addr->name->sun_path, obj.name);
+		at = append(at, path, obj.path);
 		obj.messages = q.nr;
+		obj.rights = q.nr_rights;
 		obj.data = q.len;
-		tern_image_put(saver->image, TERN_OBJ_SOCKET, &obj, sizeof(obj), tail,
-			       heads + q.len + obj.name + obj.path);
+		tern_image_put(saver->image, TERN_OBJ_SOCKET, &obj, sizeof(obj), tail, at - tail);
 	}
 	kvfree(tail);
-	kvfree(q.head);
-	kvfree(q.data);
+	queue_free(&q);
 	return tail ? 0 : -ENOMEM;
 }
 

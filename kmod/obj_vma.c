@@ -91,7 +91,7 @@ static const struct tern_entry *only_mapped(struct vm_area_struct *vma,
 	if (!map->open || !tern_table_is_own(table, map->open))
 		return NULL;
 	entry = tern_table_find(table, map->inode, vma->vm_file);
-	return entry && entry->fd < 0 ? entry : NULL;
+	return entry && tern_entry_is_mapping(entry) ? entry : NULL;
 }
 
 /*

@@ -19,6 +19,7 @@
 #include "arch/arch.h"
 #include "compat.h"
 #include "obj.h"
+#include "rights.h"
 #include "table.h"
 #include "tree.h"
 
@@ -170,8 +171,10 @@ static int copy_member(unsigned int n, struct mm_struct *mm, struct tern_table *
 	bool own = is_own(table->tree->task[n], table);
 	int err;
 
-	if (own)
+	if (own) {
+		table->own = n;
 		table->entries = table->all + table->nr_tree;
+	}
 	err = copy_files(n, table);
 	if (own)
 		table->nr = table->all + table->nr_tree - table->entries;
@@ -213,17 +216,19 @@ static unsigned int count_all(struct mm_struct *mm, struct tern_table *table)
 static int table_copy(struct mm_struct *mm, struct tern_table *table)
 {
 	const struct tern_table empty = *table;
-	unsigned int i;
+	unsigned int i, room = 0;
 	int err;
 
 	do {
 		*table = empty;
-		table->max = count_all(mm, table);
+		table->max = count_all(mm, table) + room;
 		table->all = kvcalloc(table->max, sizeof(*table->all), GFP_KERNEL);
 		if (!table->all)
 			return -ENOMEM;
 		for (i = 0, err = 0; i < table->tree->nr && !err; i++)
 			err = copy_member(i, mm, table);
+		if (!err)
+			err = tern_rights_collect(table, &room);
 		if (err)
 			tern_table_fini(table);
 	} while (err == -EAGAIN);
@@ -259,14 +264,15 @@ static void link_same(struct tern_entry **order, unsigned int nr, bool ours)
  * @entries: all entries of it
  * @nr: how many
  *
- * Each holds our reference, and a descriptor one of its own. Mappings come on top.
+ * Each holds our reference, and a descriptor one of its own, be it under way. Mappings come
+ * on top.
  */
 unsigned int tern_table_references(struct tern_entry **entries, unsigned int nr)
 {
 	unsigned int i, references = nr;
 
 	for (i = 0; i < nr; i++)
-		references += entries[i]->fd >= 0;
+		references += !tern_entry_is_mapping(entries[i]);
 	return references;
 }
 
@@ -299,7 +305,8 @@ static void mark_ours(struct tern_entry **order, unsigned int nr, unsigned int s
 			written |= !!(order[j]->file->f_mode & FMODE_WRITE);
 		}
 		for (k = i; k < j; k++)
-			shared |= order[k]->fd >= 0 || order[k]->member != first->member;
+			shared |= !tern_entry_is_mapping(order[k]) ||
+				  order[k]->member != first->member;
 		for (k = i; k < j; k++) {
 			order[k]->is_whole = whole;
 			order[k]->files = files;
@@ -427,7 +434,8 @@ int tern_table_init(struct tern_table *table, const struct tern_tree *tree,
 /** tern_table_is_own() - is an entry that of the process itself? */
 bool tern_table_is_own(const struct tern_table *table, const struct tern_entry *entry)
 {
-	return entry >= table->entries && entry < table->entries + table->nr_all;
+	return (entry >= table->entries && entry < table->entries + table->nr_all) ||
+	       tern_rights_are_own(table, entry);
 }
 
 /**
@@ -444,7 +452,8 @@ bool tern_table_is_split(const struct tern_table *table, const struct tern_entry
 		return false;
 	nr = tern_table_inode(table, file_inode(entry->file), &entries);
 	for (i = 0; i < nr; i++)
-		if (entries[i]->fd >= 0 && !tern_table_is_own(table, entries[i]->same))
+		if (!tern_entry_is_mapping(entries[i]) &&
+		    !tern_table_is_own(table, entries[i]->same))
 			return true;
 	return false;
 }

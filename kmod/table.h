@@ -15,9 +15,12 @@ struct tern_tree;
  * struct tern_entry - one descriptor, or one mapping
  * @file: referenced
  * @member: which process of the tree has it
- * @fd: its number; -1: of a file that is mapped, for which there need not be any
+ * @fd: its number; -1: of a file that is mapped, or under way, for which there need not be
+ *	any
+ * @carrier: of one that is under way (rights.c): of the socket in whose queue; NULL
  * @cloexec: closed on exec
  * @desc: id of the description, once known
+ * @is_saved: it is in the image
  * @pipe: for a pipe, or a file that moves with the process, its number, once known
  * @is_ours: a description that nobody outside the table has
  * @is_whole: of one inode: nobody outside has any of these descriptions
@@ -34,12 +37,14 @@ struct tern_entry {
 	struct file *file;
 	unsigned int member;
 	int fd;
+	const struct tern_entry *carrier;
 	bool cloexec;
 	bool is_ours;
 	bool is_whole;
 	bool is_written;
 	bool is_shared;
 	bool is_mapped;
+	bool is_saved;
 	u32 desc;
 	u32 pipe;
 	unsigned int files;
@@ -49,13 +54,16 @@ struct tern_entry {
 
 /**
  * struct tern_table - the files of a process, and those of its tree
- * @all: entries of all processes, in their order
+ * @all: entries of all processes, in their order; at last what is under way
  * @nr_tree: how many
  * @max: how many there is room for
  * @entries: of @all those of the process itself, in ascending order; behind the
  *	descriptors there are files that are mapped
  * @nr: how many descriptors it has
  * @nr_all: how many entries
+ * @rights: of @all those that are under way, of all processes
+ * @nr_rights: how many
+ * @own: number of the process in @tree
  * @order: of @all those that may be shared, or have ends, by inode and description
  * @nr_order: how many
  * @tree: the processes; the caller holds it
@@ -74,6 +82,9 @@ struct tern_table {
 	struct tern_entry *entries;
 	unsigned int nr;
 	unsigned int nr_all;
+	struct tern_entry *rights;
+	unsigned int nr_rights;
+	unsigned int own;
 	struct tern_entry **order;
 	unsigned int nr_order;
 	const struct tern_tree *tree;
@@ -85,6 +96,12 @@ struct tern_table {
 	u32 nr_carried;
 	bool draft;
 };
+
+/* Of a file that is mapped, and not of a descriptor. */
+static inline bool tern_entry_is_mapping(const struct tern_entry *entry)
+{
+	return entry->fd < 0 && !entry->carrier;
+}
 
 int tern_table_init(struct tern_table *table, const struct tern_tree *tree,
 		    struct task_struct *leader, struct mm_struct *mm, u32 flags, bool draft);

@@ -56,6 +56,18 @@ static inline const void *tern_obj_payload(const struct tern_obj *obj)
 /** tern_obj_tail() - what stands behind the fixed payload of the object's type */
 const void *tern_obj_tail(const struct tern_obj *obj, size_t *len);
 
+/** tern_socket_rights() - what is under way to a socket: ids of descriptions */
+static inline const __u32 *tern_socket_rights(const struct tern_obj_socket *k)
+{
+	return (const __u32 *)((const struct tern_message *)(k + 1) + k->messages);
+}
+
+/** tern_socket_data() - what its messages say */
+static inline const char *tern_socket_data(const struct tern_obj_socket *k)
+{
+	return (const char *)(tern_socket_rights(k) + k->rights);
+}
+
 /** tern_vma_is_special() - one of the kernel's own mappings? */
 static inline bool tern_vma_is_special(const struct tern_obj_vma *v)
 {

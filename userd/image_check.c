@@ -733,11 +733,12 @@ static int make_room(struct image_check *c, const struct tern_image *image)
 	c->timers = calloc(nr[TERN_OBJ_TIMER] + 1, sizeof(*c->timers));
 	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
 	c->extra = calloc(c->room + 1, 1);
+	c->carries = calloc(c->room + 1, sizeof(*c->carries));
 	c->sockets = calloc(nr[TERN_OBJ_SOCKET] + 1, sizeof(*c->sockets));
 	c->carried = calloc(nr[TERN_OBJ_CARRIED] + 1, sizeof(*c->carried));
 	c->is_used = calloc(nr[TERN_OBJ_CARRIED] + 1, sizeof(*c->is_used));
-	return c->carried && c->is_used && c->memories && c->sockets && c->extra && c->descs &&
-	       c->fds && c->tids && c->timers && c->pipes ? 0 : -ENOMEM;
+	return c->carried && c->is_used && c->memories && c->sockets && c->extra && c->carries &&
+	       c->descs && c->fds && c->tids && c->timers && c->pipes ? 0 : -ENOMEM;
 }
 
 static int check_image(const struct tern_image *image, __u32 skip, struct tern_why *why)
@@ -779,6 +780,7 @@ out:
 	free(c.is_used);
 	free(c.carried);
 	free(c.sockets);
+	free(c.carries);
 	free(c.extra);
 	free(c.memories);
 	free(c.pipes);

@@ -68,6 +68,7 @@ static inline size_t pad8(size_t len)
  * @data_bytes: in all of them
  * @sockets: SOCKET objects
  * @extra: by description's id - 1: objects that it has beside DESC
+ * @carries: likewise: there are descriptors under way to this socket, or to its other end
  */
 struct image_check {
 	struct tern_why *why;
@@ -100,6 +101,7 @@ struct image_check {
 	size_t data_bytes;
 	const struct tern_obj_socket **sockets;
 	__u8 *extra;
+	bool *carries;
 };
 
 /** check_bad() - the check ends here: @what is wrong with @obj (NULL: with all of it) */

@@ -194,29 +194,33 @@ static int check_messages(struct image_check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_socket *k = tern_obj_payload(obj);
 	const struct tern_message *m;
-	__u32 sum = 0, i;
+	__u32 sum = 0, rights = 0, i;
 	size_t len;
 
 	m = tern_obj_tail(obj, &len);
 	if (k->data > TERN_SOCKET_DATA_MAX || k->messages > TERN_SOCKET_DATA_MAX ||
-	    len != k->messages * sizeof(*m) + k->data + k->name + k->path)
+	    k->rights > TERN_SOCKET_DATA_MAX ||
+	    len != k->messages * sizeof(*m) + k->rights * sizeof(__u32) + k->data + k->name +
+	    k->path)
 		return check_bad(c, obj, "bad contents");
 	for (i = 0; i < k->messages; i++) {
+		if (m[i].rights > TERN_RIGHTS_MAX || m[i].rights > k->rights - rights)
+			return check_bad(c, obj, "descriptors under way that are not there");
+		rights += m[i].rights;
 		if (m[i].len > k->data - sum || (!m[i].len && k->type == SOCK_STREAM))
 			return check_bad(c, obj, "a message of impossible length");
 		if (m[i].pid < 0 || m[i].uid == ~0U || m[i].gid == ~0U)
 			return check_bad(c, obj, "a message from somebody else");
 		sum += m[i].len;
 	}
-	return sum == k->data ? 0 : check_bad(c, obj, "bad contents");
+	return sum == k->data && rights == k->rights ? 0 : check_bad(c, obj, "bad contents");
 }
 
 /* What must be told apart: a name in the file system has a place there, no other has. */
 static int check_socket_path(struct image_check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_socket *k = tern_obj_payload(obj);
-	const struct tern_message *m = (const struct tern_message *)(k + 1);
-	const char *name = (const char *)(m + k->messages) + k->data;
+	const char *name = tern_socket_data(k) + k->data;
 
 	if (!(k->name && *name) != !k->path)
 		return check_bad(c, obj, "a name in the file system without a place, or the other way round");
@@ -236,7 +240,7 @@ int check_socket(struct image_check *c, const struct tern_obj *obj)
 
 	if (k->type != SOCK_STREAM && k->type != SOCK_DGRAM && k->type != SOCK_SEQPACKET)
 		return check_bad(c, obj, "unknown type");
-	if (k->flags & ~TERN_SOCKET_FLAGS_ALL || k->shutdown > 3 || k->peek_off < -1 ||
+	if (k->flags & ~TERN_SOCKET_FLAGS_ALL || k->reserved || k->shutdown > 3 || k->peek_off < -1 ||
 	    k->name > TERN_SOCKET_NAME_MAX || k->path > TERN_PATH_MAX ||
 	    k->sndbuf > INT_MAX || k->rcvbuf > INT_MAX ||
 	    k->rcvtimeo > TIME_MAX || k->sndtimeo > TIME_MAX)
@@ -344,6 +348,41 @@ static int compare_pair(const void *a, const void *b)
 	return (x->pair > y->pair) - (x->pair < y->pair);
 }
 
+static int relate_queue(struct image_check *c, const struct tern_obj_socket *k)
+{
+	const __u32 *right = tern_socket_rights(k);
+	unsigned int i;
+
+	for (i = 0; i < k->rights; i++) {
+		if (!right[i] || right[i] > c->nr_descs)
+			return check_bad(c, NULL, "nothing that is under way");
+		if (c->carries[right[i] - 1])
+			return check_bad(c, NULL, "sockets under way, to which others are");
+	}
+	return 0;
+}
+
+/* What is under way can be made before the sockets to which it is. */
+static int relate_rights(struct image_check *c)
+{
+	unsigned int i, n = c->count[TERN_OBJ_SOCKET];
+	int err = 0;
+
+	/* the two ends follow each other, and are filled at once */
+	for (i = 0; i < n; i++) {
+		const struct tern_obj_socket *k = c->sockets[i];
+		const struct tern_obj_socket *last = i ? c->sockets[i - 1] : k;
+		bool mates = k->pair && k->pair == last->pair;
+
+		c->carries[k->desc - 1] |= k->rights || (mates && last->rights);
+		if (mates)
+			c->carries[last->desc - 1] |= !!k->rights;
+	}
+	for (i = 0; i < n && !err; i++)
+		err = relate_queue(c, c->sockets[i]);
+	return err;
+}
+
 /* Two ends each, of one type. */
 int relate_sockets(struct image_check *c)
 {
@@ -357,7 +396,7 @@ int relate_sockets(struct image_check *c)
 		    c->sockets[i]->type != c->sockets[i + 1]->type ||
 		    (i + 2 < n && c->sockets[i]->pair == c->sockets[i + 2]->pair))
 			return check_bad(c, NULL, "a pair of sockets that is none");
-	return 0;
+	return relate_rights(c);
 }
 
 int relate_pipes(struct image_check *c)

@@ -30,8 +30,8 @@
  * @nr_ends: how many
  * @socket: SOCKET objects by pair and description
  * @nr_sockets: how many
- * @spare: descriptors of the ends of sockets that are for other processes of the tree; the
- *	image has none, for the migrant has none
+ * @spare: descriptors of the ends of sockets that are for other processes of the tree, and
+ *	of what is under way in sockets; the image has none, for the migrant has none
  * @nr_spares: how many
  * @above: numbers from here on are not the migrant's
  * @high: numbers from here on are free for the shell's own use
@@ -114,6 +114,7 @@ void script_lock(struct tern_script *s, const struct script_fds *fds,
 const struct tern_obj_socket *script_mate(const struct script_fds *fds,
 					  const struct tern_obj_socket *k);
 extern const struct script_kind script_socket;
+void script_sockets_with_rights(struct tern_script *s, const struct script_fds *fds);
 
 /* script_terminal.c */
 extern const struct script_kind script_master;

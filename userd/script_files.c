@@ -73,13 +73,6 @@ static int compare_socket(const void *a, const void *b)
 	return (x->desc > y->desc) - (x->desc < y->desc);
 }
 
-static __u32 pair_of(const struct tern_obj *socket)
-{
-	const struct tern_obj_socket *k = tern_obj_payload(socket);
-
-	return k->pair;
-}
-
 /* Objects that belong to one description start with its id. */
 static void index_extra(struct script_fds *fds, const struct tern_obj *obj)
 {
@@ -133,26 +126,21 @@ static void index_fds(struct script_fds *fds)
 	}
 }
 
-/* Without a descriptor: another process of the tree has it, and takes it from here. */
-static bool is_spare(const struct script_fds *fds, unsigned int id)
-{
-	const struct tern_obj_desc *d = tern_obj_payload(fds->desc[id]);
-
-	return d->kind == TERN_DESC_SOCKET && script_fd_of(fds, id) < 0;
-}
-
+/*
+ * What has no descriptor: another process of the tree has it, and takes it from here, or it
+ * is under way. Most have neither.
+ */
 static int number_spares(struct script_fds *fds)
 {
 	unsigned int id, i;
 
-	/* pairs are the last */
-	if (!fds->nr_sockets || !pair_of(fds->socket[fds->nr_sockets - 1]))
+	if (!fds->nr_sockets)
 		return 0;
-	fds->spare = calloc(fds->nr_sockets + 1, sizeof(*fds->spare));
+	fds->spare = calloc(fds->nr_descs + 1, sizeof(*fds->spare));
 	if (!fds->spare)
 		return -ENOMEM;
 	for (id = 1; id <= fds->nr_descs; id++)
-		if (is_spare(fds, id))
+		if (script_fd_of(fds, id) < 0)
 			fds->spare[fds->nr_spares++].desc = id;
 	for (i = 0; i < fds->nr_spares; i++) {
 		fds->spare[i].fd = fds->above + i;
@@ -362,8 +350,9 @@ static int note_spares(const struct script_fds *fds, struct tern_dress *dress)
 	if (!dress->spare)
 		return -ENOMEM;
 	for (i = 0; i < fds->nr_spares; i++) {
-		const struct tern_obj_socket *k = script_extra(fds, fds->spare[i].desc);
-		const struct tern_obj_socket *mate = script_mate(fds, k);
+		const struct tern_obj_desc *d = tern_obj_payload(fds->desc[fds->spare[i].desc]);
+		const struct tern_obj_socket *mate = d->kind == TERN_DESC_SOCKET ?
+			script_mate(fds, script_extra(fds, d->id)) : NULL;
 
 		/* nobody else's would be known */
 		if (mate)
@@ -391,6 +380,8 @@ static int build(struct tern_script *s, const struct script_fds *fds, struct ter
 		err = build_kinds(s, fds, false, why);
 	while (!err && (obj = tern_image_find(image, TERN_OBJ_PIPE, obj)))
 		err = script_pipe(s, fds, obj, why);
+	if (!err)
+		script_sockets_with_rights(s, fds);
 	while (!err && (obj = tern_image_find(image, TERN_OBJ_EPOLL, obj)))
 		script_epoll_add(s, fds, tern_obj_payload(obj));
 	if (!err)

@@ -61,51 +61,81 @@ static void timeout(struct tern_script *s, unsigned int slot, int name, __u64 ns
 
 /* ---- messages ------------------------------------------------------------------- */
 
-/* With the credentials that it was sent with, as root may say them. */
-static struct shell_op *send_as(struct tern_script *s, int fd, const struct tern_message *m,
-				__u64 data)
-{
-	struct {
-		struct cmsghdr head;
-		struct ucred cred;
-	} control = {
-		.head = {
-			.cmsg_len = CMSG_LEN(sizeof(struct ucred)), .cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_CREDENTIALS,
-		},
-		.cred = { .pid = m->pid, .uid = m->uid, .gid = m->gid },
+/* What is sent beside the bytes of a message (cmsg(3)). */
+struct control {
+	size_t len;
+	union {
+		struct cmsghdr align;
+		char data[CMSG_SPACE(sizeof(struct ucred)) +
+			  CMSG_SPACE(TERN_RIGHTS_MAX * sizeof(int))];
 	};
-	struct iovec iov = { .iov_base = (void *)(unsigned long)data, .iov_len = m->len };
-	struct msghdr msg = { .msg_iovlen = 1, .msg_controllen = sizeof(control) };
+};
 
+/* Room for @len bytes of @type. */
+static void *control_add(struct control *c, int type, size_t len)
+{
+	struct cmsghdr *head = (struct cmsghdr *)(c->data + c->len);
+
+	memset(head, 0, CMSG_SPACE(len));
+	*head = (struct cmsghdr){
+		.cmsg_len = CMSG_LEN(len), .cmsg_level = SOL_SOCKET, .cmsg_type = type,
+	};
+	c->len += CMSG_SPACE(len);
+	return CMSG_DATA(head);
+}
+
+/*
+ * With the credentials that it was sent with, as root may say them, and with descriptors of
+ * the descriptions that are under way with it.
+ */
+static struct shell_op *send_with(struct tern_script *s, const struct script_fds *fds, int fd,
+				  const struct tern_message *m, const __u32 *right, __u64 data)
+{
+	struct iovec iov = { .iov_base = (void *)(unsigned long)data, .iov_len = m->len };
+	struct ucred cred = { .pid = m->pid, .uid = m->uid, .gid = m->gid };
+	struct control control = { 0 };
+	struct msghdr msg = { .msg_iovlen = 1 };
+	unsigned int i;
+
+	if (m->pid)
+		memcpy(control_add(&control, SCM_CREDENTIALS, sizeof(cred)), &cred, sizeof(cred));
+	if (m->rights) {
+		int *number = control_add(&control, SCM_RIGHTS, m->rights * sizeof(*number));
+
+		for (i = 0; i < m->rights; i++)
+			number[i] = script_fd_of(fds, right[i]);
+	}
 	msg.msg_iov = (void *)(unsigned long)tern_script_data(s, &iov, sizeof(iov));
-	msg.msg_control = (void *)(unsigned long)tern_script_data(s, &control, sizeof(control));
+	msg.msg_control = (void *)(unsigned long)tern_script_data(s, control.data, control.len);
+	msg.msg_controllen = control.len;
 	return SCRIPT(s, "a unix socket did not take its contents", SYS_sendmsg, fd,
 		      tern_script_data(s, &msg, sizeof(msg)), MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0,
 		      m->len);
 }
 
 /* What is in the queue of @obj's socket is sent from @fd; @slots: 1: that is a slot. */
-static void fill(struct tern_script *s, const struct tern_obj *obj, int fd, unsigned int slots)
+static void fill(struct tern_script *s, const struct script_fds *fds, const struct tern_obj *obj,
+		 int fd, unsigned int slots)
 {
 	const struct tern_obj_socket *k = tern_obj_payload(obj);
+	const __u32 *right = tern_socket_rights(k);
+	const char *data = tern_socket_data(k);
 	const struct tern_message *m;
 	struct shell_op *op;
-	const char *data;
 	unsigned int i;
 	size_t len;
 
 	m = tern_obj_tail(obj, &len);
-	data = (const char *)(m + k->messages);
 	for (i = 0; i < k->messages; i++, m++) {
 		__u64 at = tern_script_data(s, data, m->len);
 
-		op = m->pid ? send_as(s, fd, m, at) :
+		op = m->pid || m->rights ? send_with(s, fds, fd, m, right, at) :
 		     SCRIPT(s, "a unix socket did not take its contents", SYS_sendto, fd, at,
 			    m->len, MSG_DONTWAIT | MSG_NOSIGNAL, 0, m->len);
 		op->slots = slots;
 		op->flags = SHELL_EXPECT;
 		data += m->len;
+		right += m->rights;
 	}
 }
 
@@ -140,8 +170,7 @@ static void bind_one(struct tern_script *s, const struct script_fds *fds,
 		/* nobody is to call it there */
 		SCRIPT(s, NULL, SYS_umask, 0777)->out = SLOT_HIGH;
 	} else {
-		/* it has no messages */
-		memcpy(addr.sun_path, k + 1, len);
+		memcpy(addr.sun_path, tern_socket_data(k) + k->data, len);
 	}
 	SCRIPT(s, "a unix socket could not have its name again", SYS_bind, SLOT_LOW,
 	       tern_script_data(s, &addr, sizeof(addr)),
@@ -209,17 +238,12 @@ static __u64 charge(const struct tern_obj_socket *k)
 	return k->data + 1024ULL * k->messages;
 }
 
-static int socket_open(struct tern_script *s, const struct script_fds *fds,
-		       const struct tern_obj *obj, struct tern_why *why)
+/* With the other end, which comes after it, if it has one. */
+static void open_ends(struct tern_script *s, const struct script_fds *fds,
+		      const struct tern_obj_socket *k, const struct tern_obj_socket *mate)
 {
-	const struct tern_obj_desc *d = tern_obj_payload(obj);
-	const struct tern_obj_socket *k = script_extra(fds, d->id), *mate = script_mate(fds, k);
 	bool two = k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT);
 
-	(void)why;
-	/* made with the one before */
-	if (mate && mate->desc < k->desc)
-		return 0;
 	make(s, fds, k);
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
 	if (two)
@@ -229,9 +253,9 @@ static int socket_open(struct tern_script *s, const struct script_fds *fds,
 		option_int(s, SLOT_HIGH2, SO_SNDBUFFORCE, TERN_SOCKET_DATA_MAX);
 	}
 	if (two)
-		fill(s, fds->extra[k->desc], SLOT_HIGH2, 1 << 0);
+		fill(s, fds, fds->extra[k->desc], SLOT_HIGH2, 1 << 0);
 	if (mate) {
-		fill(s, fds->extra[mate->desc], SLOT_HIGH, 1 << 0);
+		fill(s, fds, fds->extra[mate->desc], SLOT_HIGH, 1 << 0);
 		set_buffers(s, mate, SLOT_HIGH2);
 	}
 	set_buffers(s, k, SLOT_HIGH);
@@ -240,7 +264,43 @@ static int socket_open(struct tern_script *s, const struct script_fds *fds,
 		finish(s, fds, mate, SLOT_HIGH2);
 	else if (two)
 		script_close(s, SLOT_HIGH2);
+}
+
+static bool has_rights(const struct tern_obj_socket *k, const struct tern_obj_socket *mate)
+{
+	return k->rights || (mate && mate->rights);
+}
+
+static void open_if(struct tern_script *s, const struct script_fds *fds,
+		    const struct tern_obj *obj, bool rights)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+	const struct tern_obj_socket *k = script_extra(fds, d->id), *mate = script_mate(fds, k);
+
+	/* one of two has been made with the one before */
+	if (has_rights(k, mate) == rights && !(mate && mate->desc < k->desc))
+		open_ends(s, fds, k, mate);
+}
+
+static int socket_open(struct tern_script *s, const struct script_fds *fds,
+		       const struct tern_obj *obj, struct tern_why *why)
+{
+	(void)why;
+	open_if(s, fds, obj, false);
 	return 0;
+}
+
+/** script_sockets_with_rights() - those to which descriptors are under way, when these are open */
+void script_sockets_with_rights(struct tern_script *s, const struct script_fds *fds)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = tern_image_find(fds->dress->image, TERN_OBJ_DESC, obj))) {
+		const struct tern_obj_desc *d = tern_obj_payload(obj);
+
+		if (d->kind == TERN_DESC_SOCKET)
+			open_if(s, fds, obj, true);
+	}
 }
 
 /* But for what is in its queue. */
@@ -249,6 +309,7 @@ static bool same(const struct tern_obj_socket *x, const struct tern_obj_socket *
 	struct tern_obj_socket a = *x;
 
 	a.messages = y->messages;
+	a.rights = y->rights;
 	a.data = y->data;
 	return !memcmp(&a, y, sizeof(a));
 }
@@ -265,11 +326,11 @@ static int socket_alter(struct tern_script *s, const struct script_fds *was,
 	if (x->len == y->len && !memcmp(x, y, x->len))
 		return 1;
 	mate = script_mate(fds, b);
-	if (!same(a, b) || !mate || a->shutdown || mate->shutdown || b->peek_off >= 0 ||
+	if (!same(a, b) || !mate || a->rights || b->rights || a->shutdown || mate->shutdown || b->peek_off >= 0 ||
 	    charge(b) > IN_PLACE_MAX || b->flags & TERN_SOCKET_PASSCRED)
 		return 0;
 	drain(s, x, script_fd_of(fds, d->id));
-	fill(s, y, script_fd_of(fds, mate->desc), 0);
+	fill(s, fds, y, script_fd_of(fds, mate->desc), 0);
 	return 1;
 }
 

@@ -29,9 +29,7 @@
 /** tern_sockfile_path() - where it is, absolute; NULL: it has no such name */
 const char *tern_sockfile_path(const struct tern_obj_socket *k)
 {
-	const struct tern_message *m = (const struct tern_message *)(k + 1);
-
-	return k->path ? (const char *)(m + k->messages) + k->data + k->name : NULL;
+	return k->path ? tern_socket_data(k) + k->data + k->name : NULL;
 }
 
 /* Not shorter than its own name: LOAD writes that over it. */

@@ -696,7 +696,8 @@ struct tern_obj_watch {
  * @rcvtimeo: SO_RCVTIMEO, ns, 0: none
  * @sndtimeo: SO_SNDTIMEO, likewise
  * @messages: in its queue: so many struct tern_message follow
- * @data: and behind them their bytes, so many in all, up to TERN_SOCKET_DATA_MAX
+ * @data: and behind them and @rights their bytes, so many in all, up to
+ *	TERN_SOCKET_DATA_MAX
  * @backlog: of one that listens
  * @name: bytes of its name, as sun_path has them, which follow; only of one that is not
  *	connected; 0: none
@@ -706,6 +707,9 @@ struct tern_obj_watch {
  * @uid: owner
  * @gid: its group
  * @ino: inode number
+ * @rights: behind the messages: so many ids (__u32) of descriptions that are under way, in
+ *	their order; such a description need not have a descriptor
+ * @reserved: 0
  */
 struct tern_obj_socket {
 	__u32 desc;
@@ -727,6 +731,8 @@ struct tern_obj_socket {
 	__u32 uid;
 	__u32 gid;
 	__u64 ino;
+	__u32 rights;
+	__u32 reserved;
 };
 
 #define TERN_SOCKET_PASSCRED	(1U << 0)
@@ -744,13 +750,17 @@ struct tern_obj_socket {
  * @pid: sender, 0: not known
  * @uid: its user
  * @gid: its group
+ * @rights: how many descriptors are under way with it (SCM_RIGHTS), up to TERN_RIGHTS_MAX
  */
 struct tern_message {
 	__u32 len;
 	__s32 pid;
 	__u32 uid;
 	__u32 gid;
+	__u32 rights;
 };
+
+#define TERN_RIGHTS_MAX	253	/* SCM_MAX_FD (net/scm.h) */
 
 /**
  * struct tern_obj_peer - of a unix socket that is connected, or listens: what no call can set
@@ -1053,8 +1063,8 @@ TERN_ASSERT_SIZE(struct tern_obj_timerfd, 32);
 TERN_ASSERT_SIZE(struct tern_obj_times, 240);
 TERN_ASSERT_SIZE(struct tern_obj_timer, 72);
 TERN_ASSERT_SIZE(struct tern_obj_watch, 16);
-TERN_ASSERT_SIZE(struct tern_obj_socket, 88);
-TERN_ASSERT_SIZE(struct tern_message, 16);
+TERN_ASSERT_SIZE(struct tern_obj_socket, 96);
+TERN_ASSERT_SIZE(struct tern_message, 20);
 TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/file.h>
@@ -252,7 +253,7 @@ static void make_unix(void)
 	made(bind(fd, (void *)&addr, sizeof(addr.sun_family)));
 }
 
-static void make_rights(void)
+static void send_right(int sock, int fd)
 {
 	union {
 		struct cmsghdr head;
@@ -268,11 +269,41 @@ static void make_rights(void)
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
+
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	made(sendmsg(sock, &msg, 0));
+}
+
+static void make_rights(void)
+{
+	int fds[2], fd = epoll_create1(0);
+
+	made(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	send_right(fds[0], fd);
+	close(fd);
+}
+
+/* A socket, to its own other end. */
+static void make_rights_in_rights(void)
+{
 	int fds[2];
 
-	/* descriptor 0 */
 	made(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
-	made(sendmsg(fds[0], &msg, 0));
+	send_right(fds[0], fds[0]);
+}
+
+/* To its parent, which is made first. */
+static void make_rights_of_child(void)
+{
+	int fds[2];
+
+	made(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	made(child = fork());
+	if (!child) {
+		send_right(fds[0], eventfd(0, 0));
+		for (;;)
+			pause();
+	}
 }
 
 static void *make_dead_timer(void *unused)
@@ -829,6 +860,8 @@ static const struct {
 	{ "keys", make_keys },
 	{ "undo", make_undo },
 	{ "rights", make_rights },
+	{ "rights_in_rights", make_rights_in_rights },
+	{ "rights_of_child", make_rights_of_child },
 	{ "lease", make_lease },
 	{ "lock", make_lock },
 	{ "flock", make_flock },

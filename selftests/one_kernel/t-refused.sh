@@ -44,7 +44,7 @@ cannot()
 	must "$1: it is well" finish "$1" 0
 }
 
-plan 35
+plan 41
 must "a process starts" start a free refused nothing
 must "its pid is taken on b" take_pid
 must "it is refused for that" refused a b "pid $PID is taken on b, by \"take_pid\""
@@ -61,6 +61,9 @@ cannot deadline 'share of the processors reserved .SCHED_DEADLINE.'
 cannot keyring 'has a keyring of its own'
 cannot keys 'has keys in its session keyring'
 cannot undo 'undoes semaphore operations when it ends .SEM_UNDO.'
-cannot rights 'fd [0-9]+ is a unix socket with descriptors under way'
+under_way='what is under way in fd [0-9]+ is'
+cannot rights "$under_way an open file of a kind that moves only with a descriptor"
+cannot rights_in_rights "$under_way a unix socket with descriptors under way itself"
+cannot rights_of_child "$under_way an open file that a later process of its tree has, too"
 cannot lease 'fd [0-9]+ is a file with a lease'
 done_testing

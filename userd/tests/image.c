@@ -89,9 +89,9 @@ static void build(void)
 	struct tern_obj_socket end1 = { .desc = 7, .type = SOCK_STREAM, .flags = TERN_SOCKET_PAIR,
 					.pair = 5, .peek_off = -1 };
 	struct tern_obj_socket end2 = { .desc = 8, .type = SOCK_STREAM, .flags = TERN_SOCKET_PAIR,
-					.pair = 5, .peek_off = -1, .messages = 2, .data = 3 };
-	struct { struct tern_message m[2]; char data[3]; } queue = {
-		{ { .len = 1 }, { .len = 2, .pid = 100 } }, "abc"
+					.pair = 5, .peek_off = -1, .messages = 2, .rights = 1, .data = 3 };
+	struct { struct tern_message m[2]; __u32 right; char data[3]; } queue = {
+		{ { .len = 1 }, { .len = 2, .pid = 100, .rights = 1 } }, 5, "abc"
 	};
 	struct tern_obj_desc s3 = { .id = 9, .kind = TERN_DESC_SOCKET };
 	struct tern_obj_socket server = { .desc = 9, .type = SOCK_STREAM, .peek_off = -1,
@@ -166,7 +166,7 @@ static void build(void)
 	PUT(TERN_OBJ_PEER, peer, "\0p1", 3);
 	PUT(TERN_OBJ_DESC, s4, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
-	PUT(TERN_OBJ_SOCKET, end2, &queue, 35);
+	PUT(TERN_OBJ_SOCKET, end2, &queue, 47);
 	PUT(TERN_OBJ_SOCKET, server, "\0n", 2);
 	PUT(TERN_OBJ_SOCKET, door, "d\0/d", 5);
 	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
@@ -617,6 +617,7 @@ static void spoil_sockets(void)
 	struct tern_obj_socket *a = find(TERN_OBJ_SOCKET, 0), *b = find(TERN_OBJ_SOCKET, 1);
 	struct tern_obj_socket *l = find(TERN_OBJ_SOCKET, 2), *door = find(TERN_OBJ_SOCKET, 3);
 	struct tern_message *m = (struct tern_message *)(b + 1);
+	__u32 *right = (__u32 *)(m + 2);
 
 	SPOILED(a->desc, 8);
 	SPOILED(a->desc, 10);
@@ -659,6 +660,18 @@ static void spoil_sockets(void)
 	SPOILED(m[1].len, ~0U);
 	SPOILED(m[1].pid, -1);
 	SPOILED(m[1].uid, ~0U);
+	SPOILED(m[0].rights, 1);
+	SPOILED(m[1].rights, 0);
+	SPOILED(m[1].rights, TERN_RIGHTS_MAX + 1);
+	SPOILED(b->rights, 0);
+	SPOILED(b->rights, 2);
+	SPOILED(b->rights, 0x40000001);
+	SPOILED(b->reserved, 1);
+	SPOILED(*right, 0);
+	SPOILED(*right, 1000);
+	/* its own ends */
+	SPOILED(*right, 7);
+	SPOILED(*right, 8);
 }
 
 static void spoil_locks(void)

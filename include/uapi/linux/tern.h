@@ -22,6 +22,7 @@
  *  4: process trees: TERN_IOC_TREE, unit and nr_members in struct tern_attach, A_UNIT
  *  5: pods: TERN_IOC_TREE at the destination, TERN_LINES
  *  6: own_fds in struct tern_become; PEER objects in LOAD
+ *  7: SOCKET objects say what is under way in their queues
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -29,7 +30,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	6
+#define TERN_ABI_VERSION	7
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */

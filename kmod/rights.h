@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Descriptors under way in the queues of unix sockets. */
+#ifndef TERN_RIGHTS_H
+#define TERN_RIGHTS_H
+
+#include "table.h"
+
+struct sock;
+
+void tern_queue_lock(struct sock *sk);
+void tern_queue_unlock(struct sock *sk);
+int tern_rights_collect(struct tern_table *table, unsigned int *room);
+bool tern_rights_are_own(const struct tern_table *table, const struct tern_entry *entry);
+const char *tern_rights_refused(const struct tern_table *table, const struct tern_entry *entry,
+				u32 kind);
+u32 tern_rights_find(const struct tern_table *table, const struct file *carrier,
+		     const struct file *file);
+
+#endif /* TERN_RIGHTS_H */
