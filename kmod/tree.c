@@ -46,23 +46,20 @@ bool tern_tree_is_below(struct task_struct *root, struct task_struct *task)
 /**
  * struct found - a process of the tree
  * @task: referenced
- * @depth: how far below the root
- * @follows: another process of its session leads it, and is made before those that follow
+ * @rank: higher than that of its parent, and than that of the leader of its session: it is
+ *	made after both
  */
 struct found {
 	struct task_struct *task;
-	int depth;
-	bool follows;
+	int rank;
 };
 
-static int by_depth(const void *a, const void *b)
+static int by_rank(const void *a, const void *b)
 {
 	const struct found *x = a, *y = b;
 
-	if (x->depth != y->depth)
-		return x->depth < y->depth ? -1 : 1;
-	if (x->follows != y->follows)
-		return x->follows ? 1 : -1;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
 	return x->task->pid < y->task->pid ? -1 : 1;
 }
 
@@ -80,12 +77,49 @@ static unsigned int collect(struct task_struct *root, struct found *found, unsig
 			continue;
 		if (nr++ == max)
 			break;
-		found[nr - 1] = (struct found){
-			get_task_struct(task), depth, task_session(task) != task_tgid(task),
-		};
+		found[nr - 1] = (struct found){ get_task_struct(task), depth };
 	}
 	rcu_read_unlock();
 	return nr;
+}
+
+static int rank_of(const struct found *found, unsigned int nr, const struct task_struct *task)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (found[i].task == task)
+			return found[i].rank;
+	return -1;
+}
+
+/* True: it has a higher rank than before. */
+static bool rise(const struct found *found, unsigned int nr, struct found *one)
+{
+	struct task_struct *leader = pid_task(task_session(one->task), PIDTYPE_TGID);
+	int rank = max(rank_of(found, nr, parent_of(one->task)),
+		       leader == one->task ? -1 : rank_of(found, nr, leader)) + 1;
+
+	if (rank <= one->rank)
+		return false;
+	one->rank = rank;
+	return true;
+}
+
+/*
+ * Who has lost its parent may be nearer to the root than the leader of its session. Both
+ * have made it, or who made it; so there is no circle, but for what changes meanwhile.
+ */
+static void rank(struct found *found, unsigned int nr)
+{
+	unsigned int i, rounds = 0;
+	bool rose = true;
+
+	rcu_read_lock();
+	for (; rose && rounds < nr; rounds++)
+		for (rose = false, i = 1; i < nr; i++)
+			rose |= rise(found, nr, &found[i]);
+	rcu_read_unlock();
 }
 
 /* Has any thread of @leader's children? */
@@ -137,7 +171,8 @@ int tern_tree_find(struct task_struct *root, struct tern_tree *tree)
 		nr = TERN_PROCESSES_MAX;
 		err = -E2BIG;
 	}
-	sort(found, nr, sizeof(*found), by_depth, NULL);
+	rank(found, nr);
+	sort(found, nr, sizeof(*found), by_rank, NULL);
 	tree->task = kvmalloc_array(nr + 1, sizeof(*tree->task), GFP_KERNEL);
 	if (!tree->task)
 		err = -ENOMEM;
@@ -288,8 +323,20 @@ static bool has_fellow(const struct tern_tree *tree, unsigned int n, bool siblin
 }
 
 /*
+ * Has it come to the first process of a pod, and does the leader of its session still run?
+ * Who has lost its parent comes there on the other host, too (kernel/exit.c,
+ * find_new_reaper()).
+ */
+static bool is_stray(const struct tern_tree *tree, struct task_struct *task,
+		     const struct task_struct *parent)
+{
+	return tern_is_pod(tree) && parent == tree->task[0] &&
+	       !task->signal->has_child_subreaper && tern_tree_has(tree, task_session(task));
+}
+
+/*
  * Its parent can make it, in its own session, in a new one, or as the first in one that had
- * a leader; or a sibling can, which is in its session.
+ * a leader; or a sibling can, which is in its session; or who leads that.
  */
 static bool has_session(const struct tern_tree *tree, unsigned int n)
 {
@@ -297,7 +344,7 @@ static bool has_session(const struct tern_tree *tree, unsigned int n)
 	struct pid *session = task_session(task);
 
 	return session == task_tgid(task) || session == task_session(parent_of(task)) ||
-	       has_fellow(tree, n, true) ||
+	       has_fellow(tree, n, true) || is_stray(tree, task, parent_of(task)) ||
 	       (session != task_session(tree->task[0]) && !pid_task(session, PIDTYPE_TGID) &&
 		!has_fellow(tree, n, false));
 }

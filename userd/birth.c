@@ -211,7 +211,7 @@ static bool is_ending(const struct holder *h)
 static int find_holder(const struct tern_birth *b, struct holder *h)
 {
 	look_holder(b->tids[0], h);
-	if (h->state || !b->child || !b->child->led)
+	if (h->state || !b->child || b->child->led != TERN_WIRE_LED)
 		return b->tids[0];
 	look_holder(b->child->session, h);
 	return b->child->session;
@@ -259,7 +259,7 @@ static int explain(const struct tern_birth *b, const struct cry *c, struct tern_
 	}
 }
 
-/* By the shell of its parent, or of a sibling. Return: as fork_helper(). */
+/* By the shell of its parent, or of one in its session. Return: as fork_helper(). */
 static int ask_maker(const struct tern_birth *b, const struct tern_given *given,
 		      struct cry *told, struct tern_why *why)
 {
@@ -267,10 +267,11 @@ static int ask_maker(const struct tern_birth *b, const struct tern_given *given,
 	const struct tern_spawn spawn = {
 		.pid = child->pid,
 		.session = child->session == child->pid,
-		.sibling = child->maker != child->parent,
-		.led = child->led ? child->session : 0,
+		.sibling = child->maker != child->parent && !child->led,
+		.stray = child->led == TERN_WIRE_STRAY,
+		.led = child->led == TERN_WIRE_LED ? child->session : 0,
 		/* those who come to its session later may want the first group there */
-		.group = child->group == child->pid && !child->led,
+		.group = child->group == child->pid && child->led != TERN_WIRE_LED,
 		.given = given,
 		.path = b->host->shell,
 	};

@@ -133,10 +133,20 @@ static int check_place(const struct tern_wire_prepare *p)
 	if (!p->member)
 		return p->parent || p->root != p->pid || p->group || p->session || p->maker ||
 		       p->led ? -EPROTO : 0;
-	return p->parent < 1 || p->root < 1 || p->maker < 1 || p->parent == p->pid ||
-	       p->root == p->pid || p->maker == p->pid || p->led > 1 ||
-	       (p->led && (p->maker != p->parent || !p->session || p->session == p->pid)) ?
-	       -EPROTO : 0;
+	if (p->parent < 1 || p->root < 1 || p->maker < 1 || p->parent == p->pid ||
+	    p->root == p->pid || p->maker == p->pid)
+		return -EPROTO;
+	switch (p->led) {
+	case 0:
+		return 0;
+	case TERN_WIRE_LED:
+		return p->maker != p->parent || !p->session || p->session == p->pid ? -EPROTO : 0;
+	case TERN_WIRE_STRAY:
+		return p->maker != p->session || p->parent != p->root || p->parent == p->maker ?
+		       -EPROTO : 0;
+	default:
+		return -EPROTO;
+	}
 }
 
 /* @nr_holes are between tids and files. */

@@ -39,8 +39,8 @@ struct tern_prepared_file {
  * @parent: of its parent, 0: it is the root
  * @group: of its process group, 0: the root's
  * @session: of its session, 0: the root's
- * @maker: whose shell makes its shell: its parent, or another child of that in its session
- * @led: its session's leader has ended, and nobody who comes before is in it
+ * @maker: whose shell makes its shell, as in struct tern_wire_prepare
+ * @led: likewise
  * @attempt: counts how often the tree has been looked at
  */
 struct tern_lineage {
@@ -52,7 +52,7 @@ struct tern_lineage {
 	int group;
 	int session;
 	int maker;
-	bool led;
+	unsigned int led;
 	unsigned int attempt;
 };
 

@@ -153,6 +153,7 @@ struct tern_given {
  * @pid: its pid
  * @session: it leads a session
  * @sibling: it is to be a sibling of who makes it, and not a child
+ * @stray: who makes it is no relative: it is to lose its parent, and to come to another one
  * @led: it is in a session whose leader, of that number, has ended; 0: in that of who makes it
  * @group: it leads a process group
  * @given: what it is given
@@ -162,6 +163,7 @@ struct tern_spawn {
 	int pid;
 	bool session;
 	bool sibling;
+	bool stray;
 	int led;
 	bool group;
 	const struct tern_given *given;

@@ -19,8 +19,9 @@
 #define SLOT_HIGH	(SHELL_SLOT_FREE + 3)	/* of each of them: the child's; slots are */
 #define NR_TAKEN	3			/* common memory */
 #define SLOT_CHILD	(SLOT_HIGH + NR_TAKEN)
-#define SLOT_LEADER	(SLOT_CHILD + 1)
+#define SLOT_BETWEEN	(SLOT_CHILD + 1)
 #define HIGH		16
+#define LAST_PID	32767	/* by default, so the last one to be taken */
 #define STACK		4096
 
 /* Descriptors that it is given, and where a shell has them; compare sort_fds() of birth.c. */
@@ -109,13 +110,18 @@ static void make(struct tern_script *s, int pid, bool sibling, const struct shel
 	op->out = slot;
 }
 
-/* The script of who leads a session, makes our child in it, and ends. */
-static int write_leader(struct tern_script *s, int pid, struct shell_run *run,
-			const struct shell_run *of_child, struct tern_why *why)
+/*
+ * The script of who makes the child, and ends: as the leader of a session, in which a child
+ * of ours is to be; or as the parent that a stray has lost.
+ */
+static int write_between(struct tern_script *s, const struct tern_spawn *spawn,
+			 struct shell_run *run, const struct shell_run *of_child,
+			 struct tern_why *why)
 {
 	tern_script_begin(s);
-	SCRIPT(s, NULL, SYS_setsid, 0);
-	make(s, pid, true, of_child, SLOT_CHILD);
+	if (spawn->led)
+		SCRIPT(s, NULL, SYS_setsid, 0);
+	make(s, spawn->pid, spawn->led, of_child, SLOT_CHILD);
 	SCRIPT(s, NULL, SYS_exit_group, 0);
 	return tern_script_end(s, run, why);
 }
@@ -139,7 +145,7 @@ static void result(struct tern_script *s, int pid, unsigned int slot)
 }
 
 /**
- * tern_script_spawn() - the script by which a shell makes a child, or a sibling
+ * tern_script_spawn() - the script by which a shell makes another one
  * @s: its writer, before any draft
  * @spawn: what the child is made from
  * @run: filled
@@ -148,30 +154,30 @@ static void result(struct tern_script *s, int pid, unsigned int slot)
 int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
 		      struct shell_run *run, struct tern_why *why)
 {
-	struct shell_run of_child, of_leader;
+	int err, between = spawn->stray ? LAST_PID - (spawn->pid == LAST_PID) : spawn->led;
+	struct shell_run of_child, of_between;
 	unsigned int i;
-	int err;
 
 	tern_script_begin(s);
 	child(s, spawn);
 	err = tern_script_end(s, &of_child, why);
-	if (!err && spawn->led)
-		err = write_leader(s, spawn->pid, &of_leader, &of_child, why);
+	if (!err && between)
+		err = write_between(s, spawn, &of_between, &of_child, why);
 	if (err)
 		return err;
 	tern_script_begin(s);
 	take(s, spawn->given->sock, SLOT_SOCK);
 	take(s, spawn->given->area, SLOT_AREA);
 	take(s, spawn->given->dev, SLOT_DEV);
-	if (spawn->led)
-		make(s, spawn->led, false, &of_leader, SLOT_LEADER);
+	if (between)
+		make(s, between, false, &of_between, SLOT_BETWEEN);
 	else
 		make(s, spawn->pid, spawn->sibling, &of_child, SLOT_CHILD);
 	for (i = 0; i < NR_TAKEN; i++)
 		SCRIPT(s, NULL, SYS_close, SLOT_SOCK + i)->slots = 1 << 0;
-	if (spawn->led) {
-		reap(s, spawn->led);
-		result(s, spawn->led, SLOT_LEADER);
+	if (between) {
+		reap(s, between);
+		result(s, between, SLOT_BETWEEN);
 	}
 	result(s, spawn->pid, SLOT_CHILD);
 	return tern_script_end(s, run, why);

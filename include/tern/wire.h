@@ -176,8 +176,10 @@ struct tern_wire_clock {
  * @group: its process group, 0: the root's
  * @session: its session, 0: the root's
  * @maker: process of the tree whose shell makes its shell: its parent, or another child of
- *	that, which is in its session
- * @led: 1: its session's leader has ended, and there is nobody yet who is in it
+ *	that, which is in its session, or the leader of that
+ * @led: TERN_WIRE_LED: its session's leader has ended, and there is nobody yet who is in it;
+ *	TERN_WIRE_STRAY: the maker leads its session, and its parent is the first process of
+ *	a pod, to which it has come when its own parent ended; else 0
  * @attempt: counts how often the unit has been prepared
  * @pod: bytes of text (with NUL) that follow behind all that, 0: none. It is the first
  *	process of a pod, which is to be made: the name of the pod and its limits, "FILE
@@ -208,6 +210,9 @@ struct tern_wire_prepare {
 	__u32 attempt;
 	__u32 pod;
 };
+
+#define TERN_WIRE_LED	1
+#define TERN_WIRE_STRAY	2
 
 /**
  * struct tern_wire_range - [@start, @end), page-aligned

@@ -15,7 +15,7 @@ inside()
 }
 
 [[ -e /sys/fs/cgroup/cgroup.procs ]] || skip "needs cgroup version 2 at /sys/fs/cgroup"
-plan 37
+plan 41
 # some migrants are not root's
 chmod 755 "$WORK"
 must "each host has a named pipe" own "mkfifo fifo"
@@ -28,4 +28,5 @@ inside futexes
 inside sched
 inside mates 2
 inside orphans 2
+inside strays 2
 done_testing
