@@ -6,6 +6,7 @@
 #include <linux/eventfd.h>
 #include <linux/fdtable.h>
 #include <linux/fs.h>
+#include <linux/hugetlb.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/pipe_fs_i.h>
@@ -42,6 +43,19 @@ static inline bool compat_close_on_exec(unsigned int fd,
 	return close_on_exec(fd, files);
 #else
 	return close_on_exec(fd, files_fdtable(files));
+#endif
+}
+
+/*
+ * 6.7 counts pages of hugetlbfs in its page cache as it does all others. With an index that
+ * is no multiple of a huge page's, what is asked for is found just as well.
+ */
+static inline unsigned int compat_hugetlb_index_shift(struct inode *inode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	return PAGE_SHIFT;
+#else
+	return huge_page_shift(hstate_inode(inode));
 #endif
 }
 

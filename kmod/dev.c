@@ -515,6 +515,17 @@ static long ioc_learn(struct tern_handle *handle, void __user *uarg)
 	return capable(CAP_SYS_ADMIN) ? tern_restart_learn(arg.tid) : -EPERM;
 }
 
+static long ioc_next_data(void __user *uarg)
+{
+	struct tern_next_data arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	err = capable(CAP_SYS_ADMIN) ? tern_carried_next(&arg) : -EPERM;
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct tern_handle *handle = file->private_data;
@@ -540,6 +551,8 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioc_timer(handle, uarg);
 	case TERN_IOC_LEARN:
 		return ioc_learn(handle, uarg);
+	case TERN_IOC_NEXT_DATA:
+		return ioc_next_data(uarg);
 	default:
 		m = job_of(handle);
 		return m ? job_ioctl(m, cmd, uarg) : -EBADFD;

@@ -4,6 +4,7 @@
  * migration holds the address space; nothing in it changes any more.
  */
 #include <linux/highmem.h>
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/pipe_fs_i.h>
@@ -26,22 +27,27 @@
 /*
  * FOLL_DUMP: a page that was never touched is an error and is not made;
  * FOLL_FORCE: read what the program itself may not. As a core dump does. With
- * mmap_lock held, as for all that get_present() asks.
+ * mmap_lock held, as for all that get_present() asks. FOLL_HWPOISON: a page that is
+ * broken is another error.
  */
 static long get_pages(struct mm_struct *mm, unsigned long addr, long nr,
 		      unsigned int flags, struct page **pages)
 {
+	long got;
+
 	mmap_assert_locked(mm);
-	return compat_get_user_pages_remote(mm, addr, nr, FOLL_FORCE | flags, pages);
+	got = compat_get_user_pages_remote(mm, addr, nr, FOLL_FORCE | FOLL_HWPOISON | flags, pages);
+	return got == -EHWPOISON ? -EIO : got;
 }
 
 /*
  * Nothing there: a page that was never touched, the end of a file, no mapping
  * at all; these read as zeros. A page that could not be read, from a file or
  * from swap, is none of these, and must never be taken for one: a page that
- * was never touched can be read when asked for in earnest.
+ * was never touched can be read when asked for in earnest. @nr: how many pages long
+ * it is at least.
  */
-static bool is_hole(struct mm_struct *mm, unsigned long addr)
+static bool is_hole(struct mm_struct *mm, unsigned long addr, unsigned long *nr)
 {
 	struct vm_area_struct *vma;
 	bool anon = false, hole = true;
@@ -49,9 +55,11 @@ static bool is_hole(struct mm_struct *mm, unsigned long addr)
 	loff_t pos;
 
 	vma = find_vma(mm, addr);
-	/* of huge pages the kernel says so of these alone */
-	if (vma && vma->vm_start <= addr && is_vm_hugetlb_page(vma))
+	/* of huge pages the kernel says so of these alone, be they shared or not */
+	if (vma && vma->vm_start <= addr && is_vm_hugetlb_page(vma)) {
+		*nr = (ALIGN(addr + 1, huge_page_size(hstate_vma(vma))) - addr) >> PAGE_SHIFT;
 		return true;
+	}
 	if (vma && vma->vm_start <= addr) {
 		anon = vma_is_anonymous(vma);
 		pos = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) + (addr - vma->vm_start);
@@ -81,7 +89,8 @@ static long shared_present(struct mm_struct *mm, unsigned long addr, long nr,
 	long n = nr;
 
 	vma = find_vma(mm, addr);
-	if (vma && vma->vm_start <= addr && tern_vma_is_shared_memory(vma)) {
+	if (vma && vma->vm_start <= addr && tern_vma_is_shared_memory(vma) &&
+	    !is_vm_hugetlb_page(vma)) {
 		pages = &vma->vm_file->f_mapping->i_pages;
 		at = linear_page_index(vma, addr);
 		left = (vma->vm_end - addr) >> PAGE_SHIFT;
@@ -113,7 +122,7 @@ static long get_present_locked(struct mm_struct *mm, unsigned long addr, long nr
 		return -EIO;
 	}
 	if (got == -EFAULT || !got)
-		return is_hole(mm, addr) ? 0 : -EIO;
+		return is_hole(mm, addr, hole) ? 0 : -EIO;
 	return got;
 }
 

@@ -92,10 +92,15 @@ const struct tern_shared_map *tern_shared_at(const struct tern_shared *shared,
 void tern_shared_save(const struct tern_shared_map *map, struct tern_image *image);
 
 /* obj_carried.c: CARRIED (desc.h) */
+bool tern_is_memory(const struct super_block *sb);
+bool tern_is_huge(const struct file *file);
+bool tern_is_anon(const struct file *file);
+const char *tern_memory_name(const struct file *file);
 bool tern_is_nameless(const struct file *file);
 bool tern_is_sysv(const struct file *file);
 bool tern_is_carried(const struct tern_table *table, const struct tern_entry *entry);
 unsigned int tern_inode_references(struct inode *inode);
+int tern_carried_next(struct tern_next_data *arg);
 
 /* obj_file.c */
 bool tern_path_has_name(const struct path *path);

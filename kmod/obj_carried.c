@@ -8,21 +8,38 @@
  */
 #include <linux/cred.h>
 #include <linux/dcache.h>
+#include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/hugetlb.h>
 #include <linux/magic.h>
 #include <linux/minmax.h>
 #include <linux/shmem_fs.h>
 #include <linux/stat.h>
+#include <linux/tern.h>
 
+#include "compat.h"
 #include "desc.h"
 
 #define MEMFD_PREFIX	"memfd:"	/* mm/memfd.c */
 #define ANON_NAME	"dev/zero"	/* mm/shmem.c, shmem_zero_setup() */
 #define SYSV_PREFIX	"SYSV"		/* ipc/shm.c, newseg() */
+#define NAME_ROOM	249		/* memfd_create(2) takes no longer one */
 
 static const char *name_of(const struct file *file)
 {
 	return file->f_path.dentry->d_name.name;
+}
+
+/** tern_is_memory() - a file system whose files are nowhere but in memory, and mapped from it? */
+bool tern_is_memory(const struct super_block *sb)
+{
+	return sb->s_magic == TMPFS_MAGIC || sb->s_magic == HUGETLBFS_MAGIC;
+}
+
+/** tern_is_huge() - of hugetlbfs, whose pages are huge ones? */
+bool tern_is_huge(const struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic == HUGETLBFS_MAGIC;
 }
 
 /* In the mount that the kernel has for itself; there by no other call than one. */
@@ -30,14 +47,36 @@ static bool is_made_by(const struct file *file, const char *prefix)
 {
 	const struct super_block *sb = file_inode(file)->i_sb;
 
-	return sb->s_magic == TMPFS_MAGIC && sb->s_flags & SB_KERNMOUNT &&
+	return tern_is_memory(sb) && sb->s_flags & SB_KERNMOUNT &&
 	       !strncmp(name_of(file), prefix, strlen(prefix));
 }
 
-/* mmap(2) with MAP_SHARED | MAP_ANONYMOUS is made anew as one, too. */
+/** tern_is_anon() - mmap(2) with MAP_ANONYMOUS, as far as that has a file at all? */
+bool tern_is_anon(const struct file *file)
+{
+	return is_made_by(file, tern_is_huge(file) ? HUGETLB_ANON_FILE : ANON_NAME);
+}
+
+/*
+ * What is made anew as one. A host without huge pages has no hugetlbfs, and so a file that
+ * was deleted there has no directory to go to.
+ */
 static bool is_memfd(const struct file *file)
 {
-	return is_made_by(file, MEMFD_PREFIX) || is_made_by(file, ANON_NAME);
+	return is_made_by(file, MEMFD_PREFIX) || tern_is_anon(file) ||
+	       (tern_is_huge(file) && !tern_is_sysv(file) && tern_is_nameless(file));
+}
+
+/** tern_memory_name() - the name that memfd_create(2) is given, or may be given, for it */
+const char *tern_memory_name(const struct file *file)
+{
+	const char *name = name_of(file);
+	size_t len;
+
+	if (is_made_by(file, MEMFD_PREFIX))
+		return name + strlen(MEMFD_PREFIX);
+	len = strlen(name);
+	return len > NAME_ROOM ? name + len - NAME_ROOM : name;
 }
 
 /** tern_is_sysv() - a segment of shmget(2)? */
@@ -73,10 +112,10 @@ bool tern_is_carried(const struct tern_table *table, const struct tern_entry *en
 		!tern_inode_is_kernels(inode) && !tern_is_network(inode->i_sb));
 }
 
-/* What is in memory only holds names that can be found there (mm/shmem.c, fs/ramfs). */
+/* What is in memory only holds names that can be found there (mm/shmem.c, fs/ramfs, …). */
 static bool pins_names(const struct super_block *sb)
 {
-	return sb->s_magic == TMPFS_MAGIC || sb->s_magic == RAMFS_MAGIC;
+	return tern_is_memory(sb) || sb->s_magic == RAMFS_MAGIC;
 }
 
 /**
@@ -244,10 +283,8 @@ static const char *place_of(struct tern_name *name, const struct file *file)
 	struct path place = { .mnt = file->f_path.mnt };
 	const char *text;
 
-	if (is_made_by(file, MEMFD_PREFIX))
-		return name_of(file) + strlen(MEMFD_PREFIX);
 	if (is_memfd(file) || tern_is_sysv(file))
-		return name_of(file);
+		return tern_memory_name(file);
 	if (tern_path_has_name(&file->f_path))
 		return tern_name_of(name, &file->f_path);
 	place.dentry = dget_parent(file->f_path.dentry);
@@ -258,9 +295,18 @@ static const char *place_of(struct tern_name *name, const struct file *file)
 	return text;
 }
 
+static u32 seals_of(struct inode *inode)
+{
+#ifdef CONFIG_HUGETLBFS
+	if (inode->i_sb->s_magic == HUGETLBFS_MAGIC)
+		return READ_ONCE(HUGETLBFS_I(inode)->seals);
+#endif
+	return READ_ONCE(SHMEM_I(inode)->seals);
+}
+
 static int put(const struct tern_entry *entry, struct tern_name *name, struct tern_image *image)
 {
-	const struct inode *inode = file_inode(entry->file);
+	struct inode *inode = file_inode(entry->file);
 	struct tern_obj_carried obj = {
 		.id = entry->pipe,
 		.kind = kind_of(entry->file),
@@ -270,13 +316,15 @@ static int put(const struct tern_entry *entry, struct tern_name *name, struct te
 		.mode = inode->i_mode,
 		.uid = from_kuid_munged(&init_user_ns, inode->i_uid),
 		.gid = from_kgid_munged(&init_user_ns, inode->i_gid),
+		.room = tern_is_sysv(entry->file) ? PAGE_ALIGN(i_size_read(inode)) : 0,
+		.huge = tern_is_huge(entry->file) ? huge_page_shift(hstate_inode(inode)) : 0,
 	};
 	const char *place = place_of(name, entry->file);
 
 	if (IS_ERR(place))
 		return PTR_ERR(place);
 	if (obj.kind == TERN_CARRIED_MEMFD)
-		obj.seals = READ_ONCE(SHMEM_I(file_inode(entry->file))->seals);
+		obj.seals = seals_of(inode);
 	obj.name = strlen(place) + 1;
 	tern_image_put(image, TERN_OBJ_CARRIED, &obj, sizeof(obj), place, obj.name);
 	return 0;
@@ -296,4 +344,30 @@ int tern_carried_save(struct tern_table *table, struct tern_entry *first,
 		return 0;
 	first->pipe = ++table->nr_carried;
 	return put(first, name, image);
+}
+
+/** tern_carried_next() - TERN_IOC_NEXT_DATA */
+int tern_carried_next(struct tern_next_data *arg)
+{
+	struct file *file = fget(arg->fd);
+	unsigned long index;
+	unsigned int shift;
+	int err = 0;
+
+	if (!file)
+		return -EBADF;
+	shift = tern_is_huge(file) ? compat_hugetlb_index_shift(file_inode(file)) : 0;
+	/* of a directory, which may be open, there are none */
+	if (!shift || !S_ISREG(file_inode(file)->i_mode) || arg->offset > MAX_LFS_FILESIZE) {
+		err = -EINVAL;
+		goto out;
+	}
+	index = arg->offset >> shift;
+	if (xa_find(&file->f_mapping->i_pages, &index, ULONG_MAX, XA_PRESENT))
+		arg->offset = max(arg->offset, (u64)index << shift);
+	else
+		err = -ENXIO;
+out:
+	fput(file);
+	return err;
 }

@@ -73,7 +73,9 @@ static u32 file_kind(const struct tern_table *table, const struct tern_entry *en
 
 	if (!tern_path_has_name(&file->f_path))
 		return tern_carried_kind(table, entry, what);
-	if (tern_inode_is_kernels(inode))
+	if (tern_is_huge(file) && S_ISREG(inode->i_mode))
+		*what = "a file of hugetlbfs that has a name: delete it, and it can move";
+	else if (tern_inode_is_kernels(inode))
 		*what = "a file of the kernel";
 	else if (S_ISDIR(inode->i_mode) && file->f_pos && !tern_is_network(inode->i_sb))
 		*what = "a directory of a local file system that is being read";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory that is shared by mappings and has no name that another host could find
- * it by: MAP_SHARED | MAP_ANONYMOUS, memfd_create(2), deleted files of tmpfs. It
- * moves when nobody but the process has it, and lazily, like private memory:
+ * it by: MAP_SHARED | MAP_ANONYMOUS, memfd_create(2), deleted files of tmpfs; in pages
+ * of whatever size, so deleted files of hugetlbfs, too. It moves when nobody but the process has it, and lazily, like private memory:
  * then a missing page is noticed wherever it is missed. By a descriptor it could
  * be read without anybody noticing, so with one it is a file that moves
  * (obj_carried.c), of whatever file system, with a name or without. So are System V
@@ -11,28 +11,13 @@
  * Runs under mmap_lock; a table of what was found holds references to nothing and
  * is of no use without it.
  */
-#include <linux/dcache.h>
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
 #include "obj.h"
 #include "table.h"
-
-#define ANON_NAME	"dev/zero"	/* mm/shmem.c, shmem_zero_setup() */
-
-static const char *name_of(const struct tern_shared_map *map)
-{
-	return map->file->f_path.dentry->d_name.name;
-}
-
-/* Made by the kernel itself: in a mount that no path leads to. */
-static bool is_internal(const struct inode *inode)
-{
-	return inode->i_sb->s_flags & SB_KERNMOUNT;
-}
 
 /*
  * What @vma maps, if it is a file that moves: the first entry of the table, which may be
@@ -53,7 +38,7 @@ static struct tern_entry *find_open(const struct vm_area_struct *vma,
 bool tern_vma_is_shared_memory(const struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_MAYSHARE && vma->vm_file &&
-	       file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC &&
+	       tern_is_memory(file_inode(vma->vm_file)->i_sb) &&
 	       !tern_path_has_name(&vma->vm_file->f_path);
 }
 
@@ -305,25 +290,16 @@ const struct tern_shared_map *tern_shared_at(const struct tern_shared *shared,
 	return low < shared->nr && shared->map[low].start == start ? &shared->map[low] : NULL;
 }
 
-static u32 kind_of(const struct tern_shared_map *map)
-{
-	return is_internal(map->inode) && !strcmp(name_of(map), ANON_NAME) ?
-	       TERN_MEMORY_ANON : TERN_MEMORY_MEMFD;
-}
-
 /** tern_shared_save() - MEMORY, of which @map is the first mapping */
 void tern_shared_save(const struct tern_shared_map *map, struct tern_image *image)
 {
-	static const char prefix[] = "memfd:";	/* mm/memfd.c */
 	struct tern_obj_memory obj = {
 		.id = map->id,
-		.kind = kind_of(map),
+		.kind = tern_is_anon(map->file) ? TERN_MEMORY_ANON : TERN_MEMORY_MEMFD,
 		.size = i_size_read(map->inode),
 	};
-	const char *name = obj.kind == TERN_MEMORY_ANON ? "" : name_of(map);
+	const char *name = obj.kind == TERN_MEMORY_ANON ? "" : tern_memory_name(map->file);
 
-	if (!strncmp(name, prefix, strlen(prefix)))
-		name += strlen(prefix);
 	obj.name = strlen(name) + 1;
 	tern_image_put(image, TERN_OBJ_MEMORY, &obj, sizeof(obj), name, obj.name);
 }

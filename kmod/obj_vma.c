@@ -6,7 +6,6 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pkeys.h>
@@ -100,8 +99,8 @@ static const struct tern_entry *only_mapped(struct vm_area_struct *vma,
  */
 static bool is_private_huge(const struct vm_area_struct *vma)
 {
-	return vma->vm_flags & VM_HUGETLB && !(vma->vm_flags & VM_MAYSHARE) && vma->vm_file &&
-	       !strcmp(vma->vm_file->f_path.dentry->d_name.name, HUGETLB_ANON_FILE);
+	return vma->vm_flags & VM_HUGETLB && !(vma->vm_flags & VM_MAYSHARE) &&
+	       tern_is_anon(vma->vm_file);
 }
 
 /* What would have to be said against @vma, or NULL. */
@@ -113,8 +112,9 @@ static const char *objection(struct vm_area_struct *vma, const struct tern_table
 
 	if (special_kind(vma))
 		return NULL;
-	if (flags & VM_HUGETLB && !is_private_huge(vma))
-		return "huge pages of hugetlbfs";
+	/* a host without huge pages cannot even have such a file */
+	if (flags & VM_HUGETLB && flags & VM_MAYSHARE && flags & VM_MAYWRITE && has_path(vma))
+		return "huge pages of a file that has a name: delete it, and they can move";
 	if (flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
 		return "device or kernel memory";
 	if (flags & (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR))
@@ -263,7 +263,7 @@ static int save_one(struct vm_area_struct *vma, const struct tern_shared_map *ma
 			goto put;
 		}
 		/* without an anon_vma no page was ever copied on write */
-		if (has_path(vma) && !vma->anon_vma) {
+		if (has_path(vma) && !vma->anon_vma && !tern_is_huge(vma->vm_file)) {
 			obj.kind = TERN_VMA_FILE;
 			path = tern_name_of(name, &vma->vm_file->f_path);
 			if (IS_ERR(path))

@@ -135,7 +135,7 @@ int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_i
 	if (!rc && !(flags & TERN_CAPTURE_DRAFT))
 		rc = outside_vdso(s, image);
 	if (!rc)
-		rc = tern_seen_add(image, s->job->pid, &s->prepared.clocks,
+		rc = tern_seen_add(image, s->dev, s->job->pid, &s->prepared.clocks,
 				   flags & TERN_CAPTURE_DRAFT, &s->why);
 	if (!rc && tern_source_crosses(s))
 		rc = tern_origin_apply(image, s->job->pid, &s->job->host->vdso,

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dev.h"
 #include "prepare.h"
 #include "seen.h"
 #include "segment.h"
@@ -23,12 +24,14 @@
  * @id: its number in the image, which moves when it grows
  * @size: bytes
  * @segment: of System V shared memory
+ * @huge: of hugetlbfs
  */
 struct contents {
 	int fd;
 	__u32 id;
 	__u64 size;
 	bool segment;
+	bool huge;
 };
 
 static bool is_zero(const char *buf, size_t len)
@@ -77,17 +80,28 @@ static int add_block(struct tern_seen *seen, const struct contents *c, char *buf
 	return tern_image_add(seen->image, TERN_OBJ_DATA, data, sizeof(*data), buf, len);
 }
 
+/* A file system that has no holes says where we are; hugetlbfs says that, too, and has some. */
+static __s64 next_data(const struct tern_seen *seen, const struct contents *c, __u64 offset)
+{
+	off_t at;
+
+	if (c->huge)
+		return tern_dev_next_data(seen->dev, c->fd, offset);
+	at = lseek(c->fd, offset, SEEK_DATA);
+	return at < 0 ? -errno : at;
+}
+
 static int add_blocks(struct tern_seen *seen, const struct contents *c, char *buf)
 {
 	struct tern_obj_data data = { .carried = c->id };
 	int rc = 0;
 
 	while (!rc && data.offset < c->size) {
-		off_t at = lseek(c->fd, data.offset, SEEK_DATA);
+		__s64 at = next_data(seen, c, data.offset);
 
-		/* nothing but a hole is left; a file system that has no holes says where we are */
+		/* nothing but a hole is left */
 		if (at < 0)
-			return errno == ENXIO ? 0 : -errno;
+			return at == -ENXIO ? 0 : at;
 		data.offset = at / TERN_DATA_BLOCK * TERN_DATA_BLOCK;
 		if (data.offset < c->size)
 			rc = add_block(seen, c, buf, &data);
@@ -212,7 +226,7 @@ static int open_and_read(struct tern_seen *seen, const struct way *way,
 	}
 	c = (struct contents){
 		.fd = own, .id = carried->id, .size = tern_carried_room(carried),
-		.segment = tern_is_segment(carried),
+		.segment = tern_is_segment(carried), .huge = carried->huge,
 	};
 	rc = read_file(seen, &c);
 	close(own);

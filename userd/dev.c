@@ -278,6 +278,22 @@ int tern_dev_read_pages(int dev, __u64 addr, unsigned int nr, void *buf,
 }
 
 /**
+ * tern_dev_next_data() - the next page of a file of hugetlbfs that is not a hole
+ * @dev: handle
+ * @fd: of the file
+ * @offset: where to look
+ *
+ * Return: where it is, or negative errno; ENXIO: there is none.
+ */
+__s64 tern_dev_next_data(int dev, int fd, __u64 offset)
+{
+	struct tern_next_data next = { .size = sizeof(next), .fd = fd, .offset = offset };
+	int err = call(dev, TERN_IOC_NEXT_DATA, &next);
+
+	return err < 0 ? err : (__s64)next.offset;
+}
+
+/**
  * tern_dev_accessed() - pages that the migrant has used lately
  * @dev: handle
  * @start: where to look; out: how far it has come

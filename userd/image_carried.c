@@ -10,6 +10,7 @@
 #include "segment.h"
 
 #define SEALS_ALL	0x3fU	/* linux/fcntl.h: F_SEAL_SEAL to F_SEAL_EXEC */
+#define HUGE_MAX	34U	/* log2 of the largest pages there are; those of x86 have 2^30 bytes */
 
 int check_carried(struct image_check *c, const struct tern_obj *obj)
 {
@@ -31,6 +32,12 @@ int check_carried(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "bad name");
 	if (segment && (n->ino > INT32_MAX || strncmp(name, "SYSV", 4) || !n->size))
 		return check_bad(c, obj, "an impossible segment");
+	if (segment ? n->room % PAGE || n->room < n->size || n->room - n->size >= 1ULL << HUGE_MAX :
+		      n->room)
+		return check_bad(c, obj, "impossible room");
+	if (n->reserved || (n->huge && (n->huge <= 12 || n->huge > HUGE_MAX || !(memfd || segment) ||
+					tern_carried_room(n) % (1ULL << n->huge))))
+		return check_bad(c, obj, "impossible pages");
 	c->carried[n->id - 1] = n;
 	return 0;
 }
@@ -70,8 +77,7 @@ int relate_segment(struct image_check *c, const struct tern_obj *obj)
 
 	if (segment != tern_is_segment(n))
 		return check_bad(c, obj, "a mapping of another kind than what is mapped");
-	if (segment && (v->pgoff || v->ino != n->ino ||
-			(v->end - v->start) / PAGE != (n->size - 1) / PAGE + 1))
+	if (segment && (v->pgoff || v->ino != n->ino || v->end - v->start != n->room))
 		return check_bad(c, obj, "a mapping of a part of a segment");
 	return 0;
 }

@@ -113,16 +113,17 @@ static int copy(struct tern_seen *seen, unsigned int descs)
 /**
  * tern_seen_add() - complete an image with what only user space can see
  * @image: the capture, our own kernel's, which grows
+ * @dev: handle of /dev/tern
  * @pid: the migrant
  * @clocks: its clocks
  * @draft: it runs
  * @why: what cannot move
  */
-int tern_seen_add(struct tern_image *image, int pid, const struct tern_clocks *clocks, bool draft,
+int tern_seen_add(struct tern_image *image, int dev, int pid, const struct tern_clocks *clocks, bool draft,
 		  struct tern_why *why)
 {
 	struct tern_seen seen = {
-		.image = image, .pid = pid, .clocks = clocks, .draft = draft, .why = why,
+		.image = image, .dev = dev, .pid = pid, .clocks = clocks, .draft = draft, .why = why,
 	};
 	unsigned int descs, i;
 	int rc;

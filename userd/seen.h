@@ -28,6 +28,7 @@ struct tern_seen_fd {
 /**
  * struct tern_seen - what is looked at
  * @image: the capture, which grows
+ * @dev: handle of /dev/tern
  * @pid: the migrant
  * @clocks: its clocks
  * @draft: it runs
@@ -38,6 +39,7 @@ struct tern_seen_fd {
  */
 struct tern_seen {
 	struct tern_image *image;
+	int dev;
 	int pid;
 	const struct tern_clocks *clocks;
 	bool draft;
@@ -47,7 +49,7 @@ struct tern_seen {
 	struct tern_why *why;
 };
 
-int tern_seen_add(struct tern_image *image, int pid, const struct tern_clocks *clocks, bool draft,
+int tern_seen_add(struct tern_image *image, int dev, int pid, const struct tern_clocks *clocks, bool draft,
 		  struct tern_why *why);
 FILE *tern_seen_fdinfo(const struct tern_seen *seen, int fd);
 int tern_seen_dup(const struct tern_seen *seen, int fd);

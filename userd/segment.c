@@ -38,7 +38,12 @@ bool tern_is_segment(const struct tern_obj_carried *carried)
 /** tern_carried_room() - bytes that a file that moves has; a segment ends with a page */
 __u64 tern_carried_room(const struct tern_obj_carried *carried)
 {
-	return tern_is_segment(carried) ? (carried->size + PAGE - 1) & -PAGE : carried->size;
+	return tern_is_segment(carried) ? carried->room : carried->size;
+}
+
+static __u64 page_end(__u64 size)
+{
+	return (size + PAGE - 1) & -PAGE;
 }
 
 /**
@@ -114,7 +119,7 @@ static int get(int id, key_t key, size_t size)
 static int open_segment(int id, size_t size)
 {
 	void *at = shmat(id, NULL, 0);
-	unsigned long start = (unsigned long)at, end = start + ((size + PAGE - 1) & -PAGE);
+	unsigned long start = (unsigned long)at, end = start + page_end(size);
 	char path[96];
 	int fd, err;
 
@@ -139,11 +144,17 @@ int tern_segment_make(const struct tern_obj_carried *carried)
 	const char *name = (const char *)(carried + 1);
 	key_t key = carried->kind == TERN_CARRIED_SYSV_GONE ? IPC_PRIVATE :
 		    (key_t)strtoul(name + strlen(PREFIX), NULL, 16);
-	int id = get(carried->ino, key, carried->size), fd;
+	int id = get(carried->ino, key, carried->size), fd, err;
 
 	if (id < 0)
 		return id;
 	fd = open_segment(id, carried->size);
+	/* it had huge pages once, and so who attaches it has more memory than was asked for */
+	if (fd >= 0 && carried->room > page_end(carried->size) && ftruncate(fd, carried->room)) {
+		err = -errno;
+		close(fd);
+		fd = err;
+	}
 	if (fd < 0)
 		tern_segment_drop(id);
 	return fd;

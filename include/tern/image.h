@@ -317,7 +317,7 @@ struct tern_obj_memory {
 /**
  * enum tern_memory_kind - what made it
  * @TERN_MEMORY_ANON: mmap(2) with MAP_SHARED | MAP_ANONYMOUS
- * @TERN_MEMORY_MEMFD: memfd_create(2), or a file of tmpfs that was deleted
+ * @TERN_MEMORY_MEMFD: memfd_create(2), or a file of tmpfs or hugetlbfs that was deleted
  */
 enum tern_memory_kind {
 	TERN_MEMORY_ANON = 1,
@@ -534,6 +534,10 @@ struct tern_obj_terminal {
  * @name: length of what follows (with NUL): a memfd's name as memfd_create(2) takes it,
  *	the path of a file that has one, else the path of the directory that it is in
  * @fs: device of the file system; with @ino it is found by TERN_VMA_TAKEN
+ * @room: of a System V segment: bytes that are mapped by who attaches it, whole pages,
+ *	which may be huge ones; else 0
+ * @huge: log2 of the size of its pages, if they are huge ones (hugetlbfs); else 0
+ * @reserved: 0
  */
 struct tern_obj_carried {
 	__u32 id;
@@ -548,11 +552,14 @@ struct tern_obj_carried {
 	__u32 seals;
 	__u32 name;
 	__u32 fs;
+	__u64 room;
+	__u32 huge;
+	__u32 reserved;
 };
 
 /**
  * enum tern_carried_kind - what it is, or what made it
- * @TERN_CARRIED_MEMFD: memfd_create(2)
+ * @TERN_CARRIED_MEMFD: memfd_create(2), or a file of hugetlbfs that was deleted
  * @TERN_CARRIED_DELETED: unlink(2), or O_TMPFILE with O_EXCL
  * @TERN_CARRIED_TMPFILE: O_TMPFILE: linkat(2) may give it a name yet
  * @TERN_CARRIED_NAMED: on a local file system, and written to (TERN_WITH_FILES)
@@ -1049,7 +1056,7 @@ TERN_ASSERT_SIZE(struct tern_obj_sigactions, 2048);
 TERN_ASSERT_SIZE(struct tern_obj_signal, 136);
 TERN_ASSERT_SIZE(struct tern_obj_fs, 8);
 TERN_ASSERT_SIZE(struct tern_obj_desc, 72);
-TERN_ASSERT_SIZE(struct tern_obj_carried, 64);
+TERN_ASSERT_SIZE(struct tern_obj_carried, 80);
 TERN_ASSERT_SIZE(struct tern_obj_data, 16);
 TERN_ASSERT_SIZE(struct tern_obj_fd, 16);
 TERN_ASSERT_SIZE(struct tern_obj_pipe, 16);

@@ -243,6 +243,7 @@ static void add_segment(__u32 kind, const char *name)
 
 	n.kind = kind;
 	n.uid = 12;
+	n.room = 8192;
 	add_file(n, name);
 }
 

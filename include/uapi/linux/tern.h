@@ -22,7 +22,8 @@
  *  4: process trees: TERN_IOC_TREE, unit and nr_members in struct tern_attach, A_UNIT
  *  5: pods: TERN_IOC_TREE at the destination, TERN_LINES
  *  6: own_fds in struct tern_become; PEER objects in LOAD
- *  7: SOCKET objects say what is under way in their queues
+ *  7: SOCKET objects say what is under way in their queues; huge pages in CARRIED;
+ *     TERN_IOC_NEXT_DATA
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -565,6 +566,22 @@ struct tern_uffd_event {
 	__u64 arg[3];
 };
 
+/**
+ * struct tern_next_data - the next page of a file of hugetlbfs that is not a hole
+ *	(TERN_IOC_NEXT_DATA)
+ * @size: sizeof(struct tern_next_data)
+ * @fd: open file of the caller's
+ * @offset: where to look; out: where there is something, @offset itself or a page behind it
+ *
+ * As lseek(2) with SEEK_DATA, for which hugetlbfs says that there are no holes; needs
+ * no migration. Errors: ENXIO nothing but a hole; EINVAL another file system.
+ */
+struct tern_next_data {
+	__u32 size;
+	__s32 fd;
+	__u64 offset;
+};
+
 /* ---- the shell -------------------------------------------------------- */
 
 /**
@@ -699,6 +716,7 @@ struct tern_info {
 #define TERN_IOC_ACCESSED	_IO(TERN_IOC_MAGIC, 24)
 #define TERN_IOC_TIMER		_IO(TERN_IOC_MAGIC, 25)
 #define TERN_IOC_TREE		_IO(TERN_IOC_MAGIC, 26)
+#define TERN_IOC_NEXT_DATA	_IO(TERN_IOC_MAGIC, 27)
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
