@@ -40,7 +40,8 @@ struct block {
 static struct block locked = { .name = "locked" }, on_fault = { .name = "locked on fault" },
 	shared = { .name = "shared" }, punched = { .name = "punched" }, pieces = { .name = "shared in pieces" },
 	named = { .name = "memfd" }, keyed = { .name = "with a key" }, mapped = { .name = "mapped" },
-	huge = { .name = "huge" };
+	huge = { .name = "huge" }, huge_shared = { .name = "Huge and shared" },
+	huge_named = { .name = "HUGE memfd" };
 
 static unsigned char *sparse, *reserved;
 static int key = -1;
@@ -130,28 +131,42 @@ static void check_locked(void)
 
 /* ---- in huge pages ---------------------------------------------------------------- */
 
-/* The first one of four is never touched. */
-static void make_huge(void)
+/* The first one of @nr is never touched. */
+static bool map_huge(struct block *b, unsigned int nr, int flags, int fd)
 {
-	unsigned char *mem = mmap(NULL, 4 * HUGE, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	unsigned char *mem = mmap(NULL, nr * HUGE, PROT_READ | PROT_WRITE, flags, fd,
+				  fd < 0 ? 0 : HUGE);
 
 	if (mem == MAP_FAILED) {
 		migrant_tell("huge", "none");
-		return;
+		return false;
 	}
-	huge.mem = mem + HUGE;
-	huge.pages = 3 * HUGE / PAGE;
+	b->mem = mem + HUGE;
+	b->pages = (nr - 1) * HUGE / PAGE;
+	return true;
 }
 
-static void check_huge(void)
+static void make_huge(void)
+{
+	int fd = memfd_create("a huge memory", MFD_HUGETLB);
+
+	if (!map_huge(&huge, 4, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1))
+		return;
+	check(fd >= 0 && !ftruncate(fd, 4 * HUGE), "memfd: %s", strerror(errno));
+	map_huge(&huge_shared, 3, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1);
+	/* less than all of it, not from its beginning */
+	map_huge(&huge_named, 2, MAP_SHARED, fd);
+	close(fd);
+}
+
+static void check_huge_block(const struct block *b)
 {
 	unsigned long i;
 
-	block_check(&huge);
-	check_flag(huge.mem, huge.name, " hg");
+	block_check(b);
+	check_flag(b->mem, b->name, " hg");
 	for (i = 0; i < HUGE; i += PAGE)
-		check(!huge.mem[i - HUGE], "huge: something on page %lu", i / PAGE);
+		check(!b->mem[i - HUGE], "%s: something on page %lu", b->name, i / PAGE);
 }
 
 /* ---- protection keys --------------------------------------------------------------- */
@@ -253,6 +268,14 @@ static void protect_pieces(int prot)
 	check(!mprotect(pieces.mem + 32 * PAGE, 32 * PAGE, prot), "mprotect: %s", strerror(errno));
 }
 
+static void check_huge(void)
+{
+	check_huge_block(&huge);
+	check_huge_block(&huge_shared);
+	share(&huge_shared);
+	check_huge_block(&huge_named);
+}
+
 /* ---- a file that all hosts see ------------------------------------------------------ */
 
 static char path[600];
@@ -330,8 +353,11 @@ static void fill_all(void)
 	protect_pieces(PROT_READ);
 	if (mapped.mem)
 		block_fill(&mapped);
-	if (huge.mem)
+	if (huge.mem) {
 		block_fill(&huge);
+		block_fill(&huge_shared);
+		block_fill(&huge_named);
+	}
 	if (key < 0)
 		return;
 	block_fill(&keyed);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -195,6 +196,17 @@ bool migrant_count_until_hop(int fd, uint64_t *counted)
 		nanosleep(&pause, NULL);
 	}
 	return true;
+}
+
+int migrant_hugetlbfs(void)
+{
+	int fs = fsopen("hugetlbfs", FSOPEN_CLOEXEC), dir = -1;
+
+	if (fs >= 0 && !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		dir = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	if (fs >= 0)
+		close(fs);
+	return dir;
 }
 
 void migrant_start(int argc, char **argv, int least, const char *usage)

@@ -61,6 +61,9 @@ void migrant_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), nor
 		migrant_fail("%s:%d: " fmt, __FILE__, __LINE__, ##__VA_ARGS__); \
 } while (0)
 
+/** migrant_hugetlbfs() - the directory of a hugetlbfs that nobody else sees; -1: there is none */
+int migrant_hugetlbfs(void);
+
 /** now_ns() - a clock in nanoseconds */
 uint64_t now_ns(int clock);
 

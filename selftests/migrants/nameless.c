@@ -25,8 +25,11 @@
 #define ID	1234
 #define CHANGED	1500000000	/* a date */
 #define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define HUGE	(2UL << 20)
+#define HUGE_PAGES	3	/* of which the second one is never touched */
 
 static const char *own;
+static int huge = -1, deleted_huge = -1;	/* in huge pages, if there are any */
 static int deleted, again, adder, tmpfile_fd, excl, memfd, sealed, empty, counts, large;
 static unsigned int key[PAGES];	/* what is in each page, 0: zeros */
 static unsigned int added;	/* pages at the end */
@@ -126,6 +129,70 @@ static void open_all(int mib)
 		put_page(large, i, i + 1);
 }
 
+/* To write to such a file is to map it. */
+static bool put_huge(int fd, unsigned int page, unsigned int what)
+{
+	char *at = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, page * HUGE);
+	unsigned int i;
+
+	if (at == MAP_FAILED)
+		return false;
+	for (i = 0; i < HUGE / PAGE; i += 3)
+		page_fill(at + i * PAGE, what + i);
+	munmap(at, HUGE);
+	return true;
+}
+
+static void check_huge(int fd, unsigned int page, unsigned int what)
+{
+	unsigned int i;
+
+	for (i = 0; i < HUGE / PAGE; i++)
+		check_page(fd, page * (HUGE / PAGE) + i, what && i % 3 == 0 ? what + i : 0);
+}
+
+static void open_huge(void)
+{
+	int dir = migrant_hugetlbfs();
+
+	huge = memfd_create("huge", MFD_HUGETLB | MFD_ALLOW_SEALING);
+	if (huge < 0 || ftruncate(huge, HUGE_PAGES * HUGE) || !put_huge(huge, 0, 1)) {
+		migrant_tell("huge", "none");
+		close(huge);
+		huge = -1;
+	} else {
+		must(fcntl(huge, F_ADD_SEALS, F_SEAL_SHRINK), "seals");
+		deleted_huge = must(openat(dir, "deleted", O_RDWR | O_CREAT, 0600), "hugetlbfs");
+		must(unlinkat(dir, "deleted", 0), "unlinkat");
+		must(ftruncate(deleted_huge, HUGE), "ftruncate");
+	}
+	close(dir);
+}
+
+static void change_huge(unsigned int hop)
+{
+	if (huge < 0)
+		return;
+	check(put_huge(huge, 0, 10 * hop + 1) && put_huge(huge, 2, 10 * hop + 2) &&
+	      put_huge(deleted_huge, 0, 10 * hop + 3), "huge: %s", strerror(errno));
+}
+
+static void check_all_huge(unsigned int hops)
+{
+	struct stat st;
+
+	if (huge < 0)
+		return;
+	check_huge(huge, 0, 10 * hops + 1);
+	check_huge(huge, 1, 0);
+	check_huge(huge, 2, 10 * hops + 2);
+	check_huge(deleted_huge, 0, 10 * hops + 3);
+	must(fstat(huge, &st), "fstat");
+	check(st.st_size == (off_t)(HUGE_PAGES * HUGE) &&
+	      fcntl(huge, F_GET_SEALS) == F_SEAL_SHRINK,
+	      "huge: %ld bytes, seals %x", (long)st.st_size, fcntl(huge, F_GET_SEALS));
+}
+
 static void check_links(void)
 {
 	char name[64], linked[64];
@@ -183,6 +250,7 @@ static void check_all(int mib, unsigned int hops)
 	check_page(sealed, 3, 77);
 	check(pwrite(sealed, &byte, 1, 0) < 0 && errno == EPERM, "sealed, and yet written to");
 	check_stat(hops);
+	check_all_huge(hops);
 	for (i = 0; i < mib * 256; i++)
 		check_page(large, i, i + 1);
 }
@@ -213,6 +281,7 @@ static void change(unsigned int hop)
 	must(fchmod(tmpfile_fd, MODE + hop), "fchmod");
 	check(!ftruncate(memfd, hop & 1 ? 100000 : 10), "ftruncate: %s", strerror(errno));
 	check(pwrite(memfd, &hop, sizeof(hop), 0) == sizeof(hop), "pwrite: %s", strerror(errno));
+	change_huge(hop);
 }
 
 static void check_memfd(unsigned int hop)
@@ -235,6 +304,7 @@ int main(int argc, char **argv)
 	own = argv[3];
 	mib = argc > 4 ? atoi(argv[4]) : 0;
 	open_all(mib);
+	open_huge();
 	change(0);
 	check_all(mib, 0);
 	migrant_tell("ready", "yes");

@@ -549,6 +549,32 @@ static void make_views(void)
 	close(fd);
 }
 
+/* A file that has a name, in a file system that goes with it. */
+static int open_huge(void)
+{
+	int dir = migrant_hugetlbfs(), fd;
+
+	made(dir);
+	made(fd = openat(dir, "huge", O_RDWR | O_CREAT, 0600));
+	close(dir);
+	return fd;
+}
+
+static void make_huge(void)
+{
+	open_huge();
+}
+
+/* It need not have any pages for that. */
+static void make_huge_mapped(void)
+{
+	int fd = open_huge();
+
+	check(mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0) !=
+	      MAP_FAILED, "mmap: %s", strerror(errno));
+	close(fd);
+}
+
 static void make_view(void)
 {
 	int fd = make_memory(), ro;
@@ -824,6 +850,8 @@ static const struct {
 	{ "local", make_local },
 	{ "memory_out", make_memory_out },
 	{ "view", make_view },
+	{ "huge", make_huge },
+	{ "huge_mapped", make_huge_mapped },
 	{ "uffd", make_uffd },
 	{ "ldt", make_ldt },
 	{ "vdso", make_vdso },

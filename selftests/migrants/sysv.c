@@ -2,7 +2,7 @@
 /*
  * System V shared memory: a segment with a key, attached twice, once for reading only; a
  * private one that has been removed already, and goes with its last mapping; one that is
- * attached and detached between moves.
+ * attached and detached between moves; one in huge pages, where there are any.
  *
  * usage: sysv DIR HOPS
  */
@@ -23,9 +23,12 @@
 #define MODE	0640
 #define DEST	01000		/* SHM_DEST of linux/shm.h */
 #define AT	((char *)0x10000000)
+#define MIB	(1UL << 20)
+#define LARGE	(3 * MIB)	/* and with huge pages, 4 MiB are mapped */
 
-static int keyed, gone, loose;
-static char *first, *private;
+static int keyed, gone, loose, huge;
+static char *first, *private, *large;
+static size_t large_end;	/* of what is mapped */
 static const char *second;
 
 static char *attach(int id, const void *at, int flags)
@@ -64,6 +67,8 @@ static void fill(unsigned int salt)
 		page_fill(first + i * PAGE, salt + i + 1);
 		page_fill(private + i * PAGE, salt + 2 * i + 1);
 	}
+	page_fill(large, salt + 1);
+	page_fill(large + large_end - PAGE, salt + 2);
 }
 
 static void check_all(unsigned int salt)
@@ -79,6 +84,10 @@ static void check_all(unsigned int salt)
 	check((ds.shm_perm.mode & 01777) == (DEST | 0600) && ds.shm_perm.__key == IPC_PRIVATE,
 	      "it has not been removed after %u hops", migrant.hops);
 	look(loose, 1);
+	ds = look(huge, 1);
+	check(ds.shm_segsz == LARGE && page_is(large, salt + 1) &&
+	      page_is(large + large_end - PAGE, salt + 2) && page_is(large + 2 * MIB, 0),
+	      "the large one after %u hops", migrant.hops);
 	/* the last page is there as a whole, and the last of it is behind the end */
 	for (i = !(salt % 3); i < PAGES; i += 2)
 		check(page_is(first + i * PAGE, salt + i + 1) &&
@@ -105,6 +114,18 @@ static void change(void)
 	fill(migrant.hops);
 }
 
+static void make_large(void)
+{
+	huge = shmget(IPC_PRIVATE, LARGE, IPC_CREAT | SHM_HUGETLB | 0600);
+	large_end = LARGE + MIB;
+	if (huge < 0) {
+		migrant_tell("huge", "none");
+		huge = make(IPC_PRIVATE, LARGE);
+		large_end = LARGE;
+	}
+	large = attach(huge, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct shmid_ds ds = { .shm_perm = { .uid = UID, .gid = UID, .mode = MODE } };
@@ -121,6 +142,7 @@ int main(int argc, char **argv)
 	check(!shmctl(gone, IPC_RMID, NULL), "shmctl: %s", strerror(errno));
 	loose = make(IPC_PRIVATE, 1);
 	attach(loose, AT, 0);
+	make_large();
 	fill(0);
 	migrant_tell("ready", "yes");
 	while (migrant.hops < hops && migrant_wait_hop()) {
@@ -129,7 +151,7 @@ int main(int argc, char **argv)
 	}
 	migrant_rest();
 	check_all(hops);
-	check(!shmctl(keyed, IPC_RMID, NULL) && !shmctl(loose, IPC_RMID, NULL), "shmctl: %s",
-	      strerror(errno));
+	check(!shmctl(keyed, IPC_RMID, NULL) && !shmctl(loose, IPC_RMID, NULL) &&
+	      !shmctl(huge, IPC_RMID, NULL), "shmctl: %s", strerror(errno));
 	migrant_ok("hops=%u", migrant.hops);
 }

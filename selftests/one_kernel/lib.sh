@@ -308,6 +308,12 @@ clean_up()
 	rm -rf "$WORK"
 }
 
+# huge NUMBER: pages of 2 MiB are set aside; those that are in use do not go
+huge()
+{
+	echo "$1" >/proc/sys/vm/nr_hugepages && [[ $(</proc/sys/vm/nr_hugepages) == "$1" ]]
+}
+
 # ---- migrants ---------------------------------------------------------------------
 
 # start HOST NAME PROGRAM ARG…: a migrant; sets PID and PIDS[NAME].

@@ -4,12 +4,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# huge NUMBER: pages of 2 MiB are set aside
-huge()
-{
-	echo "$1" >/proc/sys/vm/nr_hugepages && [[ $(</proc/sys/vm/nr_hugepages) == "$1" ]]
-}
-
 # A process that has some, and as many are free again when it has left.
 with_huge()
 {
@@ -18,12 +12,12 @@ with_huge()
 
 none_used()
 {
-	[[ $(awk '/HugePages_Free/ { print $2 }' /proc/meminfo) == 4 ]]
+	[[ $(awk '/HugePages_Free/ { print $2 }' /proc/meminfo) == 9 ]]
 }
 
 plan 9
 MODE=--mode=lazy
-must "there are huge pages" huge 4
+must "there are huge pages" huge 9
 must "a process starts" with_huge
 must "it moves" migrate "$PID" a b
 must "all of its memory is right" verified memory 1

@@ -4,12 +4,15 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-plan 10
+plan 13
+must "there are huge pages" huge 6
 must "each host has a directory" own "true"
 must "a process with files without a name starts" start a nameless nameless 4 "$WORK/own" 2
+must "some of them have huge pages" test ! -L "$WORK/nameless/huge"
 there_and_back nameless
 must "it moves to b, not prepared" migrate "$PID" a b --no-prepare
 must "it lives on b" lives_on nameless b
 must "it moves back once more" migrate "$PID" b a
 must "all is what it was" finish nameless 4
+must "no huge pages are left" huge 0
 done_testing

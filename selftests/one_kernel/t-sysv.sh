@@ -16,13 +16,13 @@ segments()
 hop_with()
 {
 	migrate "$PID" "$@" && lives_on sysv "$2" && wait_until "$LONG" segments "$1" 0 &&
-		segments "$2" 3
+		segments "$2" 4
 }
 
 fails()
 {
 	"$HERE/../tools/arm" "$1" && ! tern a migrate "$PID" b --json && lives_on sysv a &&
-		segments a 3 && segments b 0
+		segments a 4 && segments b 0
 }
 
 # Somebody on b has the key, and has it still.
@@ -36,8 +36,10 @@ taken()
 		on b "ipcrm -M 0x7e490001"
 }
 
-plan 9
+plan 12
+must "there are huge pages" huge 3
 must "a process with segments starts" start a sysv sysv 4
+must "one of them has huge pages" test ! -L "$WORK/sysv/huge"
 must "a key that is taken is a reason to stay" taken
 for point in become resume; do
 	must "$point fails: nothing is left" fails "$point"
@@ -47,4 +49,5 @@ must "it moves back, not prepared" hop_with b a --no-prepare
 must "it moves, not prepared" hop_with a b --no-prepare
 must "it moves back" hop_with b a
 must "all is what it was" finish sysv 4
+must "no huge pages are left" huge 0
 done_testing
