@@ -22,6 +22,9 @@
 #define NEXT_ID	"/proc/sys/kernel/shm_next_id"
 #define PAGE	4096UL
 
+#ifndef SHM_HUGE_SHIFT
+#define SHM_HUGE_SHIFT	26
+#endif
 #ifndef SHM_DEST
 #define SHM_DEST	01000	/* linux/shm.h: removed, and goes with its last mapping */
 #endif
@@ -98,13 +101,13 @@ static int set_next_id(int id)
 	return err;
 }
 
-static int get(int id, key_t key, size_t size)
+static int get(int id, key_t key, size_t size, int flags)
 {
 	int got, err;
 
 	pthread_mutex_lock(&lock);
 	err = set_next_id(id);
-	got = err ? err : shmget(key, size, IPC_CREAT | IPC_EXCL | 0600);
+	got = err ? err : shmget(key, size, IPC_CREAT | IPC_EXCL | flags | 0600);
 	if (!err && got < 0)
 		got = -errno;
 	pthread_mutex_unlock(&lock);
@@ -135,22 +138,31 @@ static int open_segment(int id, size_t size)
 /**
  * tern_segment_make() - make a segment with the id and key that it is to have
  * @carried: checked
+ * @huge: out: it has huge pages, as it had, and there is no way to write to it but to map it
  *
  * It is root's, and tern_segment_drop() takes it away again.
  * Return: a descriptor for reading and writing what is in it; -EEXIST: id or key are taken.
  */
-int tern_segment_make(const struct tern_obj_carried *carried)
+int tern_segment_make(const struct tern_obj_carried *carried, bool *huge)
 {
 	const char *name = (const char *)(carried + 1);
 	key_t key = carried->kind == TERN_CARRIED_SYSV_GONE ? IPC_PRIVATE :
 		    (key_t)strtoul(name + strlen(PREFIX), NULL, 16);
-	int id = get(carried->ino, key, carried->size), fd, err;
+	int id = -ENOMEM, fd, err;
 
+	if (carried->huge)
+		id = get(carried->ino, key, carried->size,
+			 SHM_HUGETLB | carried->huge << SHM_HUGE_SHIFT);
+	*huge = id >= 0;
+	/* this host need not have as many of these pages */
+	if (id < 0 && id != -EEXIST)
+		id = get(carried->ino, key, carried->size, 0);
 	if (id < 0)
 		return id;
-	fd = open_segment(id, carried->size);
+	fd = open_segment(id, *huge ? carried->room : carried->size);
 	/* it had huge pages once, and so who attaches it has more memory than was asked for */
-	if (fd >= 0 && carried->room > page_end(carried->size) && ftruncate(fd, carried->room)) {
+	if (fd >= 0 && !*huge && carried->room > page_end(carried->size) &&
+	    ftruncate(fd, carried->room)) {
 		err = -errno;
 		close(fd);
 		fd = err;

@@ -11,7 +11,7 @@ bool tern_is_segment(const struct tern_obj_carried *carried);
 __u64 tern_carried_room(const struct tern_obj_carried *carried);
 int tern_segment_tail(int fd, void *buf, size_t len, off_t offset);
 int tern_segment_look(struct tern_obj_carried *carried);
-int tern_segment_make(const struct tern_obj_carried *carried);
+int tern_segment_make(const struct tern_obj_carried *carried, bool *huge);
 int tern_segment_finish(const struct tern_obj_carried *carried);
 void tern_segment_drop(int id);
 const char *tern_segment_remove(const struct tern_obj_carried *carried);

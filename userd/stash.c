@@ -21,6 +21,9 @@
 #include "segment.h"
 #include "stash.h"
 
+#ifndef MFD_HUGE_SHIFT
+#define MFD_HUGE_SHIFT	26
+#endif
 #ifndef MFD_EXEC
 #define MFD_EXEC	0x10U	/* Linux 6.3 */
 #endif
@@ -41,36 +44,74 @@ static int make_unlinked(const char *place)
 	return -1;
 }
 
-/* Executable, whatever the sysctl vm.memfd_noexec says of those who do not ask. */
-static int new_memfd(const char *name)
+/*
+ * To write to hugetlbfs is to map it. This sets pages aside for all of the file, so that
+ * whoever maps it has them, too.
+ */
+static int map_huge(struct tern_stash_file *stashed, size_t len)
 {
-	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int fd = memfd_create(name, flags | MFD_EXEC);
+	char *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, stashed->file.fd, 0);
 
-	return fd < 0 && errno == EINVAL ? memfd_create(name, flags) : fd;
+	if (at == MAP_FAILED)
+		return -errno;
+	stashed->huge = at;
+	stashed->len = len;
+	return 0;
+}
+
+static void unmap_huge(struct tern_stash_file *stashed)
+{
+	if (stashed->huge)
+		munmap(stashed->huge, stashed->len);
+	stashed->huge = NULL;
+}
+
+/* Executable, whatever the sysctl vm.memfd_noexec says of those who do not ask. */
+static int new_memfd(const char *name, unsigned int flags)
+{
+	int fd = memfd_create(name, flags | MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+	return fd < 0 && errno == EINVAL ?
+	       memfd_create(name, flags | MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
+}
+
+/* False: this host does not have the pages; others will do. */
+static bool make_huge(const struct tern_obj_carried *n, struct tern_stash_file *stashed)
+{
+	if (!n->huge || !n->size)
+		return false;
+	stashed->file.fd = new_memfd((const char *)(n + 1), MFD_HUGETLB | n->huge << MFD_HUGE_SHIFT);
+	if (stashed->file.fd < 0)
+		return false;
+	if (!ftruncate(stashed->file.fd, n->size) && !map_huge(stashed, n->size))
+		return true;
+	close(stashed->file.fd);
+	return false;
 }
 
 /* Seals are set at the end; whether this kernel has them all is to be known now. */
-static int make_memfd(const struct tern_obj_carried *n)
+static int make_memfd(const struct tern_obj_carried *n, struct tern_stash_file *stashed)
 {
 	const char *name = (const char *)(n + 1);
-	int trial = n->seals ? new_memfd(name) : -1, err = 0;
+	int trial = n->seals ? new_memfd(name, 0) : -1, err = 0;
 
 	if (n->seals && (trial < 0 || fcntl(trial, F_ADD_SEALS, n->seals)))
 		err = errno;
 	if (trial >= 0)
 		close(trial);
 	errno = err;
-	return err ? -1 : new_memfd(name);
+	if (err)
+		return -1;
+	return make_huge(n, stashed) ? stashed->file.fd : new_memfd(name, 0);
 }
 
-static int make_nameless(const struct tern_obj_carried *n)
+static int make_nameless(const struct tern_obj_carried *n, struct tern_stash_file *stashed)
 {
 	const char *name = (const char *)(n + 1);
 	int fd;
 
 	if (n->kind == TERN_CARRIED_MEMFD)
-		return make_memfd(n);
+		return make_memfd(n, stashed);
 	fd = open(name, O_TMPFILE | O_RDWR | O_CLOEXEC |
 		  (n->kind == TERN_CARRIED_TMPFILE ? 0 : O_EXCL), 0600);
 	if (fd < 0 && errno == EOPNOTSUPP && n->kind == TERN_CARRIED_DELETED)
@@ -110,6 +151,7 @@ static int cannot_make(const struct tern_obj_carried *n, int err, const char *ho
 /* Close it, and leave nothing behind. */
 static void drop(struct tern_stash_file *stashed)
 {
+	unmap_huge(stashed);
 	tern_newfile_drop(&stashed->file);
 	if (stashed->segment >= 0)
 		tern_segment_drop(stashed->segment);
@@ -118,23 +160,25 @@ static void drop(struct tern_stash_file *stashed)
 
 static int make_segment(const struct tern_obj_carried *n, struct tern_stash_file *stashed)
 {
-	int fd = tern_segment_make(n);
+	bool huge;
+	int fd = tern_segment_make(n, &huge);
 
 	if (fd < 0)
 		return fd;
 	stashed->file.fd = fd;
 	stashed->segment = n->ino;
-	return 0;
+	return huge ? map_huge(stashed, n->room) : 0;
 }
 
-static int make_file(const struct tern_obj_carried *n, struct tern_newfile *file)
+static int make_file(const struct tern_obj_carried *n, struct tern_stash_file *stashed)
 {
+	struct tern_newfile *file = &stashed->file;
 	int err = 0;
 
 	if (n->kind == TERN_CARRIED_NAMED)
 		err = tern_newfile_make(file, (const char *)(n + 1));
 	else
-		file->fd = make_nameless(n);
+		file->fd = make_nameless(n, stashed);
 	if (!err && file->fd < 0)
 		err = -errno;
 	return err ? err : tern_newfile_owner(file->fd, n->uid, n->gid, n->mode);
@@ -146,7 +190,7 @@ static int make(const struct tern_obj_carried *n, struct tern_stash_file *stashe
 	int err;
 
 	*stashed = (struct tern_stash_file){ .file = TERN_NEWFILE_NONE, .segment = -1 };
-	err = tern_is_segment(n) ? make_segment(n, stashed) : make_file(n, &stashed->file);
+	err = tern_is_segment(n) ? make_segment(n, stashed) : make_file(n, stashed);
 	if (!err)
 		return 0;
 	drop(stashed);
@@ -157,6 +201,8 @@ static int make(const struct tern_obj_carried *n, struct tern_stash_file *stashe
 static bool is_same(const struct tern_obj_carried *a, const struct tern_obj_carried *b)
 {
 	return a->dev == b->dev && a->ino == b->ino &&
+	       /* pages have been set aside for what it was */
+	       a->huge == b->huge && (!a->huge || a->size == b->size) &&
 	       (a->kind == b->kind || (tern_is_segment(a) && tern_is_segment(b))) &&
 	       a->name == b->name && !memcmp(a + 1, b + 1, a->name);
 }
@@ -220,17 +266,29 @@ static int make_all(struct tern_stash *stash, const struct tern_image *old,
 
 /* ---- contents -------------------------------------------------------------------- */
 
-static int write_block(int fd, const struct tern_obj *obj)
+static int write_at(const struct tern_stash_file *stashed, const char *bytes, size_t len,
+		    __u64 offset)
+{
+	if (!stashed->huge)
+		return tern_write_all(stashed->file.fd, bytes, len, offset);
+	/* a page that a control group does not grant is an error here, and a signal below */
+	if (fallocate(stashed->file.fd, 0, offset, len))
+		return -errno;
+	memcpy(stashed->huge + offset, bytes, len);
+	return 0;
+}
+
+static int write_block(const struct tern_stash_file *stashed, const struct tern_obj *obj)
 {
 	const struct tern_obj_data *data = tern_obj_payload(obj);
 	size_t len;
 	const char *bytes = tern_obj_tail(obj, &len);
 
-	return tern_write_all(fd, bytes, len, data->offset);
+	return write_at(stashed, bytes, len, data->offset);
 }
 
 /* There are zeros now, or nothing, for the file ends before. */
-static int clear_block(int fd, const struct tern_obj *obj)
+static int clear_block(const struct tern_stash_file *stashed, const struct tern_obj *obj)
 {
 	static const char zeros[TERN_DATA_BLOCK];
 	const struct tern_obj_data *data = tern_obj_payload(obj);
@@ -238,13 +296,13 @@ static int clear_block(int fd, const struct tern_obj *obj)
 	size_t len;
 
 	tern_obj_tail(obj, &len);
-	if (fstat(fd, &st))
+	if (fstat(stashed->file.fd, &st))
 		return -errno;
 	if ((__u64)st.st_size <= data->offset)
 		return 0;
 	if (len > st.st_size - data->offset)
 		len = st.st_size - data->offset;
-	return tern_write_all(fd, zeros, len, data->offset);
+	return write_at(stashed, zeros, len, data->offset);
 }
 
 static int compare(const struct tern_obj *x, const struct tern_obj *y)
@@ -284,12 +342,12 @@ static int write_changes(const struct tern_stash *stash, const struct tern_image
 	while (!err && (x || y)) {
 		int order = !x ? 1 : !y ? -1 : compare(x, y);
 		const struct tern_obj_data *data = tern_obj_payload(order < 0 ? x : y);
-		int fd = stash->file[data->carried - 1].file.fd;
+		const struct tern_stash_file *stashed = &stash->file[data->carried - 1];
 
 		if (order < 0)
-			err = clear_block(fd, x);
+			err = clear_block(stashed, x);
 		else if (order > 0 || x->len != y->len || memcmp(x, y, x->len))
-			err = write_block(fd, y);
+			err = write_block(stashed, y);
 		if (order <= 0)
 			x = next_kept(old, x, kept, stash->nr);
 		if (order >= 0)
@@ -359,9 +417,11 @@ int tern_stash_finish(struct tern_stash *stash, const struct tern_image *image,
 
 	while ((obj = tern_image_find(image, TERN_OBJ_CARRIED, obj))) {
 		const struct tern_obj_carried *n = tern_obj_payload(obj);
-		int err = tern_is_segment(n) ? tern_segment_finish(n) :
-			  finish(&stash->file[n->id - 1].file, n);
+		struct tern_stash_file *stashed = &stash->file[n->id - 1];
+		int err;
 
+		unmap_huge(stashed);
+		err = tern_is_segment(n) ? tern_segment_finish(n) : finish(&stashed->file, n);
 		if (err)
 			return cannot_make(n, err, host, why);
 	}

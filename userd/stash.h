@@ -11,10 +11,14 @@
  * struct tern_stash_file - one of them
  * @file: the file
  * @segment: its id, if it is one of System V that goes if it is not left; else -1
+ * @huge: where it is mapped for us to write to it, if it has huge pages; else NULL
+ * @len: bytes of that
  */
 struct tern_stash_file {
 	struct tern_newfile file;
 	int segment;
+	char *huge;
+	size_t len;
 };
 
 /**

@@ -443,6 +443,12 @@ static void spoil_carried(void)
 	SPOILED(gone->gid, ~0U);
 	SPOILED(gone->mtime, ~0ULL);
 	SPOILED(gone->seals, 1);
+	SPOILED(gone->room, 4096);
+	SPOILED(mem->room, 4096);
+	SPOILED(gone->huge, 21);
+	SPOILED(mem->huge, 21);
+	SPOILED(mem->huge, 64);
+	SPOILED(mem->reserved, 1);
 	SPOILED(mem->seals, 0x40);
 	SPOILED(mem->name, 2);
 	SPOILED(name[0], 'x');
