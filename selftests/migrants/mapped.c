@@ -19,6 +19,7 @@
 #define PAGE	4096
 #define PAGES	64
 #define HALF	(PAGES / 2)
+#define HUGE	(2UL << 20)
 
 /**
  * struct file - a file without a name, and where it is to be found
@@ -107,6 +108,56 @@ static void change(struct file *f, unsigned int hop)
 		set(f, i, 10000 * (hop + 1) + i, (i + hop) % 3);
 }
 
+/* A memfd in two huge pages, where there are any; the second one twice, a copy of the first. */
+static int huge_fd = -1;
+static char *huge, *huge_half, *huge_own;
+
+static char *map_huge(int flags, unsigned int first, unsigned int nr)
+{
+	return mmap(NULL, nr * HUGE, PROT_READ | PROT_WRITE, flags, huge_fd, first * HUGE);
+}
+
+static void open_huge(void)
+{
+	huge_fd = memfd_create("huge", MFD_HUGETLB);
+	if (huge_fd < 0 || ftruncate(huge_fd, 2 * HUGE)) {
+		migrant_tell("huge", "none");
+		return;
+	}
+	huge = map_huge(MAP_SHARED, 0, 2);
+	huge_half = map_huge(MAP_SHARED, 1, 1);
+	huge_own = map_huge(MAP_PRIVATE, 0, 1);
+	if (huge == MAP_FAILED || huge_half == MAP_FAILED || huge_own == MAP_FAILED) {
+		migrant_tell("huge", "none");
+		huge = NULL;
+		return;
+	}
+	page_fill(huge_own + 5 * PAGE, 99);
+}
+
+static void change_huge(unsigned int hop)
+{
+	if (!huge)
+		return;
+	page_fill(huge + 5 * PAGE, 100 * hop + 1);
+	page_fill(huge_half + 7 * PAGE, 100 * hop + 2);
+}
+
+static void check_huge(unsigned int hop)
+{
+	char buf[PAGE];
+
+	if (!huge)
+		return;
+	check(page_is(huge + 5 * PAGE, 100 * hop + 1) &&
+	      page_is(huge + HUGE + 7 * PAGE, 100 * hop + 2) &&
+	      page_is(huge_half + 7 * PAGE, 100 * hop + 2), "huge after %u hops", migrant.hops);
+	check(pread(huge_fd, buf, PAGE, HUGE + 7 * PAGE) == PAGE && page_is(buf, 100 * hop + 2),
+	      "huge by its descriptor after %u hops", migrant.hops);
+	check(page_is(huge_own + 5 * PAGE, 99) && page_is(huge_own + 7 * PAGE, 0),
+	      "huge: what is the process's own after %u hops", migrant.hops);
+}
+
 /* By the mapping, all the time; nothing but the memory knows how often. */
 static bool count_until_hop(uint64_t *counted)
 {
@@ -144,12 +195,17 @@ int main(int argc, char **argv)
 	alone = map(alone_fd, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 1);
 	change(&memfd, 0);
 	change(&deleted, 1);
+	open_huge();
+	change_huge(0);
 	migrant_tell("ready", "yes");
 	for (i = 1; i <= hops && count_until_hop(&counted); i++) {
 		uint64_t n;
 
 		check_file(&memfd, "memfd");
 		check_file(&deleted, "deleted");
+		check_huge(i - 1);
+		change_huge(i);
+		check_huge(i);
 		change(&memfd, i);
 		change(&deleted, i + 1);
 		check_file(&memfd, "memfd");
@@ -161,5 +217,6 @@ int main(int argc, char **argv)
 	migrant_rest();
 	check_file(&memfd, "memfd");
 	check_file(&deleted, "deleted");
+	check_huge(hops);
 	migrant_ok("hops=%u counted=%llu", migrant.hops, (unsigned long long)counted);
 }

@@ -2,7 +2,8 @@
 /*
  * A process and its descendants, who move together. They talk through pipes, some of
  * which are full when they move, share descriptions, wait for each other, and are in
- * groups and sessions of their own, and have memory in common. The root verifies after each hop that all of it is
+ * groups and sessions of their own, and have memory in common, in huge pages where there
+ * are any. The root verifies after each hop that all of it is
  * what it was; what a child finds wrong it says by its exit status.
  *
  *	root ── echo		answers what it is asked, one byte each
@@ -35,6 +36,7 @@
 #define PAGES	40
 #define PENDING	3000	/* bytes in the pipe to echo when they move */
 #define DEAD_UID	1234
+#define HUGE		(2UL << 20)
 
 enum { ECHO, COUNTER, SESSION, INNER, FIRST, SECOND, MORTAL, NR };
 
@@ -408,12 +410,20 @@ static void prepare_hop(void)
 
 static void make_common(void)
 {
-	common = mmap(NULL, sizeof(*common), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
+	int flags = MAP_SHARED | MAP_ANONYMOUS;
+
+	common = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
+	if (common == MAP_FAILED) {
+		migrant_tell("huge", "none");
+		common = mmap(NULL, sizeof(*common), PROT_READ | PROT_WRITE, flags, -1, 0);
+	}
 	check(common != MAP_FAILED, "mmap");
 	must(sem_init(&common->asked, 1, 0), "sem_init");
 	must(sem_init(&common->answered, 1, 0), "sem_init");
-	must(segment_id = shmget(IPC_PRIVATE, PAGES * PAGE, 0600), "shmget");
+	segment_id = shmget(IPC_PRIVATE, PAGES * PAGE, SHM_HUGETLB | 0600);
+	if (segment_id < 0)
+		segment_id = shmget(IPC_PRIVATE, PAGES * PAGE, 0600);
+	must(segment_id, "shmget");
 	segment = shmat(segment_id, NULL, 0);
 	set_common(1000);
 }

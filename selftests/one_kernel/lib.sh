@@ -314,6 +314,17 @@ huge()
 	echo "$1" >/proc/sys/vm/nr_hugepages && [[ $(</proc/sys/vm/nr_hugepages) == "$1" ]]
 }
 
+# huge_free NUMBER: so many of them nobody has
+huge_free()
+{
+	local free
+	free=$(awk '/HugePages_Free/ { print $2 }' /proc/meminfo)
+	[[ $free == "$1" ]] || {
+		grep HugePages /proc/meminfo
+		return 1
+	}
+}
+
 # ---- migrants ---------------------------------------------------------------------
 
 # start HOST NAME PROGRAM ARG…: a migrant; sets PID and PIDS[NAME].

@@ -10,18 +10,13 @@ with_huge()
 	start a memory memory && [[ ! -L $WORK/memory/huge ]]
 }
 
-none_used()
-{
-	[[ $(awk '/HugePages_Free/ { print $2 }' /proc/meminfo) == 9 ]]
-}
-
 plan 9
 MODE=--mode=lazy
 must "there are huge pages" huge 9
 must "a process starts" with_huge
 must "it moves" migrate "$PID" a b
 must "all of its memory is right" verified memory 1
-must "its huge pages are free" none_used
+must "its huge pages are free" huge_free 9
 must "it moves back" migrate "$PID" b a
 must "all of its memory is right" verified memory 2
 must "it is well" finish memory 2

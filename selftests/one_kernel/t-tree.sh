@@ -92,11 +92,14 @@ grow()
 		sleepers b 3 && on b "kill $pid; pkill -f 'sleep 500'"
 }
 
-plan 21
+plan 25
+must "there are huge pages" huge 4
 must "a process with descendants starts" start a tree tree 5
+must "they have some in common" huge_free 2
 must "they move to b" hop_tree a b
 must "nothing is left on a" none_left
 must "all is what it was" verified tree 1
+must "it is in huge pages still" huge_free 2
 must "they move back, not prepared" hop_tree b a --no-prepare
 must "all is what it was" verified tree 2
 for fault in park_save capture sent shell load resume; do
@@ -109,6 +112,7 @@ must "and forgotten" forget_tree
 must "they are prepared once more" prepare_tree
 must "they move to b" hop_tree a b
 must "all is what it was" finish tree 5
+must "no huge pages are left" huge 0
 must "a process with a child starts" start_grower
 must "it has another one after it was prepared" grow
 done_testing
