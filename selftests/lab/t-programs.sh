@@ -26,16 +26,10 @@ same()
 	return 1
 }
 
-# java writes its performance data to /tmp, which each host has of its own
-options_of()
-{
-	[[ $1 != java ]] || echo --with-files
-}
-
 on a "$RUN input $SHARED"
 plain=$MODE
 for name in "${names[@]}"; do
-	MODE="$plain $(options_of "$name")"
+	MODE="$plain $(on a "$RUN options $name")"
 	MOVED[$name]=$(on a "$RUN start $name $SHARED/$name.moved | tee -a $PIDS_FILE")
 	sleep 2
 	migrate "${MOVED[$name]}" a b
