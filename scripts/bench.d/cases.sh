@@ -40,6 +40,7 @@ measure_cases()
 	local case
 
 	for case in ${TERN_BENCH_CASES:-$CASES}; do
+		! has_base || on_base case_tern "$case"
 		case_tern "$case"
 		! has_part criu || case_criu "$case"
 	done

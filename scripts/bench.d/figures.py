@@ -6,7 +6,7 @@ one run's; what it is divided by is the median of the same case's.
 """
 import statistics
 
-from records import MS, PHASES, gap, plain, total
+from records import MS, PHASES, before, gap, plain, total
 
 FULL_SPEED = 0.9
 WINDOW = 10             # slots of 10 ms that must be at full speed
@@ -88,6 +88,14 @@ def prepared(records):
             yield "hybrid_gap_over_gap", case, [gap(r) / base for r in ahead]
 
 
+def over_base(records):
+    for case in measured(records):
+        old, now = records.get(before(case), "tern"), records.get(case, "tern")
+        if old:
+            usual = statistics.median(total(r) for r in old)
+            yield "L_over_base_L", case, [total(r) / usual for r in now]
+
+
 def faults(records):
     pings = records.page_pingpong()
     for case in ("faults-idle", "faults-flushing"):
@@ -149,5 +157,6 @@ def job(records):
 
 
 def all_figures(records):
-    for figures in (latency, over_yardsticks, over_tern, prepared, faults, flush, speed, job):
+    for figures in (latency, over_yardsticks, over_tern, prepared, over_base, faults, flush,
+                    speed, job):
         yield from figures(records)

@@ -54,7 +54,7 @@ lab_up()
 	TERN_LAB_MEM=${TERN_LAB_MEM:-$(lab_memory)}
 	[[ -z $TERN_LAB_MEM ]] || export TERN_LAB_MEM
 	lab up $# >&2
-	scripts/deploy "$@" >&2
+	deploy . "$@"
 	for host; do
 		lab exec "$host" "rm -rf $GUEST_DIR"
 		lab push "$host" "$PROGRAMS" "$GUEST_DIR"

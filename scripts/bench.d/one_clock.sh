@@ -16,7 +16,7 @@ one_clock()
 	! has_part criu || criu=$CRIU_RUNS
 	lab exec a "mkdir -p $GUEST_DIR/one_kernel"
 	lab push a scripts/bench.d/{common,migrant,move}.sh "$GUEST_DIR"
-	lab push a selftests/one_kernel/lib.sh "$GUEST_DIR/one_kernel"
+	lab push a "$DEPLOYED/selftests/one_kernel/lib.sh" "$GUEST_DIR/one_kernel"
 	lab exec a "ternd-ctl stop"
 	lab exec a "SUFFIX=$1 RUNS=$RUNS CRIU_RUNS=$criu CASES='$2' \
 		FIRST_CASES='$3' FIRST='$FIRST' $GUEST_DIR/one-clock" \
@@ -49,6 +49,11 @@ measure_icount()
 	trap icount_down EXIT
 	TERN_LAB_ICOUNT=1 TERN_LAB_BOOT_WAIT=600 lab_up a
 	! has_part criu || lab install a criu >&2
+	if has_base && [[ $cases ]]; then
+		deploy "$BASE_DIR" a
+		one_clock .icount.base "$cases" ""
+		deploy . a
+	fi
 	one_clock .icount "$cases" "$first"
 	lab check
 	icount_down

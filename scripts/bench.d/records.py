@@ -30,6 +30,11 @@ def plain(case):
     return re.sub(r"\.(cold|hybrid|first-\w+)$", "", case)
 
 
+def before(case):
+    """The same case, moved by the commit that is compared with."""
+    return plain(case) + ".base" + case.removeprefix(plain(case))
+
+
 def total(record):
     return record["move"]["tern"]["phase_ns"]["total"]
 

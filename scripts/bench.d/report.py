@@ -10,7 +10,7 @@ from records import Records, spread
 
 RATIOS = ["L_over_F", "gap_over_F", "L_over_forkexec", "criu_stop_over_tern",
           "criu_lazy_over_tern", "criu_stop_over_tern_L", "criu_lazy_over_tern_L",
-          "cold_L_over_L", "hybrid_L_over_L", "hybrid_gap_over_gap"]
+          "cold_L_over_L", "hybrid_L_over_L", "hybrid_gap_over_gap", "L_over_base_L"]
 TIMES = ["L_ms", "gap_ms", "criu_stop_gap_ms", "criu_lazy_gap_ms", "F_ms", "forkexec_ms"]
 FIRST = ["L_ms", "blast_KiB", "first_pages"] + ["missed_in_%s_ms" % n for n in (1, 10, 100)]
 PHASES = ["phase_%s_ms" % phase for phase in figures.PHASES] + ["blast_KiB", "faults", "paging_ms"]
