@@ -18,12 +18,18 @@ def measured(records):
             case.split(".")[0] not in ("faults-idle", "faults-flushing", "speed")]
 
 
+def beats(runs):
+    """Do these processes say when they stood still? Programs of others do not."""
+    return "beat" in runs[0]
+
+
 def latency(records):
     for case in measured(records):
         runs = records.get(case, "tern")
         yield "L_ms", case, [total(r) / MS for r in runs]
-        yield "gap_ms", case, [gap(r) / MS for r in runs]
-        yield "longest_other_gap_ms", case, [r["beat"]["longest"] / MS for r in runs]
+        if beats(runs):
+            yield "gap_ms", case, [gap(r) / MS for r in runs]
+            yield "longest_other_gap_ms", case, [r["beat"]["longest"] / MS for r in runs]
         for phase in PHASES:
             yield ("phase_%s_ms" % phase, case,
                    [r["move"]["tern"]["phase_ns"][phase] / MS for r in runs])
@@ -49,9 +55,10 @@ def over_yardsticks(records):
         floor = statistics.median(yards["blast"]) / 2
         forkexec = statistics.median(yards["forkexec"])
         yield "L_over_F", case, [total(r) / floor for r in runs]
-        yield "gap_over_F", case, [gap(r) / floor for r in runs]
         yield "L_over_forkexec", case, [total(r) / forkexec for r in runs]
-        yield "gap_over_forkexec", case, [gap(r) / forkexec for r in runs]
+        if beats(runs):
+            yield "gap_over_F", case, [gap(r) / floor for r in runs]
+            yield "gap_over_forkexec", case, [gap(r) / forkexec for r in runs]
         yield "F_ms", case, [time / 2 / MS for time in yards["blast"]]
         yield "forkexec_ms", case, [time / MS for time in yards["forkexec"]]
         yield "page_pingpong_ms", case, [time / MS for time in yards["page"]]

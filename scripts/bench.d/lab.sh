@@ -34,7 +34,8 @@ machine_packages()
 build_programs()
 {
 	make -s -C scripts/bench.d/guest OUT="$PWD/$PROGRAMS"
-	install -t "$PROGRAMS" scripts/bench.d/guest/{guest,one-clock,first.sh,*.py}
+	install -t "$PROGRAMS" scripts/bench.d/guest/{guest,program,one-clock,*.sh,*.py}
+	install -D -t "$PROGRAMS/programs" selftests/programs/*
 }
 
 # Images and process of heap-1g must fit at once.

@@ -64,7 +64,7 @@ def draw_phases(records, rows, out, work):
     table = {phase: by_figure(rows, "phase_%s_ms" % phase) for phase in PHASES}
     total, gaps = by_figure(rows, "L_ms"), by_figure(rows, "gap_ms")
     # points of the sweeps have plots of their own
-    cases = [case for case in plain(table["park"]) if records.yardsticks(case)]
+    cases = [case for case in plain(gaps) if records.yardsticks(case)]
     if not cases:
         return
     plot = Plot(out, work, "phases", "Phases of the latency period (they overlap), medians",
@@ -206,6 +206,23 @@ def draw_job(rows, out, work):
     plot.draw()
 
 
+def draw_programs(rows, out, work):
+    gaps = by_figure(rows, "gap_ms")
+    bars = [(case, values) for case, values in by_figure(rows, "L_ms").items()
+            if case not in gaps and "." not in case]
+    if not bars:
+        return
+    plot = Plot(out, work, "programs", "Latency period of programs as Debian packages them",
+                (1000, 500))
+    block = plot.data((i,) + values[:3] + (case,) for i, (case, values) in enumerate(bars))
+    plot.say('set ylabel "ms, median, min and max"\nset yrange [0:*]\nset xrange [-0.7:%d.7]'
+             % (len(bars) - 1))
+    plot.say("set style fill solid\nset boxwidth 0.6\nunset key\nset xtics rotate by -35")
+    plot.say('plot %s using 1:2:xtic(5) with boxes lc rgb "%s", ' % (block, COLORS[0]) +
+             SPAN % block)
+    plot.draw()
+
+
 def draw_all(records, rows, out, work):
     draw_phases(records, rows, out, work)
     draw_downtime(rows, out, work)
@@ -215,3 +232,4 @@ def draw_all(records, rows, out, work):
     draw_flush(rows, out, work)
     draw_speed(records, out, work)
     draw_job(rows, out, work)
+    draw_programs(rows, out, work)
