@@ -26,6 +26,8 @@
 #define ATTEMPTS_RUNNING 2	/* a tree that has changed each time is stopped first */
 #define FINDS		20	/* tries to find a tree while it changes */
 #define HANDLERS	20	/* tries while somebody is in a handler; then all is prepared anew */
+#define DOUBTS		2	/* times that a check that refuses is asked again */
+#define DOUBT_MS	20
 #define FOLLOW		4	/* pages between two looks for the destination's word */
 
 /* ---- before the migrant stands ---- */
@@ -404,6 +406,23 @@ static int find_standing(struct tern_unit *unit)
 	return rc;
 }
 
+/*
+ * The check looks at what runs: processes that pass descriptors to each other all the time
+ * may look as if others had them. What it says again and again is true.
+ */
+static int check(struct tern_source *root)
+{
+	unsigned int i;
+	int rc;
+
+	for (i = 0;; i++) {
+		rc = tern_dev_check(root->dev, root->job->pid, root->job->flags, &root->why);
+		if (rc != -EOPNOTSUPP || i == DOUBTS || tern_source_pause(root, DOUBT_MS))
+			return rc;
+		root->why.text[0] = '\0';
+	}
+}
+
 /* One attempt. -EAGAIN: the migrant runs again and has changed, try once more. */
 static int attempt(struct tern_unit *unit, unsigned int n)
 {
@@ -413,7 +432,7 @@ static int attempt(struct tern_unit *unit, unsigned int n)
 
 	rc = connect_peer(root);
 	if (!rc)
-		rc = tern_dev_check(root->dev, root->job->pid, root->job->flags, &root->why);
+		rc = check(root);
 	if (!rc)
 		rc = standing ? find_standing(unit) : tern_unit_find(unit);
 	if (!rc)

@@ -178,6 +178,20 @@ static const char *area_string(const struct tern_script *s, __u64 addr)
 	return s->mem + at;
 }
 
+/*
+ * What another process of the tree was to have is not there: the drafts of the two are of
+ * different moments. That cannot be once all of them stand.
+ */
+static bool has_changed(const struct tern_script *s, const struct shell_op *op, int err)
+{
+	const char *path;
+
+	if (op->nr == SYS_pidfd_getfd)
+		return err == -EBADF;
+	path = op->nr == SYS_openat ? area_string(s, op->args[1]) : NULL;
+	return path && err == -ENOENT && !strncmp(path, "/proc/", 6);
+}
+
 /**
  * tern_script_explain() - the sentence for a step that failed
  * @s: the writer
@@ -199,6 +213,8 @@ int tern_script_explain(const struct tern_script *s, const struct shell_reply *r
 		return tern_why_set(why, err, "the shell failed on %s: %s", host, strerror(-err));
 	op = (const void *)(s->mem + at);
 	what = op->note ? (const char *)(unsigned long)op->note : "the shell failed";
+	if (has_changed(s, op, err))
+		return tern_why_set(why, -EAGAIN, TERN_SCRIPT_CHANGED);
 	switch (op->nr) {
 	case SYS_openat:
 	case SYS_inotify_add_watch:

@@ -148,6 +148,10 @@ struct tern_given {
 	int ternd;
 };
 
+/* What several processes of a tree have, and not of one moment. */
+#define TERN_SCRIPT_CHANGED \
+	"the descriptors that processes of its tree have in common keep changing: try again when it is quieter"
+
 /**
  * struct tern_spawn - a shell that is to be the child of another one
  * @pid: its pid

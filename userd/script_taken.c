@@ -79,8 +79,7 @@ static int mated_open(struct tern_script *s, const struct script_fds *fds,
 			return 0;
 		}
 	}
-	return tern_why_set(why, -EAGAIN,
-			    "the sockets between processes of its tree keep changing: try again when it is quieter");
+	return tern_why_set(why, -EAGAIN, TERN_SCRIPT_CHANGED);
 }
 
 const struct script_kind script_mated = {
