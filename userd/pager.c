@@ -453,6 +453,8 @@ static int work(struct tern_pager *p, bool *more)
  * @lane0: its connection to the source, owned; -1: wait for one
  * @why: sentence
  *
+ * Huge pages are made in the end, when nobody waits.
+ *
  * Return: 0 when the migrant is independent of the source, -ECANCELED when an
  * operator said that the source is lost, or another negative errno: then the
  * migration stays as it is, for another daemon.
@@ -485,5 +487,7 @@ int tern_pager_run(struct tern_pager *p, int lane0, struct tern_why *why)
 		err = release(p);
 	if (!err)
 		err = say_bye(p, why);
+	if (!err)
+		tern_pager_collapse(p);
 	return err;
 }

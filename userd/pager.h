@@ -9,6 +9,7 @@
  * waiters.c	threads that wait
  * pager_stage.c	pages that were sent before the resume
  * pager_space.c	userfaultfd events: faults, and changes of layout
+ * pager_huge.c		huge pages, once all pages are there
  * place.c	arrived pages into the address spaces
  */
 #ifndef TERN_PAGER_H
@@ -157,6 +158,7 @@ int tern_pager_init(struct tern_pager *p, struct tern_job *job, int dev,
 		    struct tern_memo *memo);
 int tern_pager_adopt(struct tern_pager *p);
 int tern_pager_run(struct tern_pager *p, int lane0, struct tern_why *why);
+void tern_pager_collapse(const struct tern_pager *p);
 void tern_pager_fini(struct tern_pager *p);
 bool tern_pager_done(const struct tern_pager *p);
 

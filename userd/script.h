@@ -75,6 +75,7 @@ struct tern_seed {
 #define TERN_SEED_WIPEONFORK	(1U << 1)
 #define TERN_SEED_SPAN		(1U << 2)	/* at most a hole is before it */
 #define TERN_SEED_SHARED	(1U << 3)	/* shared memory */
+#define TERN_SEED_HUGE		(1U << 4)	/* to be of huge pages (madvise(2), MADV_HUGEPAGE) */
 
 /**
  * struct tern_seeds - all of them, ascending

@@ -233,6 +233,8 @@ int tern_seeds_find(const struct tern_script *s, struct tern_dress *dress)
 			seed->flags |= TERN_SEED_WIPEONFORK;
 		if (a->memory)
 			seed->flags |= TERN_SEED_SHARED;
+		if (a->v->flags & TERN_VMA_HUGEPAGE)
+			seed->flags |= TERN_SEED_HUGE;
 		if (!barrier && !(last <= s->base && s->base < a->start))
 			seed->flags |= TERN_SEED_SPAN;
 		barrier = false;

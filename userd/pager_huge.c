@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Huge pages. They come in small ones, because one that is missed is wanted at once. When
+ * all are there, what was to be of huge pages is made of them again: the kernel would do so
+ * by itself (khugepaged), but it takes its time.
+ */
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "pager.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25	/* since Linux 6.1 */
+#endif
+
+#define HUGE		(2ULL << 20)	/* of x86-64 */
+#define HUGE_PAGES	(HUGE / TERN_WIRE_PAGE)
+
+/* Is all of it there? What was a hole stays one, and costs no memory. */
+static bool is_whole(const struct tern_pager *p, const struct tern_range *r, __u64 at)
+{
+	__u64 first = r->first + (at - r->start) / TERN_WIRE_PAGE;
+
+	return tern_pageset_run(&p->map, first, HUGE_PAGES) == HUGE_PAGES;
+}
+
+/* What cannot be is not: there may be no memory in one piece, or other mappings by now. */
+static void collapse(const struct tern_pager *p, const struct tern_range *r, int pidfd)
+{
+	__u64 at;
+
+	for (at = (r->start + HUGE - 1) & ~(HUGE - 1); at + HUGE <= r->end; at += HUGE) {
+		struct iovec whole = { (void *)(unsigned long)at, HUGE };
+
+		if (is_whole(p, r, at))
+			syscall(SYS_process_madvise, pidfd, &whole, 1, MADV_COLLAPSE, 0);
+	}
+}
+
+/** tern_pager_collapse() - huge pages where the migrant has asked for them */
+void tern_pager_collapse(const struct tern_pager *p)
+{
+	const struct tern_space *space = p->space[0];
+	int pidfd = syscall(SYS_pidfd_open, p->job->pid, 0);
+	unsigned int i;
+
+	for (i = 0; pidfd >= 0 && p->mapped && i < space->nr_ranges; i++)
+		if (space->range[i].flags & TERN_SEED_HUGE)
+			collapse(p, &space->range[i], pidfd);
+	if (pidfd >= 0)
+		close(pidfd);
+}
