@@ -342,7 +342,7 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_table *table, struct ter
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
 		/* most processes have none, and are spared the look */
-		if (!looked && (table->any_carried || vma->vm_flags & VM_MAYSHARE)) {
+		if (!looked && (table->any_carried || tern_vma_is_shared_memory(vma))) {
 			looked = true;
 			err = tern_shared_find(mm, table, &shared);
 			if (err)
