@@ -8,7 +8,7 @@ KDIR = $(shell scripts/lab kernel-headers)
 
 help:
 	@echo 'make demo     move xz from one host to another while it runs'
-	@echo 'make test     everything: unit tests, checks, selftests, two hosts (half an hour)'
+	@echo 'make test     everything: unit tests, checks, selftests, two hosts (an hour)'
 	@echo 'make quick    a first impression of the same, in a few minutes'
 	@echo 'make check    style and static analysis, module builds for 6.1 and 6.12'
 	@echo 'make bench    how long a migration stops a process, and what that depends on'
