@@ -24,14 +24,14 @@
  *
  * Readers take files out of a message under the first lock only (net/unix/af_unix.c).
  */
-void tern_queue_lock(struct sock *sk)
+void tern_queue_lock(struct sock *sk) __acquires(&sk->sk_receive_queue.lock)
 {
 	mutex_lock(&unix_sk(sk)->iolock);
 	spin_lock(&sk->sk_receive_queue.lock);
 }
 
 /** tern_queue_unlock() - let go of it */
-void tern_queue_unlock(struct sock *sk)
+void tern_queue_unlock(struct sock *sk) __releases(&sk->sk_receive_queue.lock)
 {
 	spin_unlock(&sk->sk_receive_queue.lock);
 	mutex_unlock(&unix_sk(sk)->iolock);

@@ -3,12 +3,12 @@
 #ifndef TERN_RIGHTS_H
 #define TERN_RIGHTS_H
 
+#include <net/sock.h>
+
 #include "table.h"
 
-struct sock;
-
-void tern_queue_lock(struct sock *sk);
-void tern_queue_unlock(struct sock *sk);
+void tern_queue_lock(struct sock *sk) __acquires(&sk->sk_receive_queue.lock);
+void tern_queue_unlock(struct sock *sk) __releases(&sk->sk_receive_queue.lock);
 int tern_rights_collect(struct tern_table *table, unsigned int *room);
 bool tern_rights_are_own(const struct tern_table *table, const struct tern_entry *entry);
 const char *tern_rights_refused(const struct tern_table *table, const struct tern_entry *entry,

@@ -660,13 +660,17 @@ static bool new_shell(__s32 first)
 	static struct tern_known known[1];
 	struct tern_why why = { "" };
 	struct tern_birth b = birth();
+	unsigned int tries;
 	struct stat st;
-	int err;
+	int err = -EEXIST;
 
-	tids[0] = first;
-	tids[1] = first + 1;
-	tids[2] = first + 6;
-	err = tern_shell_start(&shell, &b, &why);
+	/* whoever runs beside us has numbers, too */
+	for (tries = 0; tries < 10 && err == -EEXIST; tries++, first += 20) {
+		tids[0] = first;
+		tids[1] = first + 1;
+		tids[2] = first + 6;
+		err = tern_shell_start(&shell, &b, &why);
+	}
 	CHECK(!err);
 	if (err) {
 		printf("# %s\n", why.text);
