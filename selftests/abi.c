@@ -60,6 +60,7 @@ static const struct {
 	{ "SHELL", TERN_IOC_SHELL, sizeof(struct tern_shell), true },
 	{ "LEARN", TERN_IOC_LEARN, sizeof(struct tern_learn), true },
 	{ "TIMER", TERN_IOC_TIMER, sizeof(struct tern_timer_id), true },
+	{ "NEXT_DATA", TERN_IOC_NEXT_DATA, sizeof(struct tern_next_data), true },
 	{ "TREE", TERN_IOC_TREE, sizeof(struct tern_tree_io), false },
 	{ "PARK", TERN_IOC_PARK, sizeof(struct tern_park), false },
 	{ "CAPTURE", TERN_IOC_CAPTURE, sizeof(struct tern_image_io), false },
@@ -160,7 +161,7 @@ TEST_F(dev, unknown_numbers)
 	int dev = job(_metadata, 99);
 	unsigned int nr;
 
-	for (nr = 27; nr < 256; nr++)
+	for (nr = 28; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY, call(dev, _IO(TERN_IOC_MAGIC, nr), NULL));
 	EXPECT_EQ(-ENOTTY, call(dev, _IO('T', 1), NULL));
 	close(dev);
