@@ -113,13 +113,12 @@ static struct link other_end(struct sock *sk)
 	return link;
 }
 
-/** tern_socket_unix() - the unix socket that an open file is, NULL: it is none */
-struct sock *tern_socket_unix(const struct file *file)
+/** tern_socket_unix() - the unix socket that an open file is; NULL: it is none, O_PATH of its name */
+struct sock *tern_socket_unix(struct file *file)
 {
-	struct sock *sk = S_ISSOCK(file_inode(file)->i_mode) ? SOCKET_I(file_inode(file))->sk :
-								NULL;
+	struct socket *sock = sock_from_file(file);
 
-	return sk && sk->sk_family == AF_UNIX ? sk : NULL;
+	return sock && sock->sk && sock->sk->sk_family == AF_UNIX ? sock->sk : NULL;
 }
 
 /** tern_socket_peer_file() - open file of the other end, for comparison only; NULL: none */
@@ -654,13 +653,13 @@ int tern_socket_load(struct tern_migration *m, struct task_struct *leader,
 		     const struct tern_obj_peer *obj)
 {
 	struct file *file = tern_table_file(leader, obj->fd);
-	struct socket *sock = file ? sock_from_file(file) : NULL;
+	struct sock *sk = file ? tern_socket_unix(file) : NULL;
 	int err = -ENOTSOCK;
 
-	if (sock && sock->sk && sock->sk->sk_family == AF_UNIX) {
-		err = load_credentials(m, sock->sk, obj);
+	if (sk) {
+		err = load_credentials(m, sk, obj);
 		if (!err)
-			err = load_name(sock->sk, obj);
+			err = load_name(sk, obj);
 	}
 	if (file)
 		fput(file);

@@ -138,7 +138,7 @@ bool tern_rights_are_own(const struct tern_table *table, const struct tern_entry
 }
 
 /* Is anything under way to this end, or to the other one? */
-static bool carries(const struct tern_table *table, const struct file *file)
+static bool carries(const struct tern_table *table, struct file *file)
 {
 	struct sock *sk = tern_socket_unix(file);
 	const struct file *peer = sk ? tern_socket_peer_file(sk) : NULL;

@@ -10,7 +10,7 @@ struct sock;
 struct task_struct;
 struct tern_migration;
 
-struct sock *tern_socket_unix(const struct file *file);
+struct sock *tern_socket_unix(struct file *file);
 const struct file *tern_socket_peer_file(struct sock *sk);
 
 bool tern_socket_valid(const struct tern_obj *head, const struct tern_obj_peer *obj);

@@ -15,7 +15,9 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +35,7 @@ static int kept;	/* a file that is open all the time, and under way */
 static int talk[2];	/* a pair of which an end is under way */
 static int watch;	/* an epoll instance, likewise */
 static int timer;	/* likewise */
+static int named;	/* O_PATH of a socket's name, which is no socket; likewise */
 static int done[2];	/* a pipe: the child has seen and done all of this hop */
 static pid_t child;
 
@@ -168,6 +171,25 @@ static void receive_stream(void)
 	}
 }
 
+/* Whoever had it has ended; the name is there. */
+static void open_named(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%.90s/named", migrant.dir);
+	check(!bind(fd, (void *)&name, sizeof(name)), "%s: %s", name.sun_path, strerror(errno));
+	close(fd);
+	named = open_file("named", O_PATH);
+}
+
+static void is_named(int fd)
+{
+	struct stat st;
+
+	check(!fstat(fd, &st) && S_ISSOCK(st.st_mode), "%d is no socket's name", fd);
+}
+
 static void send_packets(void)
 {
 	struct itimerspec far = { .it_value.tv_sec = FAR };
@@ -182,6 +204,7 @@ static void send_packets(void)
 	/* an end of a pair that it has, too; and something to be watched */
 	give_one(packet[0], "talk", talk[0]);
 	give_one(packet[0], "watch", watch);
+	give_one(packet[0], "named", named);
 }
 
 static void receive_packets(void)
@@ -208,6 +231,10 @@ static void receive_packets(void)
 	wrote(talk[0], "event");
 	check(epoll_wait(fd, &ev, 1, 0) == 1 && ev.data.fd == talk[1], "nothing to be read");
 	reads(talk[1], "event");
+	close(fd);
+	fd = take_one(packet[1], "named");
+	is_named(fd);
+	is_named(named);
 	close(fd);
 }
 
@@ -305,6 +332,7 @@ static void start(void)
 	      !socketpair(AF_UNIX, SOCK_SEQPACKET, 0, packet) &&
 	      !socketpair(AF_UNIX, SOCK_STREAM, 0, talk) &&
 	      !socketpair(AF_UNIX, SOCK_DGRAM, 0, down), "socketpair: %s", strerror(errno));
+	open_named();
 	timer = timerfd_create(CLOCK_MONOTONIC, 0);
 	watch = epoll_create1(0);
 	ev.data.fd = talk[1];
