@@ -131,17 +131,6 @@ static bool is_member(const struct tern_unit *unit, int pid)
 	return false;
 }
 
-/* Whoever leads a session, if it moves with it; 0: nobody. */
-static int leader_of(const struct tern_unit *unit, unsigned int n, int session)
-{
-	unsigned int i;
-
-	for (i = 1; i < n; i++)
-		if (unit->member[i]->job->pid == session)
-			return session;
-	return 0;
-}
-
 /* Who can make it: only who is in its session, or led it, and only as a child of its parent. */
 static int find_maker(const struct tern_unit *unit, unsigned int n, struct tern_lineage *lineage)
 {
@@ -164,10 +153,12 @@ static int find_maker(const struct tern_unit *unit, unsigned int n, struct tern_
 			return 0;
 		}
 	}
+	lineage->led = TERN_WIRE_LED;
 	/* it has come to the first process of a pod, and will again (kmod/tree.c) */
-	if (leader_of(unit, n, lineage->session))
+	if (is_member(unit, lineage->session)) {
+		lineage->led = TERN_WIRE_STRAY;
 		lineage->maker = lineage->session;
-	lineage->led = lineage->maker == lineage->parent ? TERN_WIRE_LED : TERN_WIRE_STRAY;
+	}
 	return 0;
 }
 
