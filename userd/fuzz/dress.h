@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What targets do with an image: what the check lets through must be safe to walk, to turn
+/*
+ * What targets do with an image: what the check lets through must be safe to walk, to turn
  * into a script, and to add to.
  */
 #ifndef TERN_FUZZ_DRESS_H

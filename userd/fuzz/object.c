@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "fuzz/dress.h"
+#include "image_check.h"
 
 #define ROOM	(1U << 20)
 
@@ -17,19 +18,13 @@ static const char *const names[__TERN_OBJ_MAX] = {
 #undef X
 };
 
-static unsigned char *sound;	/* the image, of @size bytes */
-static size_t size;
+static struct tern_image sound;
 static unsigned int type;
 
 static void die(const char *what)
 {
 	fprintf(stderr, "object: %s\n", what);
 	exit(1);
-}
-
-static size_t padded(size_t len)
-{
-	return (len + 7) & ~(size_t)7;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -41,9 +36,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	sound = malloc(ROOM);
-	size = f && sound ? fread(sound, 1, ROOM, f) : 0;
-	if (!size || size == ROOM)
+	sound.data = malloc(ROOM);
+	sound.len = f && sound.data ? fread(sound.data, 1, ROOM, f) : 0;
+	if (!sound.len || sound.len == ROOM)
 		die("TERN_FUZZ_IMAGE is no image");
 	fclose(f);
 	for (type = 0; type < __TERN_OBJ_MAX; type++)
@@ -51,13 +46,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 			return 0;
 	die("TERN_FUZZ_OBJECT is no type of objects");
 	return 1;
-}
-
-static unsigned int count(void)
-{
-	const struct tern_image image = { .data = sound, .len = size, .size = size };
-
-	return tern_image_count(&image, type);
 }
 
 /* In place of @obj; the input is a patch. Returns its bytes. */
@@ -76,11 +64,11 @@ static size_t spoil(unsigned char *to, const struct tern_obj *obj, const unsigne
 	}
 	*head = *obj;
 	head->len = sizeof(*head) + len;
-	memset(payload, 0, padded(len));
+	memset(payload, 0, pad8(len));
 	memcpy(payload, obj + 1, len < was ? len : was);
 	for (i = 0; i < len && i < patch_len; i++)
 		payload[i] ^= patch[i];
-	return padded(head->len);
+	return pad8(head->len);
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len);
@@ -88,24 +76,22 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len);
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
 {
 	static unsigned char to[ROOM + 4096] __attribute__((aligned(8)));
-	unsigned int nr = count(), which;
-	size_t done, put = 0;
+	unsigned int nr = tern_image_count(&sound, type), which;
+	const struct tern_obj *obj = NULL;
+	size_t put = 0;
 
 	if (!nr)
 		die("the image has no such object");
 	if (!len)
 		return 0;
 	which = data[0] % nr;
-	for (done = 0; done < size;) {
-		const struct tern_obj *obj = (const void *)(sound + done);
-
+	while ((obj = tern_image_next(&sound, obj))) {
 		if (obj->type == type && !which--) {
 			put += spoil(to + put, obj, data + 1, len - 1);
 		} else {
-			memcpy(to + put, obj, padded(obj->len));
-			put += padded(obj->len);
+			memcpy(to + put, obj, pad8(obj->len));
+			put += pad8(obj->len);
 		}
-		done += padded(obj->len);
 	}
 	fuzz_image(to, put);
 	return 0;
