@@ -20,17 +20,6 @@
 
 static bool local;
 
-static int open_in(const char *name, int flags)
-{
-	char path[600];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", migrant.dir, name);
-	fd = open(path, flags, 0644);
-	check(fd >= 0, "%s: %s", path, strerror(errno));
-	return fd;
-}
-
 static off_t pos(int fd)
 {
 	return lseek(fd, 0, SEEK_CUR);
@@ -56,7 +45,7 @@ static void make_file(const char *name)
 {
 	static unsigned char page[4096];
 	unsigned int i;
-	int fd = open_in(name, O_WRONLY | O_CREAT | O_TRUNC);
+	int fd = migrant_open(name, O_WRONLY | O_CREAT | O_TRUNC);
 
 	for (i = 0; i < 4; i++) {
 		page_fill(page, i);
@@ -72,12 +61,12 @@ static void open_all(struct fds *f)
 
 	memset(bytes, 'x', sizeof(bytes));
 	make_file("ro");
-	f->ro = open_in("ro", O_RDONLY);
+	f->ro = migrant_open("ro", O_RDONLY);
 	f->dup = fcntl(f->ro, F_DUPFD, HIGH);
-	f->other = open_in("ro", O_RDONLY | O_CLOEXEC);
+	f->other = migrant_open("ro", O_RDONLY | O_CLOEXEC);
 	lseek(f->ro, 4096, SEEK_SET);
 	lseek(f->other, 7, SEEK_SET);
-	f->dir = open_in(".", O_RDONLY | O_DIRECTORY);
+	f->dir = migrant_open(".", O_RDONLY | O_DIRECTORY);
 	f->null = open("/dev/null", O_RDWR);
 	f->zero = open("/dev/zero", O_RDONLY);
 	f->random = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
@@ -92,8 +81,8 @@ static void open_all(struct fds *f)
 	f->ep_dup = dup(f->ep);
 	if (local)
 		return;
-	f->rw = open_in("rw", O_RDWR | O_CREAT | O_TRUNC);
-	f->append = open_in("append", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC);
+	f->rw = migrant_open("rw", O_RDWR | O_CREAT | O_TRUNC);
+	f->append = migrant_open("append", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC);
 	check(write(f->rw, bytes, 1000) == 1000 && write(f->append, "before ", 7) == 7,
 	      "write: %s", strerror(errno));
 	lseek(f->rw, 123, SEEK_SET);
@@ -115,7 +104,7 @@ static void check_written(struct fds *f)
 	check(fcntl(f->append, F_GETFD) == FD_CLOEXEC, "append: not close-on-exec");
 	lseek(f->append, 0, SEEK_SET);
 	check(write(f->append, "after", 5) == 5, "append: %s", strerror(errno));
-	fd = open_in("append", O_RDONLY);
+	fd = migrant_open("append", O_RDONLY);
 	memset(buf, 0, sizeof(buf));
 	check(read(fd, buf, sizeof(buf)) == 12 && !strcmp(buf, "before after"),
 	      "append: \"%s\"", buf);

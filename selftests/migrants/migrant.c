@@ -198,6 +198,17 @@ bool migrant_count_until_hop(int fd, uint64_t *counted)
 	return true;
 }
 
+int migrant_open(const char *name, int flags)
+{
+	char path[sizeof(migrant.dir) + 64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", migrant.dir, name);
+	fd = open(path, flags, 0600);
+	check(fd >= 0, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
 int migrant_hugetlbfs(void)
 {
 	int fs = fsopen("hugetlbfs", FSOPEN_CLOEXEC), dir = -1;

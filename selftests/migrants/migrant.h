@@ -61,6 +61,8 @@ void migrant_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), nor
 		migrant_fail("%s:%d: " fmt, __FILE__, __LINE__, ##__VA_ARGS__); \
 } while (0)
 
+/** migrant_open() - DIR/@name, for its owner only if it is new; never fails */
+int migrant_open(const char *name, int flags);
 /** migrant_hugetlbfs() - the directory of a hugetlbfs that nobody else sees; -1: there is none */
 int migrant_hugetlbfs(void);
 

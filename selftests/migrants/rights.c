@@ -121,17 +121,6 @@ static void reads(int fd, const char *text)
 
 /* ---- what is sent before each hop, and what is found after it ---------------------- */
 
-static int open_file(const char *name, int flags)
-{
-	char path[600];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", migrant.dir, name);
-	fd = open(path, flags, 0600);
-	check(fd >= 0, "%s: %s", path, strerror(errno));
-	return fd;
-}
-
 static void send_stream(void)
 {
 	int ends[2], fd[MANY], i;
@@ -180,7 +169,7 @@ static void open_named(void)
 	snprintf(name.sun_path, sizeof(name.sun_path), "%.90s/named", migrant.dir);
 	check(!bind(fd, (void *)&name, sizeof(name)), "%s: %s", name.sun_path, strerror(errno));
 	close(fd);
-	named = open_file("named", O_PATH);
+	named = migrant_open("named", O_PATH);
 }
 
 static void is_named(int fd)
@@ -193,7 +182,7 @@ static void is_named(int fd)
 static void send_packets(void)
 {
 	struct itimerspec far = { .it_value.tv_sec = FAR };
-	int fd = open_file("text", O_RDONLY);
+	int fd = migrant_open("text", O_RDONLY);
 
 	lseek(kept, migrant.hops, SEEK_SET);
 	give_one(packet[0], "kept", kept);
@@ -323,11 +312,11 @@ static void beget(void)
 static void start(void)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
-	int fd = open_file("text", O_CREAT | O_WRONLY);
+	int fd = migrant_open("text", O_CREAT | O_WRONLY);
 
 	wrote(fd, "abcdefg");
 	close(fd);
-	kept = open_file("text", O_RDONLY);
+	kept = migrant_open("text", O_RDONLY);
 	check(!socketpair(AF_UNIX, SOCK_STREAM, 0, stream) &&
 	      !socketpair(AF_UNIX, SOCK_SEQPACKET, 0, packet) &&
 	      !socketpair(AF_UNIX, SOCK_STREAM, 0, talk) &&
