@@ -288,21 +288,28 @@ static void test_segment(void)
 	CHECK(!shmctl(SEGMENT, IPC_RMID, NULL));
 }
 
+/* A segment, and a memfd of @size bytes. */
+static void add_huge(__u32 kind, __u64 size, __u32 seals)
+{
+	struct tern_obj_carried segment = plain(SEGMENT, 5000), memfd = plain(SEGMENT, size);
+
+	segment.kind = kind;
+	segment.room = 2 * MIB;
+	segment.huge = 21;
+	add_file(segment, "SYSV7e490002");
+	memfd.kind = TERN_CARRIED_MEMFD;
+	memfd.huge = 21;
+	memfd.seals = seals;
+	add_file(memfd, "huge");
+}
+
 /* In huge pages, or if this host has none, in others: nobody can tell by what is in it. */
 static void test_huge(void)
 {
-	struct tern_obj_carried n = plain(SEGMENT, 5000);
 	struct shmid_ds ds;
 	char *at, last;
 
-	n.kind = TERN_CARRIED_SYSV;
-	n.room = 2 * MIB;
-	n.huge = 21;
-	add_file(n, "SYSV7e490002");
-	n.kind = TERN_CARRIED_MEMFD;
-	n.room = 0;
-	n.size = 4 * MIB;
-	add_file(n, "huge");
+	add_huge(TERN_CARRIED_SYSV, 4 * MIB, 0);
 	add_data(1, 2 * MIB - TERN_DATA_BLOCK, 'a', TERN_DATA_BLOCK);
 	add_data(2, 4 * MIB - TERN_DATA_BLOCK, 'b', TERN_DATA_BLOCK);
 	CHECK(!fill() && is_there());
@@ -311,15 +318,7 @@ static void test_huge(void)
 	CHECK(!shmctl(SEGMENT, IPC_STAT, &ds) && ds.shm_segsz == 5000);
 	CHECK(pread(stash.file[1].file.fd, &last, 1, 4 * MIB - 1) == 1 && last == 'b');
 	/* what was there is gone, and the memfd is larger */
-	n.kind = TERN_CARRIED_SYSV_GONE;
-	n.room = 2 * MIB;
-	n.size = 5000;
-	add_file(n, "SYSV7e490002");
-	n.kind = TERN_CARRIED_MEMFD;
-	n.room = 0;
-	n.size = 6 * MIB;
-	n.seals = F_SEAL_WRITE;
-	add_file(n, "huge");
+	add_huge(TERN_CARRIED_SYSV_GONE, 6 * MIB, F_SEAL_WRITE);
 	add_data(2, 4 * MIB, 'c', TERN_DATA_BLOCK);
 	CHECK(!fill() && !at[2 * MIB - 1]);
 	CHECK(!tern_stash_finish(&stash, &images[0], "here", &why));
