@@ -5,8 +5,9 @@
  * of whatever size, so deleted files of hugetlbfs, too. It moves when nobody but the
  * process has it, and lazily, like private memory: then a missing page is noticed
  * wherever it is missed. By a descriptor it could be read without anybody noticing, so
- * with one it is a file that moves (obj_carried.c), of whatever file system, with a name or without. So are System V
- * segments, which have an id, and, with TERN_WITH_FILES, local files.
+ * with one it is a file that moves (obj_carried.c), of whatever file system, with a name
+ * or without. So are System V segments, which have an id, and, with TERN_WITH_FILES,
+ * local files.
  *
  * Runs under mmap_lock; a table of what was found holds references to nothing and
  * is of no use without it.

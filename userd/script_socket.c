@@ -326,8 +326,8 @@ static int socket_alter(struct tern_script *s, const struct script_fds *was,
 	if (x->len == y->len && !memcmp(x, y, x->len))
 		return 1;
 	mate = script_mate(fds, b);
-	if (!same(a, b) || !mate || a->rights || b->rights || a->shutdown || mate->shutdown || b->peek_off >= 0 ||
-	    charge(b) > IN_PLACE_MAX || b->flags & TERN_SOCKET_PASSCRED)
+	if (!same(a, b) || !mate || a->rights || b->rights || a->shutdown || mate->shutdown ||
+	    b->peek_off >= 0 || charge(b) > IN_PLACE_MAX || b->flags & TERN_SOCKET_PASSCRED)
 		return 0;
 	drain(s, x, script_fd_of(fds, d->id));
 	fill(s, fds, y, script_fd_of(fds, mate->desc), 0);

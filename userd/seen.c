@@ -119,11 +119,12 @@ static int copy(struct tern_seen *seen, unsigned int descs)
  * @draft: it runs
  * @why: what cannot move
  */
-int tern_seen_add(struct tern_image *image, int dev, int pid, const struct tern_clocks *clocks, bool draft,
-		  struct tern_why *why)
+int tern_seen_add(struct tern_image *image, int dev, int pid, const struct tern_clocks *clocks,
+		  bool draft, struct tern_why *why)
 {
 	struct tern_seen seen = {
-		.image = image, .dev = dev, .pid = pid, .clocks = clocks, .draft = draft, .why = why,
+		.image = image, .dev = dev, .pid = pid, .clocks = clocks, .draft = draft,
+		.why = why,
 	};
 	unsigned int descs, i;
 	int rc;

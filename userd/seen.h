@@ -49,8 +49,8 @@ struct tern_seen {
 	struct tern_why *why;
 };
 
-int tern_seen_add(struct tern_image *image, int dev, int pid, const struct tern_clocks *clocks, bool draft,
-		  struct tern_why *why);
+int tern_seen_add(struct tern_image *image, int dev, int pid, const struct tern_clocks *clocks,
+		  bool draft, struct tern_why *why);
 FILE *tern_seen_fdinfo(const struct tern_seen *seen, int fd);
 int tern_seen_dup(const struct tern_seen *seen, int fd);
 

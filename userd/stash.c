@@ -69,10 +69,11 @@ static void unmap_huge(struct tern_stash_file *stashed)
 /* Executable, whatever the sysctl vm.memfd_noexec says of those who do not ask. */
 static int new_memfd(const char *name, unsigned int flags)
 {
-	int fd = memfd_create(name, flags | MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	int fd;
 
-	return fd < 0 && errno == EINVAL ?
-	       memfd_create(name, flags | MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
+	flags |= MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	fd = memfd_create(name, flags | MFD_EXEC);
+	return fd < 0 && errno == EINVAL ? memfd_create(name, flags) : fd;
 }
 
 /* False: this host does not have the pages; others will do. */
