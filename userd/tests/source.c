@@ -25,6 +25,7 @@
 #include "changes.h"
 #include "dev.h"
 #include "host.h"
+#include "grow.h"
 #include "image.h"
 #include "link.h"
 #include "pack.h"
@@ -33,7 +34,7 @@
 
 #define PAGE	4096ULL
 #define ID	0x1234567890abcdefULL
-#define ENOUGH	32	/* pages to come unasked */
+#define ENOUGH	16	/* pages to come unasked, however slow the link seems (recent.c) */
 
 /* ---- the migrant ---- */
 
@@ -504,6 +505,7 @@ static struct other {
 		__u64 addr;
 		char data[PAGE];
 	} *staged;
+	size_t staged_room;
 	unsigned int nr_staged, rounds, room;
 	bool resumed;
 	unsigned int fresh;
@@ -534,7 +536,10 @@ static void put_aside(__u64 addr, const char *data)
 		if (other.staged[i].addr == addr)
 			page = &other.staged[i];
 	if (!page) {
-		other.staged = realloc(other.staged, (other.nr_staged + 1) * sizeof(*page));
+		page = tern_grow(other.staged, other.nr_staged, &other.staged_room, sizeof(*page));
+		if (!page)
+			exit(99);
+		other.staged = page;
 		page = &other.staged[other.nr_staged++];
 	}
 	page->addr = addr;
@@ -1012,7 +1017,12 @@ static void *play(void *arg)
 		break;
 	}
 	drop_link();
-	return (void *)(long)rc;
+	if (rc) {
+		/* the source would ask for ever */
+		printf("not ok - scenario %u: the destination's part has failed\n", other.scenario);
+		exit(1);
+	}
+	return NULL;
 }
 
 /* ---- the cases ---- */
@@ -1065,14 +1075,13 @@ static void set_up(enum scenario scenario, unsigned int state)
 	strcpy(other.hello.cpu, "fpu sse avx");
 }
 
-static int run_case(unsigned int adopt, int cancel)
+static void run_case(unsigned int adopt, int cancel)
 {
 	struct tern_job job = {
 		.host = &host, .id = ID, .peer = &host.peers[0], .pid = pid, .state = adopt,
 		.flags = TERN_LAZY, .cancel = cancel, .mail = -1, .lanes = { -1, -1 },
 	};
 	pthread_t thread;
-	void *rc;
 
 	if (other.scenario == COLD)
 		job.flags = TERN_COLD;
@@ -1083,23 +1092,21 @@ static int run_case(unsigned int adopt, int cancel)
 	tern_source_run(&job);
 	if (other.listen >= 0)
 		shutdown(other.listen, SHUT_RDWR);
-	pthread_join(thread, &rc);
+	pthread_join(thread, NULL);
 	if (other.listen >= 0)
 		close(other.listen);
-	return (long)rc;
 }
 
-static int run_scenario(enum scenario scenario, unsigned int adopt)
+static void run_scenario(enum scenario scenario, unsigned int adopt)
 {
-	int cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), rc;
+	int cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	printf("# scenario %u\n", scenario);
 	set_up(scenario, adopt);
 	kernel.extra_tid = scenario == CHANGING;
 	kernel.notes = scenario == RECENT || scenario == HYBRID_RECENT;
-	rc = run_case(adopt, cancel);
+	run_case(adopt, cancel);
 	close(cancel);
-	return rc;
 }
 
 static void all_arrived(void)
@@ -1114,15 +1121,15 @@ static void all_arrived(void)
 static void packed(void)
 {
 	host.pack = TERN_PACK_ALWAYS;
-	CHECK(!run_scenario(GOOD, 0));
+	run_scenario(GOOD, 0);
 	all_arrived();
 	CHECK(other.packed > 10);
 	/* a stream of its own for each link */
-	CHECK(!run_scenario(CUT_WHILE_PAGING, 0));
+	run_scenario(CUT_WHILE_PAGING, 0);
 	all_arrived();
 	CHECK(other.packed > 10 && other.links == 2);
 	host.pack = TERN_PACK_NEVER;
-	CHECK(!run_scenario(GOOD, 0));
+	run_scenario(GOOD, 0);
 	all_arrived();
 	CHECK(!other.packed);
 	host.pack = TERN_PACK_AUTO;
@@ -1130,24 +1137,24 @@ static void packed(void)
 
 static void moves(void)
 {
-	CHECK(!run_scenario(GOOD, 0));
+	run_scenario(GOOD, 0);
 	all_arrived();
 	CHECK(other.signals && other.epoll && other.first && other.links == 1);
 	CHECK(kernel.report.phase_ns[TERN_PHASE_REBUILD] == 2);
 	CHECK(kernel.report.phase_ns[TERN_PHASE_TOTAL] > 10);
 	CHECK(kernel.report.oneway_ns && kernel.report.blast_bytes > 4096);
 
-	CHECK(!run_scenario(ODD_FILES, 0));
+	run_scenario(ODD_FILES, 0);
 	all_arrived();
-	CHECK(!run_scenario(CHANGING, 0));
+	run_scenario(CHANGING, 0);
 	all_arrived();
 	CHECK(kernel.parked == 2 && other.links == 2);
 	/* what was drafted does not travel again */
-	CHECK(!run_scenario(GOOD, 0));
+	run_scenario(GOOD, 0);
 	CHECK(other.drafts == 1 && kernel.drafts == 2);
 	CHECK(other.image_len < other.draft.image.len / 2);
 	CHECK(other.warm > 8192 && kernel.report.floor_ns);
-	CHECK(!run_scenario(COLD, 0));
+	run_scenario(COLD, 0);
 	all_arrived();
 	CHECK(!kernel.drafts && !other.drafts && !other.warm && other.image_len > 1024);
 }
@@ -1162,7 +1169,7 @@ static void sends_ahead(void)
 {
 	unsigned int i;
 
-	CHECK(!run_scenario(HYBRID, 0));
+	run_scenario(HYBRID, 0);
 	all_arrived();
 	printf("# %u pages sent ahead in %u rounds, %u of them right, %u wrong\n", other.nr_staged,
 	       other.rounds, other.fresh, other.wrong);
@@ -1176,7 +1183,7 @@ static void sends_ahead(void)
 	/* where there is no room for more, no more are sent */
 	set_up(HYBRID, 0);
 	other.room = 200;
-	CHECK(!run_case(0, -1));
+	run_case(0, -1);
 	all_arrived();
 	CHECK(other.nr_staged == 200);
 	run_scenario(HYBRID_REFUSED, 0);
@@ -1189,52 +1196,52 @@ static void follows(void)
 {
 	unsigned int fresh;
 
-	CHECK(!run_scenario(GOOD, 0));
+	run_scenario(GOOD, 0);
 	CHECK(kernel.looks && !other.unasked);
-	CHECK(!run_scenario(RECENT, 0));
+	run_scenario(RECENT, 0);
 	all_arrived();
 	printf("# %u pages came unasked\n", other.unasked);
 	CHECK(kernel.looks > 1 && other.unasked >= ENOUGH);
-	CHECK(!run_scenario(HYBRID, 0));
+	run_scenario(HYBRID, 0);
 	fresh = other.fresh;
 	/* those that were sent ahead are only named */
-	CHECK(!run_scenario(HYBRID_RECENT, 0));
+	run_scenario(HYBRID_RECENT, 0);
 	all_arrived();
 	printf("# %u pages came unasked, %u were named\n", other.unasked, other.fresh - fresh);
 	CHECK(other.fresh - fresh + other.unasked >= ENOUGH);
-	CHECK(!run_scenario(COLD, 0));
+	run_scenario(COLD, 0);
 	CHECK(!kernel.looks && !other.unasked);
 }
 
 static void stays(void)
 {
-	CHECK(!run_scenario(REFUSE, 0));
+	run_scenario(REFUSE, 0);
 	CHECK(kernel.state == TERN_FAILED && !strcmp(kernel.fail.why, "the pid is taken"));
 	CHECK(!kernel.parked && kernel.fail.err == EBUSY);
 	run_scenario(DRAFT_REFUSED, 0);
 	CHECK(kernel.state == TERN_FAILED && !strcmp(kernel.fail.why, "the memory is full"));
 	CHECK(!kernel.parked && kernel.drafts == 1);
 
-	CHECK(!run_scenario(NOT_RESUMED, 0));
+	run_scenario(NOT_RESUMED, 0);
 	CHECK(kernel.state == TERN_FAILED && kernel.fail.flags == TERN_FAIL_NOT_THERE);
-	CHECK(!run_scenario(REBOOTED, 0));
+	run_scenario(REBOOTED, 0);
 	CHECK(kernel.state == TERN_FAILED && kernel.fail.flags == TERN_FAIL_NOT_THERE);
 }
 
 static void goes_on(void)
 {
-	CHECK(!run_scenario(RESUMED_UNHEARD, 0));
+	run_scenario(RESUMED_UNHEARD, 0);
 	all_arrived();
 	CHECK(other.links == 2 && kernel.report.reconnects == 1 && other.signals);
 
-	CHECK(!run_scenario(CUT_WHILE_PAGING, 0));
+	run_scenario(CUT_WHILE_PAGING, 0);
 	all_arrived();
 	CHECK(other.links == 2 && kernel.report.reconnects == 1);
 
 	/* what was kept there serves for the next daemon, too */
-	CHECK(!run_scenario(DAEMON_DIED, TERN_COMMITTED));
+	run_scenario(DAEMON_DIED, TERN_COMMITTED);
 	all_arrived();
-	CHECK(!run_scenario(DAEMON_DIED, TERN_DOUBT));
+	run_scenario(DAEMON_DIED, TERN_DOUBT);
 	all_arrived();
 }
 
