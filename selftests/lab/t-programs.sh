@@ -16,6 +16,25 @@ stay()
 	STILL[$1]=$(on b "$RUN start $1 $SHARED/$1.$2 | tee -a $PIDS_FILE")
 }
 
+# back NAME: from b to a, if it has not come to its end on b: how fast the machine is decides
+# that. What it has made there counts as well, but of many it would be no test.
+ENDED=0
+back()
+{
+	local pid=${MOVED[$1]}
+
+	if (migrate "$pid" b a) >back 2>&1; then
+		note "$1: there and back"
+		return
+	fi
+	if guest b there "$pid" || guest a there "$pid"; then
+		cat back
+		fail "$1 did not move back"
+	fi
+	note "$1: there, where it has ended"
+	((++ENDED <= 3)) || fail "$ENDED programs have ended too soon: give them more to do"
+}
+
 # same NAME HOW: has the one that was moved made what that one has?
 same()
 {
@@ -33,9 +52,7 @@ for name in "${names[@]}"; do
 	MOVED[$name]=$(on a "$RUN start $name $SHARED/$name.moved | tee -a $PIDS_FILE")
 	sleep 2
 	migrate "${MOVED[$name]}" a b
-	migrate "${MOVED[$name]}" b a
-	guest a there "${MOVED[$name]}" || fail "$name has ended too soon"
-	note "$name: there and back"
+	back "$name"
 done
 for name in "${names[@]}"; do
 	stay "$name" still
