@@ -12,7 +12,6 @@
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/tern.h>
 #include <linux/uaccess.h>
@@ -143,31 +142,10 @@ static unsigned long look_at_all(struct marks *marks, struct mm_struct *mm,
 	return addr;
 }
 
-/* Of one that is parked or gone the migration has it; a draft is of one that runs. */
-static struct mm_struct *get_mm(struct tern_migration *m)
-{
-	struct mm_struct *mm = tern_memory_get(m);
-	struct task_struct *leader;
-
-	if (mm)
-		return mm;
-	mutex_lock(&m->lock);
-	if (m->side == TERN_SOURCE &&
-	    (m->state == TERN_REQUESTED || m->state == TERN_PREPARED)) {
-		leader = get_pid_task(m->pid, PIDTYPE_TGID);
-		if (leader) {
-			mm = get_task_mm(leader);
-			put_task_struct(leader);
-		}
-	}
-	mutex_unlock(&m->lock);
-	return mm;
-}
-
 static int find(struct tern_migration *m, struct tern_accessed *arg,
 		struct marks *marks)
 {
-	struct mm_struct *mm = get_mm(m);
+	struct mm_struct *mm = tern_memory_look(m);
 
 	if (!mm)
 		return -EBADFD;

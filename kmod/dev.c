@@ -27,6 +27,7 @@
 #include "memory.h"
 #include "migration.h"
 #include "netlink.h"
+#include "next_pages.h"
 #include "obj.h"
 #include "park.h"
 #include "restart.h"
@@ -363,6 +364,17 @@ static long ioc_accessed(struct tern_migration *m, void __user *uarg)
 	return err ?: put_arg(&arg, sizeof(arg), uarg);
 }
 
+static long ioc_next_pages(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_next_pages arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	err = tern_next_pages(m, &arg);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
 static long ioc_report(struct tern_migration *m, void __user *uarg)
 {
 	struct tern_report_io arg;
@@ -441,6 +453,8 @@ static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		return ioc_read_pages(m, uarg);
 	case TERN_IOC_ACCESSED:
 		return ioc_accessed(m, uarg);
+	case TERN_IOC_NEXT_PAGES:
+		return ioc_next_pages(m, uarg);
 	case TERN_IOC_RELEASE:
 		return tern_migration_release(m);
 	case TERN_IOC_REPORT:

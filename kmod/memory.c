@@ -10,6 +10,7 @@
 #include <linux/pipe_fs_i.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 #include <linux/splice.h>
 #include <linux/string.h>
 #include <linux/tern.h>
@@ -209,6 +210,34 @@ struct mm_struct *tern_memory_get(struct tern_migration *m)
 	     m->state == TERN_COMMITTED)) {
 		mm = m->mm;
 		mmget(mm);
+	}
+	mutex_unlock(&m->lock);
+	return mm;
+}
+
+/**
+ * tern_memory_look() - the migrant's memory, to look at what is there
+ * @m: the migration
+ *
+ * Of one that is parked or gone the migration has it; a draft is of one that runs.
+ *
+ * Return: as tern_memory_get().
+ */
+struct mm_struct *tern_memory_look(struct tern_migration *m)
+{
+	struct mm_struct *mm = tern_memory_get(m);
+	struct task_struct *leader;
+
+	if (mm)
+		return mm;
+	mutex_lock(&m->lock);
+	if (m->side == TERN_SOURCE &&
+	    (m->state == TERN_REQUESTED || m->state == TERN_PREPARED)) {
+		leader = get_pid_task(m->pid, PIDTYPE_TGID);
+		if (leader) {
+			mm = get_task_mm(leader);
+			put_task_struct(leader);
+		}
 	}
 	mutex_unlock(&m->lock);
 	return mm;

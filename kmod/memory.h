@@ -10,6 +10,7 @@ struct tern_migration;
 struct tern_read_pages;
 
 struct mm_struct *tern_memory_get(struct tern_migration *m);
+struct mm_struct *tern_memory_look(struct tern_migration *m);
 int tern_memory_read(struct tern_migration *m, struct tern_read_pages *arg);
 ssize_t tern_memory_splice(struct tern_migration *m, loff_t *pos,
 			   struct pipe_inode_info *pipe, size_t len);

@@ -69,6 +69,7 @@ static const struct {
 	{ "FAIL", TERN_IOC_FAIL, sizeof(struct tern_fail), false },
 	{ "READ_PAGES", TERN_IOC_READ_PAGES, sizeof(struct tern_read_pages), false },
 	{ "ACCESSED", TERN_IOC_ACCESSED, sizeof(struct tern_accessed), false },
+	{ "NEXT_PAGES", TERN_IOC_NEXT_PAGES, sizeof(struct tern_next_pages), false },
 	{ "REPORT", TERN_IOC_REPORT, sizeof(struct tern_report_io), false },
 	{ "KEEP", TERN_IOC_KEEP, sizeof(struct tern_keep), false },
 	{ "KEPT", TERN_IOC_KEPT, sizeof(struct tern_keep), false },
@@ -161,7 +162,7 @@ TEST_F(dev, unknown_numbers)
 	int dev = job(_metadata, 99);
 	unsigned int nr;
 
-	for (nr = 28; nr < 256; nr++)
+	for (nr = 29; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY, call(dev, _IO(TERN_IOC_MAGIC, nr), NULL));
 	EXPECT_EQ(-ENOTTY, call(dev, _IO('T', 1), NULL));
 	close(dev);

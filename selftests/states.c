@@ -500,6 +500,50 @@ static int accessed(int dev, uint64_t start, uint64_t end, struct tern_accessed_
 	return rc;
 }
 
+static int next_pages(int dev, uint64_t start, uint32_t pad, uint64_t *from, uint64_t *to)
+{
+	struct tern_next_pages arg = { .size = sizeof(arg), .pad = pad, .start = start };
+	int rc = call(dev, TERN_IOC_NEXT_PAGES, &arg);
+
+	*from = arg.start;
+	*to = arg.end;
+	return rc;
+}
+
+/* There are few areas with page tables, in order, and the stack is in one of them. */
+TEST_F(source, next_pages)
+{
+	bool may = runs_free(variant->state) || variant->state == TERN_PARKED ||
+		   variant->state == TERN_DOUBT || variant->state == TERN_COMMITTED;
+	uint64_t from = 0, to = 0, at = 0;
+	bool found = false;
+	unsigned int nr;
+	int rc;
+
+	EXPECT_EQ(may ? 0 : -EBADFD, next_pages(self->dev, 0, 0, &from, &to));
+	if (!may)
+		return;
+	for (nr = 0; nr < 64; nr++) {
+		rc = next_pages(self->dev, at, 0, &from, &to);
+		if (rc)
+			break;
+		ASSERT_LE(at, from);
+		ASSERT_LT(from, to);
+		found |= from <= self->stack && self->stack < to;
+		at = to;
+	}
+	EXPECT_EQ(-ENXIO, rc);
+	EXPECT_LT(1, nr);
+	EXPECT_TRUE(found);
+	/* within one, and on no boundary */
+	EXPECT_EQ(0, next_pages(self->dev, self->stack & ~4095ULL, 0, &from, &to));
+	EXPECT_EQ(self->stack & ~4095ULL, from);
+	EXPECT_EQ(-ENXIO, next_pages(self->dev, (1ULL << 47) - 4096 * 2, 0, &from, &to));
+	EXPECT_EQ(-EINVAL, next_pages(self->dev, 1, 0, &from, &to));
+	EXPECT_EQ(-EINVAL, next_pages(self->dev, 0, 1, &from, &to));
+	EXPECT_EQ(-EINVAL, next_pages(self->dev, ~0xfffULL, 0, &from, &to));
+}
+
 /* A program that sleeps has used its stack, and nothing since the marks were taken off. */
 TEST_F(source, accessed)
 {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -319,6 +320,32 @@ int tern_dev_accessed(int dev, __u64 *start, __u64 end, struct tern_accessed_ran
 		return err;
 	*start = accessed.start;
 	return accessed.nr;
+}
+
+/**
+ * tern_dev_next_pages() - where the migrant may have pages
+ * @dev: handle
+ * @area: zeroed, or what was found last
+ * @addr: where to look; not less than last time
+ *
+ * The kernel is asked only when @addr is behind @area.
+ *
+ * Return: @addr, or the next address that may have a page; INT64_MAX: there is none; or
+ * negative errno.
+ */
+__s64 tern_dev_next_pages(int dev, struct tern_next_pages *area, __u64 addr)
+{
+	int err = 0;
+
+	if (addr >= area->end) {
+		*area = (struct tern_next_pages) { .size = sizeof(*area), .start = addr };
+		err = call(dev, TERN_IOC_NEXT_PAGES, area);
+	}
+	if (err == -ENXIO)
+		area->start = area->end = INT64_MAX;
+	else if (err < 0)
+		return err;
+	return addr < area->start ? area->start : addr;
 }
 
 /** tern_dev_report() - put the migration's figures where everybody sees them */

@@ -51,6 +51,7 @@ int tern_dev_resume(int dev);
 int tern_dev_release(int dev);
 int tern_dev_fail(int dev, unsigned int flags, int err, const struct tern_why *why);
 __s64 tern_dev_next_data(int dev, int fd, __u64 offset);
+__s64 tern_dev_next_pages(int dev, struct tern_next_pages *area, __u64 addr);
 int tern_dev_accessed(int dev, __u64 *start, __u64 end, struct tern_accessed_range *ranges,
 		      unsigned int room);
 /* returns pages looked at; bit n of @present: page n was copied to @buf + n * 4096 */

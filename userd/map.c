@@ -146,6 +146,8 @@ static __u64 window(const struct tern_map *map)
 	const struct tern_extent *last = &map->extents[map->nr_extents - 1];
 	__u64 most = map->addr + STEP * PAGE;
 
+	if (most > map->area.end)
+		most = map->area.end;
 	while (e < last && e->end < most && !e[1].shared && e[1].backed == e[1].start &&
 	       e[1].start - e->end <= NEAR * PAGE && e[1].start < most)
 		e++;
@@ -154,9 +156,18 @@ static __u64 window(const struct tern_map *map)
 
 static int step(struct tern_map *map)
 {
-	__u64 start = map->addr, end = window(map);
+	const struct tern_extent *extent = &map->extents[map->extent];
+	__s64 next = tern_dev_next_pages(map->dev, &map->area, map->addr);
+	__u64 start, end;
 	int rc;
 
+	if (next < 0)
+		return next;
+	map->addr = (__u64)next < extent->end ? (__u64)next : extent->end;
+	if (map->addr == extent->end)
+		return 0;
+	start = map->addr;
+	end = window(map);
 	rc = tern_read_all(map->pagemap, map->entries, (end - start) / PAGE * sizeof(map->entries[0]),
 			   start / PAGE * sizeof(map->entries[0]));
 	while (!rc && map->addr < end) {

@@ -3,6 +3,7 @@
 #ifndef TERN_MAP_H
 #define TERN_MAP_H
 
+#include <linux/tern.h>
 #include <stdbool.h>
 #include <tern/wire.h>
 
@@ -36,6 +37,7 @@ struct tern_extent {
  * @built: the map is complete
  * @pagemap: /proc/PID/pagemap of the migrant; not owned
  * @dev: handle that stands for the migration; not owned
+ * @area: where there may be pages, as far as is known
  * @extent: the next extent to look at
  * @addr: the next address in it
  * @entries: what was read of @pagemap
@@ -53,6 +55,7 @@ struct tern_map {
 	bool built;
 	int pagemap;
 	int dev;
+	struct tern_next_pages area;
 	unsigned int extent;
 	__u64 addr;
 	__u64 *entries;

@@ -279,7 +279,9 @@ typedef int look_fn(struct round *r, __u64 page, unsigned int nr, const __u64 *e
 static int walk(struct round *r, look_fn *look)
 {
 	const struct tern_obj *obj = NULL;
+	struct tern_next_pages area = { 0 };
 	__u64 entries[LOOK], page, end, from = 0, to = 0;
+	__s64 next;
 	int rc = 0;
 
 	while (!rc && (obj = tern_image_find(&r->s->draft.image, TERN_OBJ_VMA, obj))) {
@@ -289,8 +291,15 @@ static int walk(struct round *r, look_fn *look)
 			continue;
 		end = v->end / PAGE;
 		for (page = v->start / PAGE; page < end && !rc && !r->enough; page += LOOK) {
-			unsigned int nr = end - page < LOOK ? end - page : LOOK;
+			unsigned int nr;
 
+			next = tern_dev_next_pages(r->s->dev, &area, page * PAGE);
+			if (next < 0)
+				return next == -EBADFD ? -EIO : next;
+			page = next / PAGE;
+			if (page >= end)
+				break;
+			nr = end - page < LOOK ? end - page : LOOK;
 			/* neighbours have been read together */
 			if (page < from || page + nr > to) {
 				from = page;

@@ -4,7 +4,9 @@
  * and without, next to each other, close by and far away; and how many steps it
  * takes, for each reads what it needs at once.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,10 +17,13 @@
 
 #define PAGE	4096UL
 #define NR	3000U
+#define GIB	(1UL << 30)
+#define LARGE	(4096 * GIB)
 
 static char *base;
 static unsigned char there[NR * 4];	/* by page from @base: 1 exists, 2 is backed by a file */
 static struct tern_image image;
+static char *large;		/* a mapping that is hardly used */
 
 static int add(unsigned int first, unsigned int nr, unsigned int backed)
 {
@@ -30,6 +35,16 @@ static int add(unsigned int first, unsigned int nr, unsigned int backed)
 	};
 
 	memset(there + first, 2, backed);
+	return tern_image_add(&image, TERN_OBJ_VMA, &vma, sizeof(vma), NULL, 0);
+}
+
+static int add_large(void)
+{
+	struct tern_obj_vma vma = {
+		.start = (unsigned long)large, .end = (unsigned long)large + LARGE,
+		.prot = PROT_READ, .kind = TERN_VMA_ANON,
+	};
+
 	return tern_image_add(&image, TERN_OBJ_VMA, &vma, sizeof(vma), NULL, 0);
 }
 
@@ -60,6 +75,34 @@ static int build(void)
 			base[(at - 1) * PAGE] = 1;
 	}
 	return err;
+}
+
+static unsigned int looks;
+
+/* Stands before libc's: of the large one there is a page table where it is used. */
+int ioctl(int fd, unsigned long nr, ...)
+{
+	struct tern_next_pages *io;
+	va_list args;
+	__u64 used = (unsigned long)large + LARGE / 2;
+
+	(void)fd;
+	va_start(args, nr);
+	io = va_arg(args, struct tern_next_pages *);
+	va_end(args);
+	looks++;
+	if (nr != TERN_IOC_NEXT_PAGES || io->start % PAGE) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (large && io->start >= (used & -GIB) + GIB) {
+		errno = ENXIO;
+		return -1;
+	}
+	if (large && io->start < (used & -GIB))
+		io->start = used & -GIB;
+	io->end = (io->start & -GIB) + GIB;
+	return 0;
 }
 
 static unsigned int steps(struct tern_map *map)
@@ -109,6 +152,21 @@ int main(void)
 	CHECK(!add(0, 1, 0) && !add(NR * 2, 2, 0));
 	CHECK(!tern_map_init(&map, &image, pagemap, -1));
 	CHECK(steps(&map) && right(&map));
+	tern_map_fini(&map);
+	tern_image_free(&image);
+
+	/* what is not used is not read */
+	large = mmap(NULL, LARGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(large != MAP_FAILED && !add_large());
+	madvise(large, LARGE, MADV_NOHUGEPAGE);
+	large[LARGE / 2] = 1;
+	CHECK(!tern_map_init(&map, &image, pagemap, -1));
+	looks = 0;
+	nr = steps(&map);
+	CHECK(nr && nr < 32 && looks <= 2);
+	CHECK(map.nr == 1 && map.ranges[0].start == (unsigned long)large + LARGE / 2);
+	CHECK(map.pages == 1);
 	tern_map_fini(&map);
 	tern_image_free(&image);
 	close(pagemap);

@@ -280,6 +280,24 @@ static int do_accessed(struct tern_accessed *io)
 	return 0;
 }
 
+/* As if there were page tables for all that is mapped. */
+static int do_next_pages(struct tern_next_pages *io)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = tern_image_find(&kernel.image, TERN_OBJ_VMA, obj))) {
+		const struct tern_obj_vma *vma = tern_obj_payload(obj);
+
+		if (vma->end <= io->start)
+			continue;
+		if (io->start < vma->start)
+			io->start = vma->start;
+		io->end = vma->end;
+		return 0;
+	}
+	return -ENXIO;
+}
+
 static int to_state(unsigned int from, unsigned int to)
 {
 	if (kernel.state != from)
@@ -352,6 +370,8 @@ static int do_ioctl(unsigned long nr, void *arg)
 		return do_read_pages(arg);
 	case TERN_IOC_ACCESSED:
 		return do_accessed(arg);
+	case TERN_IOC_NEXT_PAGES:
+		return do_next_pages(arg);
 	case TERN_IOC_RELEASE:
 		return to_state(TERN_COMMITTED, TERN_INDEPENDENT);
 	case TERN_IOC_REPORT:

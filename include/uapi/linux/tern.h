@@ -23,7 +23,7 @@
  *  5: pods: TERN_IOC_TREE at the destination, TERN_LINES
  *  6: own_fds in struct tern_become; PEER objects in LOAD
  *  7: SOCKET objects say what is under way in their queues; huge pages in CARRIED;
- *     TERN_IOC_NEXT_DATA
+ *     TERN_IOC_NEXT_DATA, TERN_IOC_NEXT_PAGES
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -501,6 +501,26 @@ struct tern_accessed {
 #define TERN_ACCESSED_MAX	4096
 
 /**
+ * struct tern_next_pages - where the migrant may have pages next (TERN_IOC_NEXT_PAGES)
+ * @size: sizeof(struct tern_next_pages)
+ * @pad: 0
+ * @start: in: page-aligned address; out: the first one there or behind it
+ * @end: out: how far that is so; behind it, to be asked again
+ *
+ * At the source, whether the migrant runs or not. Of what is not mapped, and of mappings
+ * that have no page tables, there are none: so who reads /proc/PID/pagemap need not read
+ * all of a large mapping that is hardly used. Says nothing of pages of a file or of shared
+ * memory that the migrant has not touched.
+ * Errors: ENXIO there are none; EBADFD the migration has no memory here.
+ */
+struct tern_next_pages {
+	__u32 size;
+	__u32 pad;
+	__u64 start;
+	__u64 end;
+};
+
+/**
  * struct tern_keep - leave a file with the migration, or get it back
  *	(TERN_IOC_KEEP, TERN_IOC_KEPT)
  * @size: sizeof(struct tern_keep)
@@ -717,6 +737,7 @@ struct tern_info {
 #define TERN_IOC_TIMER		_IO(TERN_IOC_MAGIC, 25)
 #define TERN_IOC_TREE		_IO(TERN_IOC_MAGIC, 26)
 #define TERN_IOC_NEXT_DATA	_IO(TERN_IOC_MAGIC, 27)
+#define TERN_IOC_NEXT_PAGES	_IO(TERN_IOC_MAGIC, 28)
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
