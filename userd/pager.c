@@ -112,6 +112,7 @@ void tern_pager_fini(struct tern_pager *p)
 	free(p->out);
 	free(p->staged);
 	free(p->named);
+	tern_pageset_fini(&p->map);
 	tern_pageset_fini(&p->asked);
 	tern_pageset_fini(&p->ahead);
 	tern_pageset_fini(&p->fresh);

@@ -4,6 +4,7 @@
  * all are there, what was to be of huge pages is made of them again: the kernel would do so
  * by itself (khugepaged), but it takes its time.
  */
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -17,6 +18,7 @@
 
 #define HUGE		(2ULL << 20)	/* of x86-64 */
 #define HUGE_PAGES	(HUGE / TERN_WIRE_PAGE)
+#define TRIES		3
 
 /* Is all of it there? What was a hole stays one, and costs no memory. */
 static bool is_whole(const struct tern_pager *p, const struct tern_range *r, __u64 at)
@@ -26,17 +28,29 @@ static bool is_whole(const struct tern_pager *p, const struct tern_range *r, __u
 	return tern_pageset_run(&p->map, first, HUGE_PAGES) == HUGE_PAGES;
 }
 
-/* What cannot be is not: there may be no memory in one piece, or other mappings by now. */
+/* EAGAIN: somebody has to do with one of its pages right now. */
+static void collapse_one(int pidfd, __u64 at)
+{
+	struct iovec whole = { (void *)(unsigned long)at, HUGE };
+	unsigned int tries = TRIES;
+	long done;
+
+	do
+		done = syscall(SYS_process_madvise, pidfd, &whole, 1, MADV_COLLAPSE, 0);
+	while (done < 0 && errno == EAGAIN && --tries);
+}
+
+/*
+ * What cannot be is not, and is left to the kernel: there may be no memory in one piece,
+ * other mappings by now, or pages that may not be written to since a fork(2).
+ */
 static void collapse(const struct tern_pager *p, const struct tern_range *r, int pidfd)
 {
 	__u64 at;
 
-	for (at = (r->start + HUGE - 1) & ~(HUGE - 1); at + HUGE <= r->end; at += HUGE) {
-		struct iovec whole = { (void *)(unsigned long)at, HUGE };
-
+	for (at = (r->start + HUGE - 1) & ~(HUGE - 1); at + HUGE <= r->end; at += HUGE)
 		if (is_whole(p, r, at))
-			syscall(SYS_process_madvise, pidfd, &whole, 1, MADV_COLLAPSE, 0);
-	}
+			collapse_one(pidfd, at);
 }
 
 /** tern_pager_collapse() - huge pages where the migrant has asked for them */

@@ -357,25 +357,25 @@ int tern_pager_fill(const struct tern_pager *p, struct tern_pageset *set,
 /* From here on it is known which pages have never been touched. */
 static int got_map(struct tern_pager *p, const void *buf, size_t len)
 {
-	struct tern_pageset map;
 	unsigned int i;
 	int err;
 
 	if (len % sizeof(struct tern_wire_range))
 		return -EPROTO;
-	err = tern_pageset_init(&map, p->layout.pages, false);
+	/* a new link brings it again */
+	tern_pageset_fini(&p->map);
+	err = tern_pageset_init(&p->map, p->layout.pages, false);
 	if (!err)
-		err = tern_pager_fill(p, &map, buf, len / sizeof(struct tern_wire_range));
+		err = tern_pager_fill(p, &p->map, buf, len / sizeof(struct tern_wire_range));
 	for (i = 0; i < p->nr_spaces && !err; i++)
 		if (!p->space[i]->dead)
-			err = tern_pageset_and(&p->space[i]->missing, &map);
+			err = tern_pageset_and(&p->space[i]->missing, &p->map);
 	if (!err) {
-		p->memo->report.pages_total = map.count;
+		p->memo->report.pages_total = p->map.count;
 		p->mapped = true;
 		tern_waiters_unsettle(&p->waiters);
 		p->retry = true;
 	}
-	tern_pageset_fini(&map);
 	return err;
 }
 

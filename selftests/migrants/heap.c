@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 	unsigned long i, checked = 0;
 	uint64_t random = 1;
 
-	migrant_start(argc, argv, 1, "MIB [PAUSE-MS]");
+	migrant_start(argc, argv, 1, "MIB [PAUSE-MS [huge]]");
 	pages = strtoul(argv[2], NULL, 0) << 8;
 	if (argc > 3)
 		pause.tv_nsec = strtoul(argv[3], NULL, 0) * 1000000;
@@ -49,6 +49,8 @@ int main(int argc, char **argv)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	generation = calloc(pages, sizeof(*generation));
 	check(heap != MAP_FAILED && generation, "no memory for %lu pages", pages);
+	if (argc > 4)
+		check(!madvise(heap, pages * PAGE, MADV_HUGEPAGE), "no huge pages");
 	for (i = 0; i < pages; i++) {
 		page_fill(heap + i * PAGE, key(i));
 		if (i % 1024 == 0 && !migrant_step())
