@@ -2,7 +2,8 @@
 /*
  * Sockets. Those of AF_UNIX whose other end is in the tree, too, or nobody's any more, move
  * with what is in their queues: SOCKET. The first process of the tree that has one of two
- * ends makes both, and its image has both. All others cannot move.
+ * ends makes both, and its image has both. So do those of datagrams that send to a name in
+ * the file system. All others cannot move.
  */
 #include <linux/cred.h>
 #include <linux/file.h>
@@ -86,9 +87,9 @@ static bool is_line(struct sock *peer)
 	return addr && !strcmp(addr->name->sun_path, TERN_LINES);
 }
 
-static struct link other_end(struct sock *sk)
+/* To be put; NULL: there is none. */
+static struct sock *get_peer(struct sock *sk)
 {
-	struct link link = {};
 	struct sock *peer;
 
 	unix_state_lock(sk);
@@ -96,6 +97,14 @@ static struct link other_end(struct sock *sk)
 	if (peer)
 		sock_hold(peer);
 	unix_state_unlock(sk);
+	return peer;
+}
+
+static struct link other_end(struct sock *sk)
+{
+	struct sock *peer = get_peer(sk);
+	struct link link = {};
+
 	if (!peer)
 		return link;
 	unix_state_lock(peer);
@@ -111,6 +120,42 @@ static struct link other_end(struct sock *sk)
 	read_unlock_bh(&peer->sk_callback_lock);
 	sock_put(peer);
 	return link;
+}
+
+/*
+ * A socket of datagrams without a name sends, and gets no answer. Whoever has the name to
+ * which it is connected does not tell who sends, so on another host it is whoever has that
+ * name there: /dev/log, for all that syslog(3). @place: where that is, to be put.
+ */
+static bool is_caller(struct sock *sk, struct path *place)
+{
+	struct sock *peer = sk->sk_type == SOCK_DGRAM && !name_of(sk) ? get_peer(sk) : NULL;
+	bool has;
+
+	if (!peer)
+		return false;
+	unix_state_lock(peer);
+	*place = unix_sk(peer)->path;
+	has = !sock_flag(peer, SOCK_DEAD) && place->dentry && unix_peer(peer) != sk;
+	if (has)
+		path_get(place);
+	unix_state_unlock(peer);
+	sock_put(peer);
+	if (has && !tern_path_has_name(place)) {
+		path_put(place);
+		has = false;
+	}
+	return has;
+}
+
+static bool calls(struct sock *sk)
+{
+	struct path place;
+	bool is = is_caller(sk, &place);
+
+	if (is)
+		path_put(&place);
+	return is;
 }
 
 /** tern_socket_unix() - the unix socket that an open file is; NULL: it is none, O_PATH of its name */
@@ -206,7 +251,10 @@ static const char *unix_refused(const struct tern_table *table, const struct ter
 	if (ends.there && !peer && ends.line && tern_is_pod(table->tree) &&
 	    table->leader == table->tree->task[0])
 		ends.there = false;
-	if (ends.there && !peer)
+	/* nor can anybody have sent to it */
+	if (ends.there && !peer && calls(sk))
+		ends.there = false;
+	else if (ends.there && !peer)
 		return "a unix socket to another process";
 	if (ends.there && !ends.back)
 		return "a unix socket that is connected to one that serves many";
@@ -383,7 +431,7 @@ static u32 pair_of(const struct tern_table *table, const struct tern_entry *a,
 }
 
 static void describe(const struct tern_entry *entry, const struct tern_entry *peer, u32 pair,
-		     u8 state, struct tern_obj_socket *obj)
+		     bool calling, u8 state, struct tern_obj_socket *obj)
 {
 	struct sock *sk = sock_of(entry);
 	struct socket *sock = sk->sk_socket;
@@ -396,6 +444,8 @@ static void describe(const struct tern_entry *entry, const struct tern_entry *pe
 		obj->backlog = READ_ONCE(sk->sk_max_ack_backlog);
 	} else if (peer) {
 		obj->flags |= TERN_SOCKET_PAIR;
+	} else if (calling) {
+		obj->flags |= TERN_SOCKET_CALLS;
 	} else if (state == TCP_ESTABLISHED) {
 		obj->flags |= TERN_SOCKET_BEREFT;
 	}
@@ -428,6 +478,24 @@ static const char *describe_path(struct tern_saver *saver, struct sock *sk,
 	return text;
 }
 
+/* Whom it calls; "": nobody. */
+static const char *describe_call(struct tern_saver *saver, struct sock *sk,
+				 struct tern_obj_socket *obj)
+{
+	const char *text = "";
+	struct path place;
+
+	if (!is_caller(sk, &place))
+		return text;
+	text = tern_name_of(&saver->name, &place);
+	/* it is not ours: another may have its address next time */
+	saver->name.text = NULL;
+	path_put(&place);
+	if (!IS_ERR(text))
+		obj->path = strlen(text) + 1;
+	return text;
+}
+
 static void *append(void *at, const void *from, size_t len)
 {
 	memcpy(at, from, len);
@@ -443,12 +511,13 @@ static int save_end(struct tern_saver *saver, const struct tern_entry *entry, u3
 	u8 state = READ_ONCE(sk->sk_state);
 	const struct unix_address *addr = state == TCP_ESTABLISHED ? NULL : name_of(sk);
 	struct tern_obj_socket obj = { .desc = id };
-	const char *path = "";
+	const char *path;
 	void *tail, *at;
 	struct queue q;
 	int err;
 
-	describe(entry, peer, pair, state, &obj);
+	path = peer ? "" : describe_call(saver, sk, &obj);
+	describe(entry, peer, pair, obj.path, state, &obj);
 	if (addr && addr->name->sun_path[0])
 		path = describe_path(saver, sk, &obj);
 	if (IS_ERR(path))

@@ -68,6 +68,12 @@ static inline const char *tern_socket_data(const struct tern_obj_socket *k)
 	return (const char *)(tern_socket_rights(k) + k->rights);
 }
 
+/** tern_socket_path() - where a name in the file system is: its own, or that which it calls */
+static inline const char *tern_socket_path(const struct tern_obj_socket *k)
+{
+	return tern_socket_data(k) + k->data + k->name;
+}
+
 /** tern_vma_is_special() - one of the kernel's own mappings? */
 static inline bool tern_vma_is_special(const struct tern_obj_vma *v)
 {

@@ -222,6 +222,10 @@ static int check_socket_path(struct image_check *c, const struct tern_obj *obj)
 	const struct tern_obj_socket *k = tern_obj_payload(obj);
 	const char *name = tern_socket_data(k) + k->data;
 
+	if (k->flags & TERN_SOCKET_CALLS)
+		return k->type == SOCK_DGRAM && k->path && !k->mode && !k->uid && !k->gid && !k->ino &&
+		       check_is_path(name, k->path) && name[k->path - 2] != '/' ? 0 :
+		       check_bad(c, obj, "a bad path of a socket that is called");
 	if (!(k->name && *name) != !k->path)
 		return check_bad(c, obj, "a name in the file system without a place, or the other way round");
 	if (!k->path)
@@ -236,7 +240,7 @@ static int check_socket_path(struct image_check *c, const struct tern_obj *obj)
 int check_socket(struct image_check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_socket *k = tern_obj_payload(obj);
-	__u32 ends = k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT);
+	__u32 ends = k->flags & (TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT | TERN_SOCKET_CALLS);
 
 	if (k->type != SOCK_STREAM && k->type != SOCK_DGRAM && k->type != SOCK_SEQPACKET)
 		return check_bad(c, obj, "unknown type");
@@ -246,7 +250,7 @@ int check_socket(struct image_check *c, const struct tern_obj *obj)
 	    k->rcvtimeo > TIME_MAX || k->sndtimeo > TIME_MAX)
 		return check_bad(c, obj, "a field is out of range");
 	if ((ends & (ends - 1)) || !k->pair != !(ends & TERN_SOCKET_PAIR) ||
-	    (k->messages && !ends))
+	    (k->messages && !(ends & ~TERN_SOCKET_CALLS)))
 		return check_bad(c, obj, "a pair where none can be, or none where one must be");
 	if ((k->name && ends) || (k->flags & TERN_SOCKET_LISTENS && !k->name))
 		return check_bad(c, obj, "a name where none can be, or none where one must be");

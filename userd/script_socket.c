@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Unix sockets: pairs, of which the process may have closed one end, or another one of its
- * tree may have it; and such as are not connected, but may listen. What is in a queue is
- * sent by the other end.
+ * tree may have it; such as are not connected, but may listen; and such as send to a name.
+ * What is in a queue is sent by the other end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +179,16 @@ static void bind_one(struct tern_script *s, const struct script_fds *fds,
 		SCRIPT(s, NULL, SYS_umask, SLOT_HIGH)->slots = 1 << 0;
 }
 
+static void connect_one(struct tern_script *s, const struct tern_obj_socket *k)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	/* that it fits has been looked at before (tern_sockfiles_look()) */
+	strncpy(addr.sun_path, tern_socket_path(k), sizeof(addr.sun_path) - 1);
+	SCRIPT(s, "a unix socket could not be connected to the one that it sends to", SYS_connect,
+	       SLOT_LOW, tern_script_data(s, &addr, sizeof(addr)), sizeof(addr))->slots = 1 << 0;
+}
+
 static void make_one(struct tern_script *s, const struct script_fds *fds,
 		     const struct tern_obj_socket *k)
 {
@@ -186,6 +196,8 @@ static void make_one(struct tern_script *s, const struct script_fds *fds,
 		SLOT_LOW;
 	if (k->name)
 		bind_one(s, fds, k);
+	if (k->flags & TERN_SOCKET_CALLS)
+		connect_one(s, k);
 	if (k->flags & TERN_SOCKET_LISTENS)
 		SCRIPT(s, "a unix socket could not listen", SYS_listen, SLOT_LOW,
 		       k->backlog)->slots = 1 << 0;

@@ -29,7 +29,7 @@
 /** tern_sockfile_path() - where it is, absolute; NULL: it has no such name */
 const char *tern_sockfile_path(const struct tern_obj_socket *k)
 {
-	return k->path ? tern_socket_data(k) + k->data + k->name : NULL;
+	return k->path && !(k->flags & TERN_SOCKET_CALLS) ? tern_socket_path(k) : NULL;
 }
 
 /* Not shorter than its own name: LOAD writes that over it. */
@@ -72,21 +72,25 @@ static const struct tern_obj *next(const struct tern_image *image, const struct 
 	return obj;
 }
 
-/* Nobody who is called answers. Who is called does not notice but for a caller who has gone. */
-static bool is_dead(int dir, const char *base, int type)
+/* 0: somebody answers; who does so does not notice but for a caller who has gone. */
+static int knock(int dir, const char *base, int type)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, len;
-	bool dead;
+	int fd, len, err;
 
 	len = snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", dir, base);
 	if (len >= (int)sizeof(addr.sun_path))
-		return false;
+		return -ENAMETOOLONG;
 	fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	dead = fd >= 0 && connect(fd, (void *)&addr, sizeof(addr)) && errno == ECONNREFUSED;
+	err = fd < 0 || connect(fd, (void *)&addr, sizeof(addr)) ? -errno : 0;
 	if (fd >= 0)
 		close(fd);
-	return dead;
+	return err;
+}
+
+static bool is_dead(int dir, const char *base, int type)
+{
+	return knock(dir, base, type) == -ECONNREFUSED;
 }
 
 /* ---- at the destination ------------------------------------------------------------- */
@@ -166,6 +170,33 @@ static int look(struct tern_sockfiles *files, const struct tern_obj_socket *k, _
 	return ret < 0 ? ret : note(files, path);
 }
 
+/* Does anybody take what is sent there? */
+static int look_call(const struct tern_obj_socket *k)
+{
+	const char *base;
+	int dir, ret;
+
+	if (k->path > SOCKFILE_PATH_MAX)
+		return -ENAMETOOLONG;
+	dir = tern_parent_open(tern_socket_path(k), &base);
+	if (dir < 0)
+		return dir;
+	ret = knock(dir, base, k->type);
+	close(dir);
+	return ret;
+}
+
+static int cannot_call(const char *path, const char *host, int err, struct tern_why *why)
+{
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		return tern_why_set(why, err,
+				    "the process sends to the unix socket %.160s, at which nobody listens on %s: start there what does",
+				    path, host);
+	return tern_why_set(why, err,
+			    "the process sends to the unix socket %.160s, which cannot be connected to on %s: %s",
+			    path, host, strerror(-err));
+}
+
 /**
  * tern_sockfiles_look() - can they be made here?
  * @files: zeroed before the first time
@@ -178,9 +209,17 @@ int tern_sockfiles_look(struct tern_sockfiles *files, const struct tern_image *i
 			const char *host, struct tern_why *why)
 {
 	const struct tern_obj *obj = NULL;
+	const struct tern_obj_socket *k;
+	int err;
 
+	while ((obj = tern_image_find(image, TERN_OBJ_SOCKET, obj))) {
+		k = tern_obj_payload(obj);
+		err = k->flags & TERN_SOCKET_CALLS ? look_call(k) : 0;
+		if (err)
+			return cannot_call(tern_socket_path(k), host, err, why);
+	}
 	while ((obj = next(image, obj))) {
-		int err = look(files, tern_obj_payload(obj), id);
+		err = look(files, tern_obj_payload(obj), id);
 
 		if (err)
 			return cannot_name(tern_sockfile_path(tern_obj_payload(obj)), host, err,

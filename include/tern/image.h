@@ -709,7 +709,8 @@ struct tern_obj_watch {
  * @name: bytes of its name, as sun_path has them, which follow; only of one that is not
  *	connected; 0: none
  * @path: of a name in the file system: where that is, absolute; bytes (with NUL) that follow
- *	at last; else 0, as are the following
+ *	at last; else 0, as are the following. TERN_SOCKET_CALLS: of the other end's, whose
+ *	owner does not move; the following are 0
  * @mode: st_mode there
  * @uid: owner
  * @gid: its group
@@ -747,7 +748,8 @@ struct tern_obj_socket {
 #define TERN_SOCKET_PAIR	(1U << 2)	/* both ends are in the image */
 #define TERN_SOCKET_BEREFT	(1U << 3)	/* its other end has been closed */
 #define TERN_SOCKET_LISTENS	(1U << 4)
-#define TERN_SOCKET_FLAGS_ALL	((1U << 5) - 1)
+#define TERN_SOCKET_CALLS	(1U << 5)	/* of datagrams: connected to @path, whoever that is */
+#define TERN_SOCKET_FLAGS_ALL	((1U << 6) - 1)
 #define TERN_SOCKET_NAME_MAX	108
 #define TERN_SOCKET_DATA_MAX	(32U << 20)
 

@@ -65,6 +65,9 @@ static void build(void)
 	struct tern_obj_socket door = { .desc = 17, .type = SOCK_STREAM, .peek_off = -1,
 					.flags = TERN_SOCKET_LISTENS, .name = 2, .path = 3,
 					.mode = S_IFSOCK | 0600, .uid = 7, .ino = 8 };
+	struct tern_obj_desc s5 = { .id = 18, .kind = TERN_DESC_SOCKET };
+	struct tern_obj_socket caller = { .desc = 18, .type = SOCK_DGRAM, .peek_off = -1,
+					  .flags = TERN_SOCKET_CALLS, .path = 9 };
 	struct tern_obj_desc mate = { .id = 16, .kind = TERN_DESC_MATE, .dev = 90, .ino = 5 };
 	struct tern_obj_peer peer = { .fd = 9, .pid = 90, .uid = 7, .name = 3 };
 	struct tern_obj_terminal tty = { .desc = 14, .index = 3, .session = 1, .fd = 7,
@@ -165,10 +168,12 @@ static void build(void)
 	PUT(TERN_OBJ_DESC, mate, NULL, 0);
 	PUT(TERN_OBJ_PEER, peer, "\0p1", 3);
 	PUT(TERN_OBJ_DESC, s4, NULL, 0);
+	PUT(TERN_OBJ_DESC, s5, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end1, NULL, 0);
 	PUT(TERN_OBJ_SOCKET, end2, &queue, 47);
 	PUT(TERN_OBJ_SOCKET, server, "\0n", 2);
 	PUT(TERN_OBJ_SOCKET, door, "d\0/d", 5);
+	PUT(TERN_OBJ_SOCKET, caller, "/dev/log", 9);
 	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
 	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_WATCH, w2, "/", 2);
@@ -551,7 +556,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 18);
+	SPOILED(fd->desc, 19);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -560,7 +565,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 18);
+	SPOILED(reg->target, 19);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -622,6 +627,7 @@ static void spoil_sockets(void)
 {
 	struct tern_obj_socket *a = find(TERN_OBJ_SOCKET, 0), *b = find(TERN_OBJ_SOCKET, 1);
 	struct tern_obj_socket *l = find(TERN_OBJ_SOCKET, 2), *door = find(TERN_OBJ_SOCKET, 3);
+	struct tern_obj_socket *caller = find(TERN_OBJ_SOCKET, 4);
 	struct tern_message *m = (struct tern_message *)(b + 1);
 	__u32 *right = (__u32 *)(m + 2);
 
@@ -632,7 +638,7 @@ static void spoil_sockets(void)
 	SPOILED(a->flags, 0);
 	SPOILED(a->flags, TERN_SOCKET_BEREFT);
 	SPOILED(a->flags, TERN_SOCKET_PAIR | TERN_SOCKET_BEREFT);
-	SPOILED(a->flags, TERN_SOCKET_PAIR | 16);
+	SPOILED(a->flags, TERN_SOCKET_PAIR | (TERN_SOCKET_FLAGS_ALL + 1));
 	SPOILED(a->pair, 0);
 	SPOILED(a->pair, 6);
 	SPOILED(a->shutdown, 4);
@@ -657,6 +663,17 @@ static void spoil_sockets(void)
 	SPOILED(door->mode, S_IFREG | 0600);
 	SPOILED(door->uid, ~0U);
 	SPOILED(door->gid, ~0U);
+	SPOILED(caller->type, SOCK_STREAM);
+	SPOILED(caller->flags, 0);
+	SPOILED(caller->flags, TERN_SOCKET_CALLS | TERN_SOCKET_BEREFT);
+	SPOILED(caller->flags, TERN_SOCKET_CALLS | TERN_SOCKET_LISTENS);
+	SPOILED(caller->path, 0);
+	SPOILED(caller->path, 8);
+	SPOILED(caller->name, 1);
+	SPOILED(caller->ino, 1);
+	SPOILED(caller->uid, 1);
+	SPOILED(*(char *)(caller + 1), 'd');
+	SPOILED(((char *)(caller + 1))[7], '/');
 	SPOILED(a->data, 1);
 	SPOILED(a->messages, 1);
 	SPOILED(b->data, 4);

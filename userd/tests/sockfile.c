@@ -202,6 +202,43 @@ static void test_places(void)
 	describe(place);
 }
 
+/* Of whom it calls only that somebody is there. */
+static void test_call(void)
+{
+	struct tern_obj_socket k = {
+		.desc = 1, .type = SOCK_DGRAM, .flags = TERN_SOCKET_CALLS, .path = strlen(place) + 1,
+	};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char far[SOCKFILE_PATH_MAX + 1] = "/";
+	int fd;
+
+	image.len = 0;
+	CHECK(!tern_image_add(&image, TERN_OBJ_SOCKET, &k, sizeof(k), place, k.path));
+	CHECK(!tern_sockfile_path(described()) && !strcmp(tern_socket_path(described()), place));
+	CHECK(look() == -ENOENT && strstr(why.text, "nobody listens on here"));
+	fd = bind_to(place);
+	CHECK(look() == -EPROTOTYPE && strstr(why.text, "cannot be connected to"));
+	close(fd);
+	CHECK(look() == -ECONNREFUSED && strstr(why.text, "nobody listens on here"));
+	unlink(place);
+	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	strcpy(addr.sun_path, place);
+	CHECK(!bind(fd, (void *)&addr, sizeof(addr)) && !look() && !finish());
+	tern_sockfiles_leave(&files);
+	close(fd);
+	/* it is not ours to remove, either */
+	tern_sockfile_remove(described());
+	CHECK(entries() == 1);
+	unlink(place);
+
+	memset(far + 1, 'x', sizeof(far) - 2);
+	k.path = sizeof(far);
+	image.len = 0;
+	CHECK(!tern_image_add(&image, TERN_OBJ_SOCKET, &k, sizeof(k), far, k.path));
+	CHECK(look() == -ENAMETOOLONG && why.text[0]);
+	describe(place);
+}
+
 /* At the source nothing is removed but what it was, and is dead. */
 static void test_remove(void)
 {
@@ -233,6 +270,7 @@ int main(void)
 	test_old();
 	test_places();
 	test_long();
+	test_call();
 	test_remove();
 	CHECK(!rmdir(dir));
 	tern_image_free(&image);
