@@ -83,7 +83,9 @@ static bool is_regular(const struct tern_entry *entry)
 static u32 taken_kind(const struct tern_table *table, const struct tern_entry *entry,
 		      const char **what)
 {
-	if (is_regular(entry))
+	if (tern_entry_is_mapping(entry->same))
+		*what = "an open file that another process of its tree has only mapped";
+	else if (is_regular(entry))
 		*what = tern_lock_refused(table, entry,
 					  tern_is_network(file_inode(entry->file)->i_sb));
 	return *what ? 0 : TERN_DESC_TAKEN;
@@ -170,8 +172,10 @@ void tern_obj_desc_check(const struct tern_table *table, struct tern_reasons *re
 	}
 	for (i = 0; i < table->nr_rights; i++)
 		if (tern_rights_are_own(table, &table->rights[i]) &&
-		    !kind_of(table, &table->rights[i], &what))
+		    !kind_of(table, &table->rights[i], &what)) {
 			object(reasons, table, &table->rights[i], what);
+			cond_resched();
+		}
 	tern_carried_check(table, reasons);
 }
 
@@ -245,6 +249,10 @@ static int save_new(struct tern_saver *saver, struct tern_entry *entry, struct t
 	u32 kind = kind_of(saver->table, entry, &what);
 	int err;
 
+	if (!kind && entry->carrier)
+		return tern_why(why, -EOPNOTSUPP,
+				"what is under way in fd %d is %s; try again when it has been received",
+				entry->carrier->fd, what);
 	if (!kind)
 		return tern_why(why, -EOPNOTSUPP, "fd %d is %s", entry->fd, what);
 	/* what is under way has one before */

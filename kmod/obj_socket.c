@@ -389,6 +389,9 @@ static int queue_read(const struct tern_table *table, const struct tern_entry *e
 	u32 nr;
 	int err;
 
+	/* each is looked for among all, under a lock */
+	if (table->nr_rights > TERN_UNDER_WAY_MAX)
+		return -EAGAIN;
 	do {
 		len = 0;
 		nr = 0;

@@ -190,6 +190,8 @@ const char *tern_rights_refused(const struct tern_table *table, const struct ter
 	    (S_ISFIFO(file_inode(entry->file)->i_mode) &&
 	     is_out_of_order(entry, entry->same_inode)))
 		return "an open file that a later process of its tree has, too";
+	if (table->nr_rights > TERN_UNDER_WAY_MAX)
+		return "an open file of more than 1024";
 	if (carries(table, entry->file))
 		return "a unix socket with descriptors under way itself";
 	/* what it does not take from another one */

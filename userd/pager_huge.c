@@ -20,18 +20,18 @@
 #define HUGE_PAGES	(HUGE / TERN_WIRE_PAGE)
 #define TRIES		3
 
-/* Is all of it there? What was a hole stays one, and costs no memory. */
-static bool is_whole(const struct tern_pager *p, const struct tern_range *r, __u64 at)
+/* How many from there on are all there? What was a hole stays one, and costs no memory. */
+static __u64 whole(const struct tern_pager *p, const struct tern_range *r, __u64 at)
 {
 	__u64 first = r->first + (at - r->start) / TERN_WIRE_PAGE;
 
-	return tern_pageset_run(&p->map, first, HUGE_PAGES) == HUGE_PAGES;
+	return tern_pageset_run(&p->map, first, (r->end - at) / TERN_WIRE_PAGE) / HUGE_PAGES;
 }
 
-/* EAGAIN: somebody has to do with one of its pages right now. */
-static void collapse_one(int pidfd, __u64 at)
+/* EAGAIN: somebody has to do with one of the pages right now. */
+static void advise(int pidfd, __u64 at, __u64 nr)
 {
-	struct iovec whole = { (void *)(unsigned long)at, HUGE };
+	struct iovec whole = { (void *)(unsigned long)at, nr * HUGE };
 	unsigned int tries = TRIES;
 	long done;
 
@@ -46,11 +46,13 @@ static void collapse_one(int pidfd, __u64 at)
  */
 static void collapse(const struct tern_pager *p, const struct tern_range *r, int pidfd)
 {
-	__u64 at;
+	__u64 at, nr;
 
-	for (at = (r->start + HUGE - 1) & ~(HUGE - 1); at + HUGE <= r->end; at += HUGE)
-		if (is_whole(p, r, at))
-			collapse_one(pidfd, at);
+	for (at = (r->start + HUGE - 1) & ~(HUGE - 1); at + HUGE <= r->end; at += (nr + 1) * HUGE) {
+		nr = whole(p, r, at);
+		if (nr)
+			advise(pidfd, at, nr);
+	}
 }
 
 /** tern_pager_collapse() - huge pages where the migrant has asked for them */

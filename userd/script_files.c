@@ -423,6 +423,37 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
 	return err;
 }
 
+static void lock_some(struct tern_script *s, const struct script_fds *fds, bool posix)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = tern_image_find(fds->dress->image, TERN_OBJ_LOCK, obj))) {
+		const struct tern_obj_lock *lock = tern_obj_payload(obj);
+
+		if ((lock->kind == TERN_LOCK_POSIX) == posix)
+			script_lock(s, fds, lock);
+	}
+}
+
+/*
+ * To close any descriptor of a file ends all locks that the process has on it by fcntl(2),
+ * so what is only under way is closed before these are taken: it has been sent.
+ */
+static void lock_all(struct tern_script *s, const struct script_fds *fds)
+{
+	const struct tern_obj_desc *d;
+	unsigned int i;
+
+	lock_some(s, fds, false);
+	for (i = 0; i < fds->nr_spares; i++) {
+		d = tern_obj_payload(fds->desc[fds->spare[i].desc]);
+		/* the other end of a socket is for another process to take */
+		if (d->kind != TERN_DESC_SOCKET)
+			SCRIPT(s, NULL, SYS_close, fds->spare[i].fd);
+	}
+	lock_some(s, fds, true);
+}
+
 /**
  * tern_script_files_end() - what must not work before everything else is in place
  * @s: the writer
@@ -433,7 +464,6 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
  */
 int tern_script_files_end(struct tern_script *s, struct tern_dress *dress)
 {
-	const struct tern_obj *obj = NULL;
 	struct script_fds fds = { 0 };
 	unsigned int id;
 	int err;
@@ -444,8 +474,8 @@ int tern_script_files_end(struct tern_script *s, struct tern_dress *dress)
 	for (id = 1; !err && id <= fds.nr_descs; id++)
 		if (script_fd_of(&fds, id) >= 0)
 			set_owner(s, script_fd_of(&fds, id), tern_obj_payload(fds.desc[id]));
-	while (!err && (obj = tern_image_find(dress->image, TERN_OBJ_LOCK, obj)))
-		script_lock(s, &fds, tern_obj_payload(obj));
+	if (!err)
+		lock_all(s, &fds);
 	drop(&fds);
 	return err;
 }

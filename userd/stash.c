@@ -203,7 +203,7 @@ static bool is_same(const struct tern_obj_carried *a, const struct tern_obj_carr
 {
 	return a->dev == b->dev && a->ino == b->ino &&
 	       /* pages have been set aside for what it was */
-	       a->huge == b->huge && (!a->huge || a->size == b->size) &&
+	       a->huge == b->huge && (!a->huge || (a->size == b->size && a->room == b->room)) &&
 	       (a->kind == b->kind || (tern_is_segment(a) && tern_is_segment(b))) &&
 	       a->name == b->name && !memcmp(a + 1, b + 1, a->name);
 }
@@ -272,6 +272,8 @@ static int write_at(const struct tern_stash_file *stashed, const char *bytes, si
 {
 	if (!stashed->huge)
 		return tern_write_all(stashed->file.fd, bytes, len, offset);
+	if (offset > stashed->len || len > stashed->len - offset)
+		return -EBADMSG;
 	/* a page that a control group does not grant is an error here, and a signal below */
 	if (fallocate(stashed->file.fd, 0, offset, len))
 		return -errno;

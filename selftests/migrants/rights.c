@@ -32,6 +32,7 @@ static int packet[2];
 static int lone;	/* whose other end is closed when something is under way to it */
 static int down[2];	/* from the process to its child, which does not have the other end */
 static int kept;	/* a file that is open all the time, and under way */
+static int held;	/* the same file, of which the process has a lock that it must not lose */
 static int talk[2];	/* a pair of which an end is under way */
 static int watch;	/* an epoll instance, likewise */
 static int timer;	/* likewise */
@@ -270,6 +271,29 @@ static void receive_down(void)
 	close(fd);
 }
 
+/* ---- a lock, which ends when any descriptor of its file is closed -------------------- */
+
+static void lock(void)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	check(!fcntl(held, F_SETLK, &whole), "lock: %s", strerror(errno));
+}
+
+/* Only another process can see it. */
+static void is_locked(void)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	pid_t other = fork();
+	int status;
+
+	check(other >= 0, "fork");
+	if (!other)
+		_exit(fcntl(held, F_GETLK, &whole) || whole.l_type != F_WRLCK ||
+		      whole.l_pid != getppid());
+	check(waitpid(other, &status, 0) == other && !status, "the lock is lost");
+}
+
 /* ---- the two processes ------------------------------------------------------------- */
 
 static unsigned int count_open(void)
@@ -317,6 +341,7 @@ static void start(void)
 	wrote(fd, "abcdefg");
 	close(fd);
 	kept = migrant_open("text", O_RDONLY);
+	held = migrant_open("text", O_RDWR);
 	check(!socketpair(AF_UNIX, SOCK_STREAM, 0, stream) &&
 	      !socketpair(AF_UNIX, SOCK_SEQPACKET, 0, packet) &&
 	      !socketpair(AF_UNIX, SOCK_STREAM, 0, talk) &&
@@ -335,6 +360,7 @@ static void send_all(void)
 	send_packets();
 	send_lone();
 	send_down();
+	lock();
 }
 
 static void receive_all(void)
@@ -360,6 +386,7 @@ int main(int argc, char **argv)
 	migrant_tell("ready", "yes");
 	while (migrant.hops < hops && migrant_wait_hop()) {
 		check(count_open() == nr, "%u open, not %u", count_open(), nr);
+		is_locked();
 		receive_all();
 		send_all();
 		snprintf(text, sizeof(text), "%u", migrant.hops);

@@ -303,6 +303,16 @@ static void add_huge(__u32 kind, __u64 size, __u32 seals)
 	add_file(memfd, "huge");
 }
 
+static void add_room(__u64 room)
+{
+	struct tern_obj_carried segment = plain(SEGMENT, 5000);
+
+	segment.kind = TERN_CARRIED_SYSV_GONE;
+	segment.room = room;
+	segment.huge = 21;
+	add_file(segment, "SYSV7e490003");
+}
+
 /* In huge pages, or if this host has none, in others: nobody can tell by what is in it. */
 static void test_huge(void)
 {
@@ -328,6 +338,15 @@ static void test_huge(void)
 	tern_stash_fini(&stash);
 	tern_image_free(&images[0]);
 	CHECK(!shmdt(at));
+
+	/* the same size, but more room: nothing is written behind what was mapped for it */
+	add_room(2 * MIB);
+	CHECK(!fill());
+	add_room(4 * MIB);
+	add_data(1, 4 * MIB - TERN_DATA_BLOCK, 'd', TERN_DATA_BLOCK);
+	CHECK(fill() || !stash.file[0].huge || stash.file[0].len >= 4 * MIB);
+	tern_stash_fini(&stash);
+	tern_image_free(&images[0]);
 }
 
 static void test_errors(void)
