@@ -41,25 +41,35 @@ static long get_pages(struct mm_struct *mm, unsigned long addr, long nr,
 	return got == -EHWPOISON ? -EIO : got;
 }
 
+static bool is_zero(struct page *page)
+{
+	void *from = kmap_local_page(page);
+	bool zero = !memchr_inv(from, 0, PAGE_SIZE);
+
+	kunmap_local(from);
+	return zero;
+}
+
 /*
- * Nothing there: a page that was never touched, the end of a file, no mapping
+ * Nothing there? 0: a page that was never touched, the end of a file, no mapping
  * at all; these read as zeros. A page that could not be read, from a file or
  * from swap, is none of these, and must never be taken for one: a page that
- * was never touched can be read when asked for in earnest. @nr: how many pages long
- * it is at least.
+ * was never touched can be read when asked for in earnest. 1: this brings *@page to
+ * light after all; a huge page on its way to another place is not to be seen for a moment
+ * (follow_pmd_mask()). @nr: how many pages long a hole is at least.
  */
-static bool is_hole(struct mm_struct *mm, unsigned long addr, unsigned long *nr)
+static long look_again(struct mm_struct *mm, unsigned long addr, struct page **page,
+		       unsigned long *nr)
 {
 	struct vm_area_struct *vma;
 	bool anon = false, hole = true;
-	struct page *page;
 	loff_t pos;
 
 	vma = find_vma(mm, addr);
 	/* of huge pages the kernel says so of these alone, be they shared or not */
 	if (vma && vma->vm_start <= addr && is_vm_hugetlb_page(vma)) {
 		*nr = (ALIGN(addr + 1, huge_page_size(hstate_vma(vma))) - addr) >> PAGE_SHIFT;
-		return true;
+		return 0;
 	}
 	if (vma && vma->vm_start <= addr) {
 		anon = vma_is_anonymous(vma);
@@ -69,11 +79,13 @@ static bool is_hole(struct mm_struct *mm, unsigned long addr, unsigned long *nr)
 			       pos >= i_size_read(file_inode(vma->vm_file));
 	}
 	if (!anon)
-		return hole;
-	if (get_pages(mm, addr, 1, 0, &page) != 1)
-		return false;
-	put_page(page);
-	return true;
+		return hole ? 0 : -EIO;
+	if (get_pages(mm, addr, 1, 0, page) != 1)
+		return -EIO;
+	if (!is_zero(*page))
+		return 1;
+	put_page(*page);
+	return 0;
 }
 
 /*
@@ -123,7 +135,7 @@ static long get_present_locked(struct mm_struct *mm, unsigned long addr, long nr
 		return -EIO;
 	}
 	if (got == -EFAULT || !got)
-		return is_hole(mm, addr, hole) ? 0 : -EIO;
+		got = look_again(mm, addr, pages, hole);
 	return got;
 }
 
@@ -146,14 +158,17 @@ static long get_present(struct mm_struct *mm, unsigned long addr, long nr,
 /* 1: there is something on the page, and it is at @to, unless that is NULL. */
 static int read_page(struct page *page, void __user *to)
 {
-	void *from = kmap_local_page(page);
+	void *from;
 	int ret = 1;
 
-	if (!to)
-		ret = !!memchr_inv(from, 0, PAGE_SIZE);
-	else if (copy_to_user(to, from, PAGE_SIZE))
-		ret = -EFAULT;
-	kunmap_local(from);
+	if (!to) {
+		ret = !is_zero(page);
+	} else {
+		from = kmap_local_page(page);
+		if (copy_to_user(to, from, PAGE_SIZE))
+			ret = -EFAULT;
+		kunmap_local(from);
+	}
 	put_page(page);
 	return ret;
 }
