@@ -47,7 +47,7 @@ grep -q "nobody listens on b" out || {
 }
 note "$(cat out)"
 more a
-LOG_B=$(listens b)
+LOG_B=$(listens b) || fail "nobody listens on b"
 migrate "$PID" a b
 more b
 migrate "$PID" b a
@@ -72,3 +72,5 @@ finish talks b
 hops 3
 all_lines
 [[ $(uniq -d all) == "" ]] || fail "a line came twice"
+on a "rm -f /dev/log"
+on b "rm -f /dev/log"
