@@ -37,6 +37,7 @@ more()
 	wait_until "$LONG" has_more "$1" || fail "nothing comes to the log of $1"
 }
 
+on a "mkdir -p $SHARED"
 listens a >/dev/null
 start a talks talks.py
 more a
