@@ -78,7 +78,8 @@ int tern_next_pages(struct tern_migration *m, struct tern_next_pages *arg)
 	struct mm_struct *mm;
 	int err;
 
-	if (arg->pad || arg->start & ~PAGE_MASK || arg->start >= TASK_SIZE_MAX)
+	/* the end of the last area is no mistake */
+	if (arg->pad || arg->start & ~PAGE_MASK || arg->start > TASK_SIZE_MAX)
 		return -EINVAL;
 	mm = tern_memory_look(m);
 	if (!mm)

@@ -539,6 +539,7 @@ TEST_F(source, next_pages)
 	EXPECT_EQ(0, next_pages(self->dev, self->stack & ~4095ULL, 0, &from, &to));
 	EXPECT_EQ(self->stack & ~4095ULL, from);
 	EXPECT_EQ(-ENXIO, next_pages(self->dev, (1ULL << 47) - 4096 * 2, 0, &from, &to));
+	EXPECT_EQ(-ENXIO, next_pages(self->dev, (1ULL << 47) - 4096, 0, &from, &to));
 	EXPECT_EQ(-EINVAL, next_pages(self->dev, 1, 0, &from, &to));
 	EXPECT_EQ(-EINVAL, next_pages(self->dev, 0, 1, &from, &to));
 	EXPECT_EQ(-EINVAL, next_pages(self->dev, ~0xfffULL, 0, &from, &to));
