@@ -209,21 +209,20 @@ int tern_sockfiles_look(struct tern_sockfiles *files, const struct tern_image *i
 			const char *host, struct tern_why *why)
 {
 	const struct tern_obj *obj = NULL;
-	const struct tern_obj_socket *k;
-	int err;
 
 	while ((obj = tern_image_find(image, TERN_OBJ_SOCKET, obj))) {
-		k = tern_obj_payload(obj);
-		err = k->flags & TERN_SOCKET_CALLS ? look_call(k) : 0;
-		if (err)
-			return cannot_call(tern_socket_path(k), host, err, why);
-	}
-	while ((obj = next(image, obj))) {
-		err = look(files, tern_obj_payload(obj), id);
+		const struct tern_obj_socket *k = tern_obj_payload(obj);
+		int err;
 
-		if (err)
-			return cannot_name(tern_sockfile_path(tern_obj_payload(obj)), host, err,
-					   why);
+		if (k->flags & TERN_SOCKET_CALLS) {
+			err = look_call(k);
+			if (err)
+				return cannot_call(tern_socket_path(k), host, err, why);
+		} else if (k->path) {
+			err = look(files, k, id);
+			if (err)
+				return cannot_name(tern_socket_path(k), host, err, why);
+		}
 	}
 	return 0;
 }

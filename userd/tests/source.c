@@ -24,8 +24,8 @@
 
 #include "changes.h"
 #include "dev.h"
-#include "host.h"
 #include "grow.h"
+#include "host.h"
 #include "image.h"
 #include "link.h"
 #include "pack.h"
