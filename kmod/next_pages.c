@@ -20,20 +20,19 @@
 #include "next_pages.h"
 
 /* True: @next is the end of what has a page table; false: of what has none. */
-static bool has_table(struct mm_struct *mm, unsigned long addr, unsigned long end,
-		      unsigned long *next)
+static bool has_table(struct mm_struct *mm, unsigned long addr, unsigned long *next)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
 
-	*next = pgd_addr_end(addr, end);
+	*next = pgd_addr_end(addr, TASK_SIZE_MAX);
 	if (pgd_none(*pgd))
 		return false;
 	p4d = p4d_offset(pgd, addr);
-	*next = p4d_addr_end(addr, end);
+	*next = p4d_addr_end(addr, TASK_SIZE_MAX);
 	if (p4d_none(*p4d))
 		return false;
-	*next = pud_addr_end(addr, end);
+	*next = pud_addr_end(addr, TASK_SIZE_MAX);
 	return !pud_none(*pud_offset(p4d, addr));
 }
 
@@ -44,8 +43,7 @@ static bool find_in(struct vm_area_struct *vma, struct tern_next_pages *arg)
 
 	for (; addr < vma->vm_end; addr = next) {
 		/* these share tables with other processes, and may lose them at any time */
-		if (is_vm_hugetlb_page(vma) ||
-		    has_table(vma->vm_mm, addr, TASK_SIZE_MAX, &next)) {
+		if (is_vm_hugetlb_page(vma) || has_table(vma->vm_mm, addr, &next)) {
 			arg->start = addr;
 			arg->end = pud_addr_end(addr, TASK_SIZE_MAX);
 			return true;
