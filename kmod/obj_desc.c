@@ -84,7 +84,7 @@ static u32 taken_kind(const struct tern_table *table, const struct tern_entry *e
 		      const char **what)
 {
 	if (tern_entry_is_mapping(entry->same))
-		*what = "an open file that another process of its tree has only mapped";
+		*what = "a file that another of its tree has mapped and closed: close it here, too";
 	else if (is_regular(entry))
 		*what = tern_lock_refused(table, entry,
 					  tern_is_network(file_inode(entry->file)->i_sb));
@@ -134,6 +134,9 @@ static u32 kind_of(const struct tern_table *table, const struct tern_entry *entr
 	return kind;
 }
 
+/* What is under way has no number of its own. */
+#define UNDER_WAY "what is under way in fd %d is %s; try again when it has been received"
+
 static void object(struct tern_reasons *reasons, const struct tern_table *table,
 		   const struct tern_entry *entry, const char *what)
 {
@@ -141,9 +144,7 @@ static void object(struct tern_reasons *reasons, const struct tern_table *table,
 		" (redirect it, or move with --stdio=null)" : "";
 
 	if (entry->carrier)
-		tern_reasons_add(reasons,
-				 "what is under way in fd %d is %s; try again when it has been received",
-				 entry->carrier->fd, what);
+		tern_reasons_add(reasons, UNDER_WAY, entry->carrier->fd, what);
 	/* what has no path has a name for its kind at most, and we said that */
 	else if (d_is_reg(entry->file->f_path.dentry) || d_is_dir(entry->file->f_path.dentry))
 		tern_reasons_add(reasons, "fd %d is %s: %pD2%s", entry->fd, what,
@@ -250,9 +251,7 @@ static int save_new(struct tern_saver *saver, struct tern_entry *entry, struct t
 	int err;
 
 	if (!kind && entry->carrier)
-		return tern_why(why, -EOPNOTSUPP,
-				"what is under way in fd %d is %s; try again when it has been received",
-				entry->carrier->fd, what);
+		return tern_why(why, -EOPNOTSUPP, UNDER_WAY, entry->carrier->fd, what);
 	if (!kind)
 		return tern_why(why, -EOPNOTSUPP, "fd %d is %s", entry->fd, what);
 	/* what is under way has one before */

@@ -395,7 +395,8 @@ static int queue_read(const struct tern_table *table, const struct tern_entry *e
 	do {
 		len = 0;
 		nr = 0;
-		tern_queue_lock(sk);
+		if (!tern_queue_lock(sk))
+			return -EINTR;
 		skb_queue_walk(queue, skb) {
 			len += skb->len;
 			nr++;
@@ -409,9 +410,11 @@ static int queue_read(const struct tern_table *table, const struct tern_entry *e
 		};
 		err = -ENOMEM;
 		if (q->head && q->right && q->data) {
-			tern_queue_lock(sk);
-			err = queue_copy(table, entry, q, nr, len);
-			tern_queue_unlock(sk);
+			err = -EINTR;
+			if (tern_queue_lock(sk)) {
+				err = queue_copy(table, entry, q, nr, len);
+				tern_queue_unlock(sk);
+			}
 		}
 		if (err)
 			queue_free(q);

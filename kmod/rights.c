@@ -22,12 +22,17 @@
  * tern_queue_lock() - keep the queue of a unix socket, and what is under way in it
  * @sk: the socket
  *
- * Readers take files out of a message under the first lock only (net/unix/af_unix.c).
+ * Readers take files out of a message under the first lock only (net/unix/af_unix.c). They
+ * have it, too, while they wait for a page that they read into.
+ *
+ * Return: false: the caller is killed.
  */
-void tern_queue_lock(struct sock *sk) __acquires(&sk->sk_receive_queue.lock)
+bool tern_queue_lock(struct sock *sk)
 {
-	mutex_lock(&unix_sk(sk)->iolock);
+	if (mutex_lock_killable(&unix_sk(sk)->iolock))
+		return false;
 	spin_lock(&sk->sk_receive_queue.lock);
+	return true;
 }
 
 /** tern_queue_unlock() - let go of it */
@@ -46,12 +51,14 @@ static struct sock *queue_of(const struct tern_entry *entry)
 	       !skb_queue_empty_lockless(&sk->sk_receive_queue) ? sk : NULL;
 }
 
-static unsigned int count(struct sock *sk)
+/* Files under way, or -EINTR. */
+static int count(struct sock *sk)
 {
-	unsigned int nr = 0;
 	struct sk_buff *skb;
+	int nr = 0;
 
-	tern_queue_lock(sk);
+	if (!tern_queue_lock(sk))
+		return -EINTR;
 	skb_queue_walk(&sk->sk_receive_queue, skb)
 		nr += UNIXCB(skb).fp ? UNIXCB(skb).fp->count : 0;
 	tern_queue_unlock(sk);
@@ -85,7 +92,8 @@ static int add(struct tern_table *table, const struct tern_entry *carrier, struc
 	struct sk_buff *skb;
 	int err = 0;
 
-	tern_queue_lock(sk);
+	if (!tern_queue_lock(sk))
+		return -EINTR;
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
 		const struct scm_fp_list *fp = UNIXCB(skb).fp;
 
@@ -109,7 +117,7 @@ static int add(struct tern_table *table, const struct tern_entry *carrier, struc
  * @table: of all processes, unsorted
  * @room: in and out: entries that were found once
  *
- * Return: 0, or -EAGAIN: there must be that much more room.
+ * Return: 0, -EAGAIN: there must be that much more room, or -EINTR: the caller is killed.
  */
 int tern_rights_collect(struct tern_table *table, unsigned int *room)
 {
@@ -119,12 +127,14 @@ int tern_rights_collect(struct tern_table *table, unsigned int *room)
 	table->rights = table->all + table->nr_tree;
 	for (entry = table->all; !err && entry < table->rights; entry++) {
 		struct sock *sk = queue_of(entry);
-		unsigned int nr = sk ? count(sk) : 0;
+		int nr = sk ? count(sk) : 0;
 
+		if (nr < 0)
+			return nr;
 		if (!nr || first_of(table, entry->file) != entry)
 			continue;
 		err = add(table, entry, sk);
-		if (err)
+		if (err == -EAGAIN)
 			*room += nr;
 	}
 	table->nr_rights = table->all + table->nr_tree - table->rights;
