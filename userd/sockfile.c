@@ -192,8 +192,16 @@ static int cannot_call(const char *path, const char *host, int err, struct tern_
 		return tern_why_set(why, err,
 				    "the process sends to the unix socket %.160s, at which nobody listens on %s: start there what does",
 				    path, host);
+	if (err == -EPROTOTYPE)
+		return tern_why_set(why, err,
+				    "the process sends to the unix socket %.160s, which is of another type on %s: start there what listens here",
+				    path, host);
+	if (err == -ENAMETOOLONG)
+		return tern_why_set(why, err,
+				    "the process sends to the unix socket %.160s, whose path is too long to be called on another host",
+				    path);
 	return tern_why_set(why, err,
-			    "the process sends to the unix socket %.160s, which cannot be connected to on %s: %s",
+			    "the process sends to the unix socket %.160s, which cannot be connected to on %s: %s; see that it can be",
 			    path, host, strerror(-err));
 }
 
