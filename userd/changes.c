@@ -164,19 +164,19 @@ struct reader {
 	const struct tern_draft *draft;
 	struct tern_image *out;
 	unsigned int next;
-	__u32 types;
+	__u64 types;
 };
 
 static void mark(struct reader *r, unsigned int type)
 {
-	r->types |= type < __TERN_OBJ_MAX ? 1U << type : ~0U;
+	r->types |= type < __TERN_OBJ_MAX ? 1ULL << type : TERN_TYPES_ALL;
 }
 
 /* Objects of the draft up to @to are not in the image, or not in their place. */
 static void leave_out(struct reader *r, unsigned int to)
 {
 	if (to < r->next)
-		r->types = ~0U;
+		r->types = TERN_TYPES_ALL;
 	for (; r->next < to; r->next++)
 		mark(r, r->draft->obj[r->next]->type);
 }
@@ -223,7 +223,7 @@ static int read_one(struct reader *r, const struct tern_obj *obj, size_t left, s
  * @why: sentence
  */
 int tern_changes_read(const struct tern_draft *draft, const struct tern_image *in,
-		      struct tern_image *out, __u32 *types, struct tern_why *why)
+		      struct tern_image *out, __u64 *types, struct tern_why *why)
 {
 	struct reader r = { .draft = draft, .out = out };
 	size_t at, len = 0;

@@ -31,6 +31,6 @@ int tern_changes_write(const struct tern_draft *draft, const struct tern_image *
 int tern_image_follows(const struct tern_image *a, const struct tern_image *b,
 		       struct tern_why *why);
 int tern_changes_read(const struct tern_draft *draft, const struct tern_image *in,
-		      struct tern_image *out, __u32 *types, struct tern_why *why);
+		      struct tern_image *out, __u64 *types, struct tern_why *why);
 
 #endif

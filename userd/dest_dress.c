@@ -60,7 +60,7 @@ static int fits(struct tern_dest *d, const struct tern_image *image)
 }
 
 /* @len bytes that stand for a whole image, which is then sound; and what is new in it. */
-static int receive(struct tern_dest *d, size_t len, struct tern_image *image, __u32 *types)
+static int receive(struct tern_dest *d, size_t len, struct tern_image *image, __u64 *types)
 {
 	struct tern_image in = { .len = len, .size = len };
 	int err;
@@ -116,7 +116,7 @@ static int group_is_free(struct tern_dest *d, const struct tern_obj_task *task)
 
 /* Write the script, and the files that it opens. 1: mappings change by it. */
 static int write_script(struct tern_dest *d, struct tern_dress *dress,
-			const struct tern_image *image, __u32 types, bool draft,
+			const struct tern_image *image, __u64 types, bool draft,
 			struct shell_run *run)
 {
 	int err;
@@ -141,7 +141,7 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	if (err)
 		return err;
 	/* what is as it was has been looked at, and is so again when it gets its name */
-	if (types & 1U << TERN_OBJ_SOCKET)
+	if (types & TERN_TYPE(SOCKET))
 		err = tern_sockfiles_look(&d->sockfiles, image, d->job->id, d->job->host->name,
 					  &d->why);
 	if (err)
@@ -187,7 +187,7 @@ static int put_on(struct tern_dest *d, struct tern_image *image)
 	int err, moved;
 
 	/* all of it, for the next one is compared with what is found now */
-	moved = write_script(d, &dress, image, ~0U, true, &cmd);
+	moved = write_script(d, &dress, image, TERN_TYPES_ALL, true, &cmd);
 	err = moved < 0 ? moved : 0;
 	if (!err && cmd.nr)
 		err = run(d, &cmd);
@@ -223,7 +223,7 @@ static int put_on(struct tern_dest *d, struct tern_image *image)
 int tern_dest_draft(struct tern_dest *d, size_t len)
 {
 	struct tern_image image = { 0 };
-	__u32 types;
+	__u64 types;
 	int err;
 
 	err = receive(d, len, &image, &types);
@@ -259,7 +259,7 @@ static int dress_at_once(struct tern_dest *d, const struct shell_run *cmd)
 int tern_dest_image(struct tern_dest *d, size_t len)
 {
 	struct shell_run cmd;
-	__u32 types;
+	__u64 types;
 	int err, moved;
 
 	d->first_ns = tern_dest_now(CLOCK_MONOTONIC);

@@ -25,18 +25,22 @@ struct tern_image {
 	size_t size;
 };
 
-/* What descriptors consist of: bit per type. */
+/* Sets of types: a bit for each. */
+#define TERN_TYPE(name)	(1ULL << TERN_OBJ_##name)
+#define TERN_TYPES_ALL	(~0ULL)
+
+/* What descriptors consist of. */
 #define TERN_FILES_TYPES \
-	(1U << TERN_OBJ_DESC | 1U << TERN_OBJ_FD | 1U << TERN_OBJ_PIPE | 1U << TERN_OBJ_EPOLL | \
-	 1U << TERN_OBJ_EVENT | 1U << TERN_OBJ_TIMERFD | 1U << TERN_OBJ_WATCH | \
-	 1U << TERN_OBJ_SOCKET | 1U << TERN_OBJ_LOCK | 1U << TERN_OBJ_CARRIED | \
-	 1U << TERN_OBJ_DATA | 1U << TERN_OBJ_TERMINAL | 1U << TERN_OBJ_PEER)
+	(TERN_TYPE(DESC) | TERN_TYPE(FD) | TERN_TYPE(PIPE) | TERN_TYPE(EPOLL) | \
+	 TERN_TYPE(EVENT) | TERN_TYPE(TIMERFD) | TERN_TYPE(WATCH) | \
+	 TERN_TYPE(SOCKET) | TERN_TYPE(LOCK) | TERN_TYPE(CARRIED) | \
+	 TERN_TYPE(DATA) | TERN_TYPE(TERMINAL) | TERN_TYPE(PEER))
 
 int tern_image_check(const struct tern_image *image, struct tern_why *why);
 /** tern_image_check_changes() - likewise, of one that has been a sound image before,
  * but for the objects of @types (bit per type), others having come or gone
  */
-int tern_image_check_changes(const struct tern_image *image, __u32 types,
+int tern_image_check_changes(const struct tern_image *image, __u64 types,
 			     struct tern_why *why);
 
 /** tern_image_next() - the object after @obj (NULL: the first), NULL at the end */

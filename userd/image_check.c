@@ -741,7 +741,7 @@ static int make_room(struct image_check *c, const struct tern_image *image)
 	       c->descs && c->fds && c->tids && c->timers && c->pipes ? 0 : -ENOMEM;
 }
 
-static int check_image(const struct tern_image *image, __u32 skip, struct tern_why *why)
+static int check_image(const struct tern_image *image, __u64 skip, struct tern_why *why)
 {
 	struct image_check c = { .why = why, .skip = skip };
 	int err;
@@ -814,14 +814,14 @@ int tern_image_check(const struct tern_image *image, struct tern_why *why)
  *
  * Return: as tern_image_check().
  */
-int tern_image_check_changes(const struct tern_image *image, __u32 types,
+int tern_image_check_changes(const struct tern_image *image, __u64 types,
 			     struct tern_why *why)
 {
-	const __u32 memory = 1U << TERN_OBJ_VMA | 1U << TERN_OBJ_MEMORY;
-	__u32 skip = 0;
+	const __u64 memory = TERN_TYPE(VMA) | TERN_TYPE(MEMORY);
+	__u64 skip = 0;
 
 	/* files that move may be mapped, too */
-	if (tern_image_find(image, TERN_OBJ_CARRIED, NULL) || types & 1U << TERN_OBJ_CARRIED)
+	if (tern_image_find(image, TERN_OBJ_CARRIED, NULL) || types & TERN_TYPE(CARRIED))
 		return check_image(image, 0, why);
 	if (!(types & memory))
 		skip |= memory;

@@ -87,7 +87,7 @@ struct image_check {
 	size_t vdso_size;
 	const struct tern_obj_vma *vdso_map;
 	unsigned int nr_vdso_maps;
-	__u32 skip;
+	__u64 skip;
 	__u8 *fds;
 	__u32 nr_fds;
 	__s32 *tids;

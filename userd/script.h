@@ -262,7 +262,7 @@ struct tern_dress {
 	__u64 nofile;
 	unsigned int own_fds;
 	unsigned int end_fds;
-	__u32 types;
+	__u64 types;
 	struct tern_taken *taken_file;
 	unsigned int nr_taken_files;
 	struct tern_spare *spare;

@@ -523,7 +523,7 @@ int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *wor
 			     struct tern_dress *dress, struct tern_why *why)
 {
 	/* a file that moves may be another one now, and one of another process, too */
-	bool same = !(dress->types & (1U << TERN_OBJ_VMA | 1U << TERN_OBJ_CARRIED)) &&
+	bool same = !(dress->types & (TERN_TYPE(VMA) | TERN_TYPE(CARRIED))) &&
 		    worn->taken == dress->taken;
 	int err;
 

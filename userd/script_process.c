@@ -173,7 +173,7 @@ static void names(struct tern_script *s, const struct tern_dress *worn,
 	const struct tern_obj *obj = tern_image_find(dress->image, TERN_OBJ_NAMES, NULL);
 	const struct tern_obj_names *new;
 
-	if (!obj || (worn && !(dress->types & 1U << TERN_OBJ_NAMES)))
+	if (!obj || (worn && !(dress->types & TERN_TYPE(NAMES))))
 		return;
 	new = tern_obj_payload(obj);
 	SCRIPT(s, "the name of the pod could not be set", SYS_sethostname,

@@ -23,7 +23,7 @@ static int dup_image(struct tern_image *image, const unsigned char *data, size_t
 	return 0;
 }
 
-static void alter(const struct tern_image *old, const struct tern_image *new, __u32 types)
+static void alter(const struct tern_image *old, const struct tern_image *new, __u64 types)
 {
 	const struct tern_obj_task *task =
 		tern_obj_payload(tern_image_find(old, TERN_OBJ_TASK, NULL));
@@ -55,7 +55,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct tern_image first = { 0 }, in = { 0 }, image = { 0 };
 	struct tern_draft draft = { 0 };
 	struct tern_why why = { "" };
-	__u32 len, types;
+	__u64 types;
+	__u32 len;
 
 	if (size < sizeof(len))
 		return 0;

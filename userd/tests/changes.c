@@ -54,12 +54,12 @@ static struct tern_image make(unsigned int how)
 	return image;
 }
 
-static void trip(unsigned int how, unsigned int changed, __u32 types, unsigned int most)
+static void trip(unsigned int how, unsigned int changed, __u64 types, unsigned int most)
 {
 	struct tern_image image = make(how), wire = { 0 }, out = { 0 };
 	struct tern_why why = { "" };
 	unsigned int nr;
-	__u32 told;
+	__u64 told;
 
 	CHECK(!tern_changes_write(&draft, &image, &wire, &nr));
 	CHECK(nr == changed && wire.len <= most);
@@ -74,7 +74,7 @@ static void trip(unsigned int how, unsigned int changed, __u32 types, unsigned i
 static void trips(void)
 {
 	struct tern_image first = make(SAME);
-	const __u32 vma = 1U << TERN_OBJ_VMA, fd = 1U << TERN_OBJ_FD, end = 1U << TERN_OBJ_END;
+	const __u64 vma = TERN_TYPE(VMA), fd = TERN_TYPE(FD), end = TERN_TYPE(END);
 	unsigned int all = FDS + 3;
 
 	/* without a draft all of it travels */
@@ -84,7 +84,7 @@ static void trips(void)
 	trip(GROWN, 1, vma, 200);
 	trip(NEW_FIRST, 1, fd, 200);
 	trip(GONE, 0, fd, 200);
-	trip(SWAPPED, 0, ~0U, 200);
+	trip(SWAPPED, 0, TERN_TYPES_ALL, 200);
 	trip(OTHER_END, 1, end, 200);
 }
 
@@ -92,7 +92,7 @@ static int read_one(const void *obj, size_t len)
 {
 	struct tern_image in = { (void *)obj, len, len }, out = { 0 };
 	struct tern_why why = { "" };
-	__u32 types;
+	__u64 types;
 	int err = tern_changes_read(&draft, &in, &out, &types, &why);
 
 	CHECK(!err == !why.text[0] || err == -E2BIG);

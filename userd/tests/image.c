@@ -781,9 +781,9 @@ static int write_seed(const char *path)
 /* Sound already: what has not changed is not looked at again, and harms nobody. */
 static void changes(void)
 {
-	const __u32 types[] = {
-		0, 1U << TERN_OBJ_VMA, 1U << TERN_OBJ_FD, 1U << TERN_OBJ_PIPE, 1U << TERN_OBJ_EPOLL,
-		1U << TERN_OBJ_THREAD, ~0U,
+	const __u64 types[] = {
+		0, TERN_TYPE(VMA), TERN_TYPE(FD), TERN_TYPE(PIPE), TERN_TYPE(EPOLL),
+		TERN_TYPE(THREAD), TERN_TYPES_ALL,
 	};
 	struct tern_obj_pipe pipe = { .pipe = 10, .capacity = 4096 };
 	struct tern_obj_vma *vma = find(TERN_OBJ_VMA, 0);
@@ -797,10 +797,10 @@ static void changes(void)
 		CHECK(!tern_image_check_changes(&image, types[i], &why));
 	/* and what has changed is, with all that it is related to */
 	vma->end = vma->start;
-	CHECK(tern_image_check_changes(&image, 1U << TERN_OBJ_VMA, &why) == -EBADMSG);
+	CHECK(tern_image_check_changes(&image, TERN_TYPE(VMA), &why) == -EBADMSG);
 	vma->end = 0x3000;
 	first->pipe = 10;
-	CHECK(tern_image_check_changes(&image, 1U << TERN_OBJ_FD, &why) == -EBADMSG);
+	CHECK(tern_image_check_changes(&image, TERN_TYPE(FD), &why) == -EBADMSG);
 	first->pipe = 9;
 	CHECK(!check());
 }

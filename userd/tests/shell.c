@@ -677,7 +677,7 @@ static bool new_shell(__s32 first)
 		return false;
 	}
 	memset(&dress, 0, sizeof(dress));
-	dress.types = ~0U;
+	dress.types = TERN_TYPES_ALL;
 	CHECK(!tern_shell_look(&shell, &dress, &why) && dress.nr_special >= 2);
 	stat(file, &st);
 	known[0].path = file;
