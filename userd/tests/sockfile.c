@@ -217,7 +217,7 @@ static void test_call(void)
 	CHECK(!tern_sockfile_path(described()) && !strcmp(tern_socket_path(described()), place));
 	CHECK(look() == -ENOENT && strstr(why.text, "nobody listens on here"));
 	fd = bind_to(place);
-	CHECK(look() == -EPROTOTYPE && strstr(why.text, "cannot be connected to"));
+	CHECK(look() == -EPROTOTYPE && strstr(why.text, "of another type on"));
 	close(fd);
 	CHECK(look() == -ECONNREFUSED && strstr(why.text, "nobody listens on here"));
 	unlink(place);
