@@ -29,6 +29,7 @@
 #include "dev.h"
 #include "fault.h"
 #include "image.h"
+#include "inet.h"
 #include "keep.h"
 #include "migration.h"
 #include "obj.h"
@@ -300,6 +301,8 @@ static const char *objection(const struct tern_obj *obj, struct tern_usage_sum *
 		return tern_terminal_valid(obj, payload) ? NULL : "a terminal that cannot be";
 	case TERN_OBJ_PEER:
 		return tern_socket_valid(obj, payload) ? NULL : "a socket that cannot be";
+	case TERN_OBJ_DATAGRAM:
+		return tern_datagram_valid(obj, payload) ? NULL : "a datagram that cannot be";
 	case TERN_OBJ_ENDED:
 		return tern_tree_ended_valid(obj, payload) ? NULL : "a child that cannot be";
 	default:
@@ -427,6 +430,14 @@ static int load_socket(struct tern_migration *m, struct task_struct *leader,
 	return err ? tern_why(why, err, "the shell's socket %d could not be loaded", p->fd) : 0;
 }
 
+static int load_datagram(struct task_struct *leader, const struct tern_obj_datagram *d,
+			 struct tern_why *why)
+{
+	int err = tern_datagram_load(leader, d);
+
+	return err ? tern_why(why, err, "the shell's socket %d did not take a datagram", d->fd) : 0;
+}
+
 static int load_ended(struct task_struct *leader, const struct tern_obj_ended *e,
 		      struct tern_why *why)
 {
@@ -476,6 +487,8 @@ static int load_process(struct tern_migration *m, const void *buf, size_t len,
 			err = load_terminal(m, leader, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_PEER)
 			err = load_socket(m, leader, (const void *)(obj + 1), why);
+		else if (obj->type == TERN_OBJ_DATAGRAM)
+			err = load_datagram(leader, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_ENDED)
 			err = load_ended(leader, (const void *)(obj + 1), why);
 	}

@@ -3,7 +3,7 @@
  * Sockets. Those of AF_UNIX whose other end is in the tree, too, or nobody's any more, move
  * with what is in their queues: SOCKET. The first process of the tree that has one of two
  * ends makes both, and its image has both. So do those of datagrams that send to a name in
- * the file system. All others cannot move.
+ * the file system, and those of TCP and UDP (obj_inet.c). All others cannot move.
  */
 #include <linux/cred.h>
 #include <linux/file.h>
@@ -15,12 +15,12 @@
 #include <linux/slab.h>
 #include <linux/tern.h>
 #include <net/af_unix.h>
-#include <net/inet_sock.h>
 #include <net/scm.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
 
 #include "desc.h"
+#include "inet.h"
 #include "migration.h"
 #include "pod.h"
 #include "rights.h"
@@ -41,18 +41,7 @@ static const char *socket_name(const struct sock *sk)
 	default:
 		return "a socket";
 	}
-	if (sk->sk_protocol == IPPROTO_UDP)
-		return "a UDP socket";
-	if (sk->sk_protocol != IPPROTO_TCP)
-		return "a raw socket";
-	switch (READ_ONCE(sk->sk_state)) {
-	case TCP_ESTABLISHED:
-		return "an established TCP connection";
-	case TCP_LISTEN:
-		return "a listening TCP socket";
-	default:
-		return "a TCP socket";
-	}
+	return sk->sk_type == SOCK_RAW ? "a raw socket" : "a socket of neither TCP nor UDP";
 }
 
 /* ---- AF_UNIX ---------------------------------------------------------------- */
@@ -297,8 +286,13 @@ static u32 socket_kind(const struct tern_table *table, const struct tern_entry *
 
 	if (sk && sk->sk_family == AF_UNIX)
 		return unix_kind(table, entry, sk, what);
-	*what = sk ? socket_name(sk) : "a socket";
-	return 0;
+	if (!sk)
+		*what = "a socket";
+	else if (tern_inet_is(sk))
+		*what = tern_inet_refused(table, entry, sk);
+	else
+		*what = socket_name(sk);
+	return *what ? 0 : TERN_DESC_INET;
 }
 
 /**
@@ -602,8 +596,8 @@ static void save_peer(struct tern_saver *saver, const struct tern_entry *entry)
 		       obj.name ? addr->name->sun_path : NULL, obj.name);
 }
 
-static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
-		       struct tern_obj_desc *desc)
+static int unix_save(struct tern_saver *saver, struct tern_entry *entry,
+		     struct tern_obj_desc *desc)
 {
 	struct link link = other_end(sock_of(entry));
 	struct tern_entry *first = entry->same, *peer = peer_of(saver->table, &link);
@@ -622,6 +616,14 @@ static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
 	if (!err && peer && !tern_table_is_own(saver->table, peer))
 		err = save_spare(saver, peer, first, pair);
 	return err;
+}
+
+static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
+		       struct tern_obj_desc *desc)
+{
+	return desc->kind == TERN_DESC_INET ?
+	       tern_inet_save(saver, entry->same, sock_of(entry), desc->id) :
+	       unix_save(saver, entry, desc);
 }
 
 const struct tern_desc_family tern_desc_socket = {

@@ -34,7 +34,8 @@ struct tern_image {
 	(TERN_TYPE(DESC) | TERN_TYPE(FD) | TERN_TYPE(PIPE) | TERN_TYPE(EPOLL) | \
 	 TERN_TYPE(EVENT) | TERN_TYPE(TIMERFD) | TERN_TYPE(WATCH) | \
 	 TERN_TYPE(SOCKET) | TERN_TYPE(LOCK) | TERN_TYPE(CARRIED) | \
-	 TERN_TYPE(DATA) | TERN_TYPE(TERMINAL) | TERN_TYPE(PEER))
+	 TERN_TYPE(DATA) | TERN_TYPE(TERMINAL) | TERN_TYPE(PEER) | \
+	 TERN_TYPE(INET) | TERN_TYPE(OPTION))
 
 int tern_image_check(const struct tern_image *image, struct tern_why *why);
 /** tern_image_check_changes() - likewise, of one that has been a sound image before,

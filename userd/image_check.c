@@ -42,7 +42,7 @@ static bool skipped(const struct image_check *c, unsigned int type)
 	return type < __TERN_OBJ_MAX && c->skip >> type & 1;
 }
 
-static bool is_zero(const void *buf, size_t len)
+bool check_is_zero(const void *buf, size_t len)
 {
 	const char *p = buf;
 
@@ -361,7 +361,7 @@ static int check_thread(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "a field is out of range");
 	if (!is_policy(t->policy, t->priority))
 		return check_bad(c, obj, "impossible scheduling policy or priority");
-	if (is_zero(t->cpus, sizeof(t->cpus)))
+	if (check_is_zero(t->cpus, sizeof(t->cpus)))
 		return check_bad(c, obj, "no processor to run on");
 	if (t->reserved || t->restore_mask > 1 || t->restart >= __TERN_RESTART_MAX)
 		return check_bad(c, obj, "a field is out of range");
@@ -489,6 +489,9 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_WATCH: return check_watch(c, obj);
 	case TERN_OBJ_SOCKET: return check_socket(c, obj);
 	case TERN_OBJ_PEER: return check_peer(c, obj);
+	case TERN_OBJ_INET: return check_inet(c, obj);
+	case TERN_OBJ_OPTION: return check_option(c, obj);
+	case TERN_OBJ_DATAGRAM: return check_datagram(c, obj);
 	case TERN_OBJ_LOCK: return check_lock(c, obj);
 	case TERN_OBJ_ENDED: return check_ended(c, obj);
 	case TERN_OBJ_NAMES: return check_names(c, obj);
@@ -611,6 +614,8 @@ static int relate(struct image_check *c, const struct tern_image *image)
 		    (!w->desc || w->desc > c->nr_descs ||
 		     c->descs[w->desc - 1]->kind != TERN_DESC_INOTIFY))
 			return check_bad(c, obj, "a watch of something that is no inotify instance");
+		if (obj->type == TERN_OBJ_OPTION && relate_option(c, obj))
+			return -EBADMSG;
 		if (obj->type == TERN_OBJ_VMA && v->kind == TERN_VMA_TAKEN) {
 			if (!c->task->parent || v->memory < 1 || v->memory > INT32_MAX ||
 			    v->memory == (__u32)c->task->pid)
@@ -658,7 +663,7 @@ static int check_header(struct image_check *c, const struct tern_obj *obj, size_
 		return check_bad(c, obj, "impossible length");
 	if (obj->reserved || obj->flags & ~TERN_OBJ_MAY_SKIP)
 		return check_bad(c, obj, "a reserved field is not zero");
-	if (!is_zero((const char *)obj + obj->len, pad8(obj->len) - obj->len))
+	if (!check_is_zero((const char *)obj + obj->len, pad8(obj->len) - obj->len))
 		return check_bad(c, obj, "padding is not zero");
 	if (!obj->type || obj->type >= __TERN_OBJ_MAX || !image_kinds[obj->type].name) {
 		if (obj->flags & TERN_OBJ_MAY_SKIP)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The check of images, between its files: image_check.c is the check as a whole, of
- * process, memory, threads and timers; image_files.c is of descriptors, and
- * image_carried.c of files that move.
+ * process, memory, threads and timers; image_files.c is of descriptors, image_inet.c
+ * of TCP and UDP sockets, and image_carried.c of files that move.
  */
 #ifndef TERN_IMAGE_CHECK_H
 #define TERN_IMAGE_CHECK_H
@@ -62,6 +62,7 @@ static inline size_t pad8(size_t len)
  * @pipes: pipe numbers of the PIPE objects
  * @ended: the last child that has ended
  * @watch: the last WATCH object
+ * @option: the last OPTION object
  * @carried: CARRIED objects by id - 1
  * @is_used: of each file that moves: a description or a mapping of it is there
  * @data: the last DATA object
@@ -95,6 +96,7 @@ struct image_check {
 	__u32 *pipes;
 	const struct tern_obj_ended *ended;
 	const struct tern_obj_watch *watch;
+	const struct tern_obj_option *option;
 	const struct tern_obj_carried **carried;
 	bool *is_used;
 	const struct tern_obj_data *data;
@@ -106,6 +108,8 @@ struct image_check {
 
 /** check_bad() - the check ends here: @what is wrong with @obj (NULL: with all of it) */
 int check_bad(struct image_check *c, const struct tern_obj *obj, const char *what);
+/** check_is_zero() - nothing but zeros */
+bool check_is_zero(const void *buf, size_t len);
 /** check_is_path() - a whole path: absolute, ended by the only NUL, filling its place */
 bool check_is_path(const char *path, size_t len);
 /** check_is_name() - a name as memfd_create(2) takes it, likewise */
@@ -128,6 +132,13 @@ int check_socket(struct image_check *c, const struct tern_obj *obj);
 int check_peer(struct image_check *c, const struct tern_obj *obj);
 int check_lock(struct image_check *c, const struct tern_obj *obj);
 int check_watch(struct image_check *c, const struct tern_obj *obj);
+/** check_extra() - belongs to a description, as each of them that may has exactly one */
+int check_extra(struct image_check *c, const struct tern_obj *obj, __u32 desc);
+/* image_inet.c: likewise */
+int check_inet(struct image_check *c, const struct tern_obj *obj);
+int check_option(struct image_check *c, const struct tern_obj *obj);
+int check_datagram(struct image_check *c, const struct tern_obj *obj);
+int relate_option(struct image_check *c, const struct tern_obj *obj);
 /* image_carried.c: likewise */
 int check_carried(struct image_check *c, const struct tern_obj *obj);
 int check_data(struct image_check *c, const struct tern_obj *obj);

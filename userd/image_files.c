@@ -66,7 +66,7 @@ int check_desc(struct image_check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return check_bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_MATE)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_INET)
 		return check_bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return check_bad(c, obj, "a field is out of range");
@@ -139,7 +139,7 @@ int check_epoll(struct image_check *c, const struct tern_obj *obj)
 }
 
 /* Belongs to a description, as each of them that may has exactly one. */
-static int check_extra(struct image_check *c, const struct tern_obj *obj, __u32 desc)
+int check_extra(struct image_check *c, const struct tern_obj *obj, __u32 desc)
 {
 	if (!desc || desc > c->room || c->extra[desc - 1])
 		return check_bad(c, obj, "of no description, or the second of one");
@@ -329,6 +329,8 @@ static unsigned int extra_type(const struct tern_obj_desc *d)
 		return TERN_OBJ_SOCKET;
 	case TERN_DESC_MASTER:
 		return TERN_OBJ_TERMINAL;
+	case TERN_DESC_INET:
+		return TERN_OBJ_INET;
 	default:
 		return 0;
 	}

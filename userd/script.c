@@ -5,8 +5,10 @@
  * writes. What does not fit sets a flag that tern_script_end() reports, so that
  * the writers of steps need not look at every return value.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -178,6 +180,13 @@ static const char *area_string(const struct tern_script *s, __u64 addr)
 	return s->mem + at;
 }
 
+/* Likewise @len bytes of it. */
+static const void *area_at(const struct tern_script *s, __u64 addr, size_t len)
+{
+	return addr < s->base || addr - s->base > s->size || len > s->size - (addr - s->base) ?
+	       NULL : s->mem + (addr - s->base);
+}
+
 /*
  * What another process of the tree was to have is not there: the drafts of the two are of
  * different moments. That cannot be once all of them stand.
@@ -190,6 +199,33 @@ static bool has_changed(const struct tern_script *s, const struct shell_op *op, 
 		return err == -EBADF;
 	path = op->nr == SYS_openat ? area_string(s, op->args[1]) : NULL;
 	return path && err == -ENOENT && !strncmp(path, "/proc/", 6);
+}
+
+/* Where a socket should be, or whom it should send to; of a unix socket its maker has said it. */
+static int address_failed(const struct tern_script *s, const struct shell_op *op,
+			  const char *host, int err, const char *what, struct tern_why *why)
+{
+	const struct sockaddr_in6 *in6 = area_at(s, op->args[1], sizeof(*in6));
+	const struct sockaddr_in *in = area_at(s, op->args[1], sizeof(*in));
+	char text[INET6_ADDRSTRLEN];
+	bool ok = false;
+
+	if (in6 && in6->sin6_family == AF_INET6)
+		ok = inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+	else if (in && in->sin_family == AF_INET)
+		ok = inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+	if (!ok)
+		return tern_why_set(why, err, "%s on %s: %s", what, host, strerror(-err));
+	if (err == -EADDRINUSE)
+		return tern_why_set(why, err,
+				    "%s: address %s port %u is taken on %s: end what has it there, or move that away",
+				    what, text, ntohs(in->sin_port), host);
+	if (err == -EADDRNOTAVAIL)
+		return tern_why_set(why, err,
+				    "%s: %s has no address %s: give it that, or let the program use any (0.0.0.0, ::)",
+				    what, host, text);
+	return tern_why_set(why, err, "%s to address %s port %u on %s: %s", what, text,
+			    ntohs(in->sin_port), host, strerror(-err));
 }
 
 /**
@@ -221,6 +257,9 @@ int tern_script_explain(const struct tern_script *s, const struct shell_reply *r
 		path = area_string(s, op->args[1]);
 		return tern_why_set(why, err, "%s %s on %s: %s", what, path ? path : "?", host,
 				    strerror(-err));
+	case SYS_bind:
+	case SYS_connect:
+		return address_failed(s, op, host, err, what, why);
 	case SYS_chdir:
 		path = area_string(s, op->args[0]);
 		return tern_why_set(why, err, "%s %s on %s: %s", what, path ? path : "?", host,

@@ -26,6 +26,7 @@
  * @desc: DESC objects by id
  * @extra: by id: the object that a description has beside DESC, NULL: none
  * @nr_descs: how many; ids are 1 to that
+ * @option: by id: the first of its OPTION objects, NULL: none
  * @end: DESC objects of pipes by pipe and id
  * @nr_ends: how many
  * @socket: SOCKET objects by pair and description
@@ -44,6 +45,7 @@ struct script_fds {
 	const struct tern_obj **desc;
 	const struct tern_obj **extra;
 	unsigned int nr_descs;
+	const struct tern_obj **option;
 	const struct tern_obj **end;
 	unsigned int nr_ends;
 	const struct tern_obj **socket;
@@ -115,6 +117,10 @@ const struct tern_obj_socket *script_mate(const struct script_fds *fds,
 					  const struct tern_obj_socket *k);
 extern const struct script_kind script_socket;
 void script_sockets_with_rights(struct tern_script *s, const struct script_fds *fds);
+
+/* script_inet.c */
+extern const struct script_kind script_inet;
+void script_listen(struct tern_script *s, const struct script_fds *fds);
 
 /* script_terminal.c */
 extern const struct script_kind script_master;

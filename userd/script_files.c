@@ -31,6 +31,7 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_MASTER] = &script_master,
 	[TERN_DESC_SLAVE] = &script_slave,
 	[TERN_DESC_MATE] = &script_mated,
+	[TERN_DESC_INET] = &script_inet,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -83,6 +84,7 @@ static void index_extra(struct script_fds *fds, const struct tern_obj *obj)
 	case TERN_OBJ_TIMERFD:
 	case TERN_OBJ_SOCKET:
 	case TERN_OBJ_TERMINAL:
+	case TERN_OBJ_INET:
 		fds->extra[e->desc] = obj;
 		break;
 	}
@@ -93,8 +95,13 @@ static void index_object(struct script_fds *fds, const struct tern_obj *obj, int
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
 	const struct tern_obj_epoll *reg = tern_obj_payload(obj);
 	const struct tern_obj_fd *fd = tern_obj_payload(obj);
+	const struct tern_obj_option *o = tern_obj_payload(obj);
 
 	switch (obj->type) {
+	case TERN_OBJ_OPTION:
+		if (!fds->option[o->desc])
+			fds->option[o->desc] = obj;
+		break;
 	case TERN_OBJ_DESC:
 		fds->desc[d->id] = obj;
 		if (d->kind == TERN_DESC_PIPE)
@@ -163,9 +170,11 @@ static int collect(struct script_fds *fds, const struct tern_dress *dress)
 	fds->first = calloc(fds->nr_descs + 2, sizeof(*fds->first));
 	fds->desc = calloc(fds->nr_descs + 1, sizeof(*fds->desc));
 	fds->extra = calloc(fds->nr_descs + 1, sizeof(*fds->extra));
+	fds->option = calloc(fds->nr_descs + 1, sizeof(*fds->option));
 	fds->end = calloc(fds->nr_descs + 1, sizeof(*fds->end));
 	fds->socket = calloc(fds->nr_descs + 1, sizeof(*fds->socket));
-	if (!fds->fd || !fds->first || !fds->desc || !fds->extra || !fds->end || !fds->socket)
+	if (!fds->fd || !fds->first || !fds->desc || !fds->extra || !fds->option || !fds->end ||
+	    !fds->socket)
 		return -ENOMEM;
 	while ((obj = tern_image_next(dress->image, obj))) {
 		index_object(fds, obj, &max);
@@ -203,6 +212,7 @@ static void drop(struct script_fds *fds)
 	free(fds->spare);
 	free(fds->socket);
 	free(fds->end);
+	free(fds->option);
 	free(fds->extra);
 	free(fds->desc);
 	free(fds->first);
@@ -315,7 +325,8 @@ static bool has_end(const struct tern_image *image)
 		if (d->owner || d->flags & O_ASYNC)
 			return true;
 	}
-	return tern_image_find(image, TERN_OBJ_LOCK, NULL);
+	return tern_image_find(image, TERN_OBJ_LOCK, NULL) ||
+	       tern_image_find(image, TERN_OBJ_INET, NULL);
 }
 
 static bool is_master(const struct tern_obj *obj)
@@ -460,7 +471,8 @@ static void lock_all(struct tern_script *s, const struct script_fds *fds)
  * @dress: the last image
  *
  * Whose signals a description sends, for those that the shell causes would be the
- * migrant's; and locks, which a draft would keep from others for long.
+ * migrant's; locks, which a draft would keep from others for long; and sockets that listen,
+ * for whoever connects must find the migrant.
  */
 int tern_script_files_end(struct tern_script *s, struct tern_dress *dress)
 {
@@ -474,8 +486,10 @@ int tern_script_files_end(struct tern_script *s, struct tern_dress *dress)
 	for (id = 1; !err && id <= fds.nr_descs; id++)
 		if (script_fd_of(&fds, id) >= 0)
 			set_owner(s, script_fd_of(&fds, id), tern_obj_payload(fds.desc[id]));
-	if (!err)
+	if (!err) {
+		script_listen(s, &fds);
 		lock_all(s, &fds);
+	}
 	drop(&fds);
 	return err;
 }
@@ -558,6 +572,10 @@ static bool same_shape(const struct tern_dress *worn, const struct tern_dress *d
 	do {
 		if (!next_pair(a, b, TERN_OBJ_WATCH, &x, &y) ||
 		    (x && (x->len != y->len || memcmp(x, y, x->len))))
+			return false;
+	} while (x);
+	do {
+		if (!next_pair(a, b, TERN_OBJ_OPTION, &x, &y) || (x && memcmp(x, y, x->len)))
 			return false;
 	} while (x);
 	return true;

@@ -64,7 +64,10 @@
 	X(ENDED,	27, struct tern_obj_ended,	TERN_ENDED_MAX) \
 	X(NAMES,	28, struct tern_obj_names,	1) \
 	X(TERMINAL,	29, struct tern_obj_terminal,	TERN_TERMINALS_MAX) \
-	X(PEER,		30, struct tern_obj_peer,	131072)
+	X(PEER,		30, struct tern_obj_peer,	131072) \
+	X(INET,		31, struct tern_obj_inet,	131072) \
+	X(OPTION,	32, struct tern_obj_option,	1048576) \
+	X(DATAGRAM,	33, struct tern_obj_datagram,	1048576)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -434,6 +437,7 @@ struct tern_obj_desc {
  * @TERN_DESC_SLAVE: of pseudo-terminal @ino, whose master is in the tree
  * @TERN_DESC_MATE: the other end of a unix socket that such a process has, and makes both
  *	ends of: here without a descriptor, with one there
+ * @TERN_DESC_INET: tcp(7) or udp(7), over IPv4 or IPv6, with an INET object
  */
 enum tern_desc_kind {
 	TERN_DESC_FILE = 1,
@@ -453,6 +457,7 @@ enum tern_desc_kind {
 	TERN_DESC_MASTER,
 	TERN_DESC_SLAVE,
 	TERN_DESC_MATE,
+	TERN_DESC_INET,
 };
 
 /** tern_desc_is_elsewhere() - it comes from another process of the tree, @dev */
@@ -792,6 +797,82 @@ struct tern_obj_peer {
 };
 
 /**
+ * struct tern_obj_inet - of a TCP or UDP socket that has no connection
+ * @desc: the description
+ * @family: AF_INET or AF_INET6
+ * @type: SOCK_STREAM: TCP, SOCK_DGRAM: UDP
+ * @flags: TERN_INET_*
+ * @shutdown: as of a unix socket
+ * @sndbuf: likewise
+ * @rcvbuf: likewise
+ * @backlog: of one that listens
+ * @port: its own, in the host's byte order, 0: none
+ * @peer_port: likewise, of whom it is connected to
+ * @local: its own address, in network byte order; of IPv4 the first four bytes; all 0: any
+ * @peer: whom it is connected to
+ */
+struct tern_obj_inet {
+	__u32 desc;
+	__u32 family;
+	__u32 type;
+	__u32 flags;
+	__u32 shutdown;
+	__u32 sndbuf;
+	__u32 rcvbuf;
+	__u32 backlog;
+	__u32 port;
+	__u32 peer_port;
+	__u8 local[16];
+	__u8 peer[16];
+};
+
+#define TERN_INET_LISTENS	(1U << 0)
+#define TERN_INET_CONNECTED	(1U << 1)	/* of datagrams: sends to @peer, and hears nobody else */
+#define TERN_INET_FLAGS_ALL	((1U << 2) - 1)
+
+/**
+ * struct tern_obj_option - what setsockopt(2) has set; added by ternd. Those of one socket
+ *	follow each other, and those of all of them in ascending order of @desc
+ * @desc: the socket, of kind TERN_DESC_INET
+ * @level: SOL_SOCKET, IPPROTO_TCP, …
+ * @name: SO_REUSEADDR, TCP_NODELAY, …
+ * @len: bytes of @value
+ * @value: as getsockopt(2) shows it
+ */
+struct tern_obj_option {
+	__u32 desc;
+	__u32 level;
+	__u32 name;
+	__u32 len;
+	__u8 value[16];
+};
+
+/**
+ * struct tern_obj_datagram - a datagram that waits in the queue of a UDP socket; what it
+ *	says follows. Those of one socket stand in the order in which they have come
+ * @fd: a descriptor of the socket
+ * @version: of IP, 4 or 6
+ * @port: where it comes from, in the host's byte order
+ * @own_port: where it was sent to, likewise
+ * @segment: bytes of each of several that have been put together (UDP_GRO), 0: it is one
+ * @len: bytes that follow
+ * @from: address that it comes from, as in INET
+ * @to: address that it was sent to
+ */
+struct tern_obj_datagram {
+	__s32 fd;
+	__u32 version;
+	__u32 port;
+	__u32 own_port;
+	__u32 segment;
+	__u32 len;
+	__u8 from[16];
+	__u8 to[16];
+};
+
+#define TERN_DATAGRAM_MAX	65535	/* bytes */
+
+/**
  * struct tern_obj_lock - a lock on a file
  * @desc: the description by which it was set
  * @kind: enum tern_lock_kind
@@ -1075,6 +1156,9 @@ TERN_ASSERT_SIZE(struct tern_obj_watch, 16);
 TERN_ASSERT_SIZE(struct tern_obj_socket, 96);
 TERN_ASSERT_SIZE(struct tern_message, 20);
 TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
+TERN_ASSERT_SIZE(struct tern_obj_inet, 72);
+TERN_ASSERT_SIZE(struct tern_obj_option, 32);
+TERN_ASSERT_SIZE(struct tern_obj_datagram, 56);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 
 #endif /* _TERN_IMAGE_H */

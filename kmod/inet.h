@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* TCP and UDP sockets. */
+#ifndef TERN_INET_H
+#define TERN_INET_H
+
+#include "desc.h"
+
+struct sock;
+struct task_struct;
+
+bool tern_inet_is(const struct sock *sk);
+const char *tern_inet_refused(const struct tern_table *table, const struct tern_entry *entry,
+			      struct sock *sk);
+int tern_inet_save(struct tern_saver *saver, const struct tern_entry *entry, struct sock *sk,
+		   u32 id);
+
+bool tern_datagram_valid(const struct tern_obj *head, const struct tern_obj_datagram *obj);
+int tern_datagram_load(struct task_struct *leader, const struct tern_obj_datagram *obj);
+
+#endif /* TERN_INET_H */

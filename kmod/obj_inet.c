@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * TCP and UDP sockets that nobody has a connection to: such as listen, or are not used yet,
+ * and those of datagrams, with what waits in their queues: INET and DATAGRAM. What can be
+ * set by setsockopt(2) ternd asks for itself.
+ */
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/net.h>
+#include <linux/nsproxy.h>
+#include <linux/sched/task.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <linux/udp.h>
+#include <net/inet_connection_sock.h>
+#include <net/inet_sock.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <net/sock.h>
+#include <net/sock_reuseport.h>
+#include <net/tcp_states.h>
+#include <net/udp.h>
+
+#include "inet.h"
+#include "obj.h"
+
+static bool is_inet(const struct sock *sk)
+{
+	return sk->sk_family == AF_INET || sk->sk_family == AF_INET6;
+}
+
+static bool is_tcp(const struct sock *sk)
+{
+	return sk->sk_type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP;
+}
+
+static bool is_udp(const struct sock *sk)
+{
+	return sk->sk_type == SOCK_DGRAM && sk->sk_protocol == IPPROTO_UDP;
+}
+
+/** tern_inet_is() - is it a socket of a kind that may move? */
+bool tern_inet_is(const struct sock *sk)
+{
+	return is_inet(sk) && (is_tcp(sk) || is_udp(sk));
+}
+
+/* ---- check ------------------------------------------------------------------- */
+
+/* The socket belongs to the namespace that the process is in? */
+static bool is_at_home(const struct tern_table *table, const struct sock *sk)
+{
+	const struct net *net;
+
+	task_lock(table->leader);
+	net = table->leader->nsproxy ? table->leader->nsproxy->net_ns : NULL;
+	task_unlock(table->leader);
+	return net == sock_net(sk);
+}
+
+/* What names an interface by its number, which another host has for another one. */
+static bool has_multicast(const struct sock *sk)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+	const struct ipv6_pinfo *np = sk->sk_family == AF_INET6 ? inet6_sk(sk) : NULL;
+
+	return READ_ONCE(inet->mc_index) || READ_ONCE(inet->mc_addr) ||
+	       READ_ONCE(inet->uc_index) || rcu_access_pointer(inet->mc_list) ||
+	       (np && (READ_ONCE(np->mcast_oif) || READ_ONCE(np->ucast_oif) ||
+		       rcu_access_pointer(np->ipv6_mc_list) || READ_ONCE(np->ipv6_ac_list)));
+}
+
+static bool has_ip_options(const struct sock *sk)
+{
+	const struct ipv6_pinfo *np = sk->sk_family == AF_INET6 ? inet6_sk(sk) : NULL;
+
+	return rcu_access_pointer(inet_sk(sk)->inet_opt) ||
+	       (np && rcu_access_pointer(np->opt));
+}
+
+/* By which whoever sends to it chooses. */
+static bool has_program(const struct sock *sk)
+{
+	const struct sock_reuseport *group;
+	bool has;
+
+	rcu_read_lock();
+	group = rcu_dereference(sk->sk_reuseport_cb);
+	has = rcu_access_pointer(sk->sk_filter) || (group && rcu_access_pointer(group->prog));
+	rcu_read_unlock();
+	return has;
+}
+
+static bool is_link_local(const struct sock *sk)
+{
+	return sk->sk_family == AF_INET6 &&
+	       ((ipv6_addr_type(&sk->sk_v6_rcv_saddr) | ipv6_addr_type(&sk->sk_v6_daddr)) &
+		IPV6_ADDR_LINKLOCAL);
+}
+
+/* Nobody has called yet whom it has not accepted. */
+static bool has_callers(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_ack_backlog) ||
+	       reqsk_queue_len(&inet_csk(sk)->icsk_accept_queue);
+}
+
+/* It has been connected, and is not any more: what is left of that cannot be made. */
+static bool has_past(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_shutdown) || sock_flag(sk, SOCK_DONE) ||
+	       !skb_queue_empty_lockless(&sk->sk_receive_queue);
+}
+
+static const char *tcp_refused(const struct sock *sk)
+{
+	if (inet_csk(sk)->icsk_ulp_ops)
+		return "a TCP socket with a protocol above it (TCP_ULP)";
+	switch (READ_ONCE(sk->sk_state)) {
+	case TCP_ESTABLISHED:
+		return "an established TCP connection";
+	case TCP_LISTEN:
+		return has_callers(sk) ?
+			"a listening TCP socket with connections that have not been accepted" : NULL;
+	case TCP_CLOSE:
+		return has_past(sk) ? "a TCP socket whose connection has ended" : NULL;
+	default:
+		return "a TCP socket that is being connected, or closed";
+	}
+}
+
+static const char *udp_refused(const struct sock *sk)
+{
+	const struct udp_sock *up = udp_sk(sk);
+
+	if (READ_ONCE(up->encap_type))
+		return "a UDP socket of a tunnel (UDP_ENCAP)";
+	return READ_ONCE(up->pending) ?
+		"a UDP socket with a datagram that is being put together (MSG_MORE, UDP_CORK)" : NULL;
+}
+
+/**
+ * tern_inet_refused() - what stands against a socket
+ * @table: of the process
+ * @entry: its descriptor
+ * @sk: accepted by tern_inet_is()
+ *
+ * Return: what it is ("fd 3 is …"); NULL: it can move.
+ */
+const char *tern_inet_refused(const struct tern_table *table, const struct tern_entry *entry,
+			      struct sock *sk)
+{
+	const char *what = is_tcp(sk) ? tcp_refused(sk) : udp_refused(sk);
+
+	if (what)
+		return what;
+	if (!entry->same->is_ours)
+		return "a TCP or UDP socket that another process has open, too";
+	if (!is_at_home(table, sk))
+		return "a socket of another network namespace";
+	if (READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_err_soft) ||
+	    !skb_queue_empty_lockless(&sk->sk_error_queue))
+		return "a TCP or UDP socket with an error that has not been read";
+	if (has_program(sk))
+		return "a TCP or UDP socket with a filter (SO_ATTACH_*)";
+	if (has_multicast(sk))
+		return "a socket in a multicast group, or bound to an interface for what it sends";
+	if (is_link_local(sk))
+		return "a socket with a link-local address";
+	return has_ip_options(sk) ? "a socket with IP options" : NULL;
+}
+
+/* ---- save -------------------------------------------------------------------- */
+
+static void describe_addresses(const struct sock *sk, struct tern_obj_inet *obj)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+	/* who has been connected without a name is given one that the other host may not have */
+	bool own = sk->sk_state != TCP_ESTABLISHED || sk->sk_userlocks & SOCK_BINDADDR_LOCK;
+
+	obj->port = inet->inet_num;
+	if (obj->flags & TERN_INET_CONNECTED)
+		obj->peer_port = ntohs(inet->inet_dport);
+	if (sk->sk_family == AF_INET6) {
+		if (own)
+			memcpy(obj->local, &sk->sk_v6_rcv_saddr, sizeof(obj->local));
+		if (obj->flags & TERN_INET_CONNECTED)
+			memcpy(obj->peer, &sk->sk_v6_daddr, sizeof(obj->peer));
+		return;
+	}
+	if (own)
+		memcpy(obj->local, &inet->inet_rcv_saddr, sizeof(inet->inet_rcv_saddr));
+	if (obj->flags & TERN_INET_CONNECTED)
+		memcpy(obj->peer, &inet->inet_daddr, sizeof(inet->inet_daddr));
+}
+
+static void describe(struct sock *sk, struct tern_obj_inet *obj)
+{
+	/* of a draft it may change at any moment */
+	lock_sock(sk);
+	obj->family = sk->sk_family;
+	obj->type = sk->sk_type;
+	if (sk->sk_state == TCP_LISTEN) {
+		obj->flags |= TERN_INET_LISTENS;
+		obj->backlog = READ_ONCE(sk->sk_max_ack_backlog);
+	} else if (is_udp(sk) && sk->sk_state == TCP_ESTABLISHED) {
+		obj->flags |= TERN_INET_CONNECTED;
+	}
+	if (is_udp(sk))
+		obj->shutdown = sk->sk_shutdown;
+	if (sk->sk_userlocks & SOCK_SNDBUF_LOCK)
+		obj->sndbuf = sk->sk_sndbuf;
+	if (sk->sk_userlocks & SOCK_RCVBUF_LOCK)
+		obj->rcvbuf = sk->sk_rcvbuf;
+	describe_addresses(sk, obj);
+	release_sock(sk);
+}
+
+/*
+ * Datagrams wait in two queues: whoever reads takes all of the second one at once into the
+ * first (net/ipv4/udp.c).
+ */
+static void queues_lock(struct sock *sk)
+{
+	spin_lock_bh(&udp_sk(sk)->reader_queue.lock);
+	spin_lock(&sk->sk_receive_queue.lock);
+}
+
+static void queues_unlock(struct sock *sk)
+{
+	spin_unlock(&sk->sk_receive_queue.lock);
+	spin_unlock_bh(&udp_sk(sk)->reader_queue.lock);
+}
+
+static unsigned int queues_len(struct sock *sk)
+{
+	return skb_queue_len(&udp_sk(sk)->reader_queue) + skb_queue_len(&sk->sk_receive_queue);
+}
+
+static void get_all(struct sk_buff_head *queue, struct sk_buff **skb, unsigned int *nr)
+{
+	struct sk_buff *at;
+
+	skb_queue_walk(queue, at)
+		skb[(*nr)++] = skb_get(at);
+}
+
+/* Whatever waits there, in its order, to be freed one by one. */
+static struct sk_buff **get_queue(struct sock *sk, unsigned int *nr)
+{
+	struct sk_buff **skb;
+	unsigned int max;
+
+	do {
+		max = queues_len(sk);
+		skb = kvmalloc_array(max + 1, sizeof(*skb), GFP_KERNEL);
+		if (!skb)
+			return ERR_PTR(-ENOMEM);
+		*nr = 0;
+		queues_lock(sk);
+		if (queues_len(sk) <= max) {
+			get_all(&udp_sk(sk)->reader_queue, skb, nr);
+			get_all(&sk->sk_receive_queue, skb, nr);
+			max = 0;
+		}
+		queues_unlock(sk);
+		if (max)
+			kvfree(skb);
+	} while (max);
+	return skb;
+}
+
+static void describe_datagram(const struct sk_buff *skb, struct tern_obj_datagram *obj)
+{
+	obj->version = ip_hdr(skb)->version;
+	obj->port = ntohs(udp_hdr(skb)->source);
+	obj->own_port = ntohs(udp_hdr(skb)->dest);
+	obj->len = skb->len;
+	if (skb_is_gso(skb))
+		obj->segment = skb_shinfo(skb)->gso_size;
+	if (obj->version == 6) {
+		memcpy(obj->from, &ipv6_hdr(skb)->saddr, sizeof(obj->from));
+		memcpy(obj->to, &ipv6_hdr(skb)->daddr, sizeof(obj->to));
+	} else {
+		memcpy(obj->from, &ip_hdr(skb)->saddr, sizeof(ip_hdr(skb)->saddr));
+		memcpy(obj->to, &ip_hdr(skb)->daddr, sizeof(ip_hdr(skb)->daddr));
+	}
+}
+
+static int save_datagram(struct tern_saver *saver, int fd, struct sk_buff *skb)
+{
+	struct tern_obj_datagram obj = { .fd = fd };
+	void *data;
+	int err;
+
+	/* whoever reads it would not be given it either */
+	if (udp_lib_checksum_complete(skb))
+		return 0;
+	describe_datagram(skb, &obj);
+	if (obj.len > TERN_DATAGRAM_MAX)
+		return -E2BIG;
+	data = kvmalloc(obj.len + 1, GFP_KERNEL);
+	if (!data)
+		return -ENOMEM;
+	err = skb_copy_bits(skb, 0, data, obj.len);
+	if (!err)
+		tern_image_put(saver->image, TERN_OBJ_DATAGRAM, &obj, sizeof(obj), data, obj.len);
+	kvfree(data);
+	return err;
+}
+
+/* What comes after this to the source is lost with its socket. */
+static int save_queue(struct tern_saver *saver, int fd, struct sock *sk)
+{
+	struct sk_buff **skb;
+	unsigned int i, nr;
+	int err = 0;
+
+	skb = get_queue(sk, &nr);
+	if (IS_ERR(skb))
+		return PTR_ERR(skb);
+	for (i = 0; i < nr; i++) {
+		if (!err)
+			err = save_datagram(saver, fd, skb[i]);
+		consume_skb(skb[i]);
+	}
+	kvfree(skb);
+	return err;
+}
+
+/**
+ * tern_inet_save() - INET, and DATAGRAM for what waits
+ * @saver: where to
+ * @entry: the first one of its description
+ * @sk: accepted by tern_inet_refused()
+ * @id: of the description
+ *
+ * While the process runs what waits is not looked at: it will have been read.
+ */
+int tern_inet_save(struct tern_saver *saver, const struct tern_entry *entry, struct sock *sk,
+		   u32 id)
+{
+	struct tern_obj_inet obj = { .desc = id };
+
+	describe(sk, &obj);
+	tern_image_put(saver->image, TERN_OBJ_INET, &obj, sizeof(obj), NULL, 0);
+	return is_udp(sk) && !saver->table->draft ? save_queue(saver, entry->fd, sk) : 0;
+}
+
+/* ---- load -------------------------------------------------------------------- */
+
+/** tern_datagram_valid() - may LOAD take @obj? */
+bool tern_datagram_valid(const struct tern_obj *head, const struct tern_obj_datagram *obj)
+{
+	return head->len >= sizeof(*head) + sizeof(*obj) && obj->len <= TERN_DATAGRAM_MAX &&
+	       head->len == sizeof(*head) + sizeof(*obj) + obj->len && obj->fd >= 0 &&
+	       (obj->version == 4 || obj->version == 6) && obj->port <= U16_MAX &&
+	       obj->own_port <= U16_MAX && obj->segment <= obj->len;
+}
+
+static void put_ip(struct sk_buff *skb, const struct tern_obj_datagram *obj)
+{
+	struct iphdr *ip = skb_put_zero(skb, sizeof(*ip));
+
+	ip->version = 4;
+	ip->ihl = sizeof(*ip) / 4;
+	ip->protocol = IPPROTO_UDP;
+	memcpy(&ip->saddr, obj->from, sizeof(ip->saddr));
+	memcpy(&ip->daddr, obj->to, sizeof(ip->daddr));
+	skb->protocol = htons(ETH_P_IP);
+	/* for IP_PKTINFO */
+	*PKTINFO_SKB_CB(skb) = (struct in_pktinfo) {
+		.ipi_ifindex = LOOPBACK_IFINDEX, .ipi_spec_dst.s_addr = ip->daddr,
+	};
+}
+
+static void put_ipv6(struct sk_buff *skb, const struct tern_obj_datagram *obj)
+{
+	struct ipv6hdr *ip = skb_put_zero(skb, sizeof(*ip));
+
+	ip->version = 6;
+	ip->nexthdr = IPPROTO_UDP;
+	memcpy(&ip->saddr, obj->from, sizeof(ip->saddr));
+	memcpy(&ip->daddr, obj->to, sizeof(ip->daddr));
+	skb->protocol = htons(ETH_P_IPV6);
+	IP6CB(skb)->iif = LOOPBACK_IFINDEX;
+}
+
+/* As it is when its headers have been looked at, and passed. */
+static struct sk_buff *make_skb(const struct tern_obj_datagram *obj)
+{
+	size_t ip = obj->version == 6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	size_t head = ip + sizeof(struct udphdr);
+	struct sk_buff *skb;
+	struct udphdr *udp;
+	int err = 0;
+
+	skb = alloc_skb_with_frags(head, obj->len, PAGE_ALLOC_COSTLY_ORDER, &err, GFP_KERNEL);
+	if (!skb)
+		return NULL;
+	skb_reset_network_header(skb);
+	if (obj->version == 6)
+		put_ipv6(skb, obj);
+	else
+		put_ip(skb, obj);
+	skb_set_transport_header(skb, ip);
+	udp = skb_put_zero(skb, sizeof(*udp));
+	udp->source = htons(obj->port);
+	udp->dest = htons(obj->own_port);
+	udp->len = htons(sizeof(*udp) + obj->len);
+	skb->data_len = obj->len;
+	skb->len += obj->len;
+	skb_store_bits(skb, head, obj + 1, obj->len);
+	__skb_pull(skb, head);
+	/* looked at on the other host */
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (obj->segment) {
+		skb_shinfo(skb)->gso_size = obj->segment;
+		skb_shinfo(skb)->gso_segs = DIV_ROUND_UP(obj->len, obj->segment);
+		skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
+	}
+	return skb;
+}
+
+/* What had room there has room here, however the pieces of memory are cut. */
+static int enqueue(struct sock *sk, struct sk_buff *skb)
+{
+	int err, rcvbuf = READ_ONCE(sk->sk_rcvbuf);
+
+	WRITE_ONCE(sk->sk_rcvbuf, INT_MAX / 2);
+	local_bh_disable();
+	err = __udp_enqueue_schedule_skb(sk, skb);
+	local_bh_enable();
+	WRITE_ONCE(sk->sk_rcvbuf, rcvbuf);
+	return err;
+}
+
+/**
+ * tern_datagram_load() - put a datagram into the queue of a socket that a shell has
+ * @leader: the shell, whose threads wait
+ * @obj: accepted by tern_datagram_valid()
+ *
+ * -ENOTSOCK: its descriptor is no such socket; -ENOMEM.
+ */
+int tern_datagram_load(struct task_struct *leader, const struct tern_obj_datagram *obj)
+{
+	struct file *file = tern_table_file(leader, obj->fd);
+	struct socket *sock = file ? sock_from_file(file) : NULL;
+	struct sock *sk = sock ? sock->sk : NULL;
+	struct sk_buff *skb;
+	int err = -ENOTSOCK;
+
+	/* of IPv6 such as come by IPv4, too; the other way round nobody could read it */
+	if (sk && is_inet(sk) && is_udp(sk) &&
+	    (obj->version == 4 || sk->sk_family == AF_INET6)) {
+		skb = make_skb(obj);
+		err = skb ? enqueue(sk, skb) : -ENOMEM;
+		if (err)
+			kfree_skb(skb);
+	}
+	if (file)
+		fput(file);
+	return err;
+}

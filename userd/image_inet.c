@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The check of images: TCP and UDP sockets. */
+#include <limits.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "image_check.h"
+#include "option.h"
+
+#define PORT_MAX	65535
+
+/* Of IPv4 only the first four bytes are there. */
+static bool fits(const __u8 address[16], __u32 family)
+{
+	return family == AF_INET6 || check_is_zero(address + 4, 12);
+}
+
+int check_inet(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_inet *k = tern_obj_payload(obj);
+	bool connected = k->flags & TERN_INET_CONNECTED, listens = k->flags & TERN_INET_LISTENS;
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || (k->family != AF_INET && k->family != AF_INET6) ||
+	    (k->type != SOCK_STREAM && k->type != SOCK_DGRAM))
+		return check_bad(c, obj, "unknown type");
+	if (k->flags & ~TERN_INET_FLAGS_ALL || k->shutdown > 3 || k->sndbuf > INT_MAX ||
+	    k->rcvbuf > INT_MAX || k->backlog > INT_MAX || k->port > PORT_MAX ||
+	    k->peer_port > PORT_MAX || !fits(k->local, k->family) || !fits(k->peer, k->family))
+		return check_bad(c, obj, "a field is out of range");
+	if (k->type == SOCK_STREAM ? connected || k->shutdown : listens)
+		return check_bad(c, obj, "what such a socket cannot be");
+	if ((listens ? !k->port : k->backlog) ||
+	    (!connected && (k->peer_port || !check_is_zero(k->peer, sizeof(k->peer)))))
+		return check_bad(c, obj, "an address where none can be, or none where one must be");
+	return check_extra(c, obj, k->desc);
+}
+
+int check_option(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_option *o = tern_obj_payload(obj), *last = c->option;
+	const struct tern_option *known = tern_option_find(o->level, o->name);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (!known)
+		return check_bad(c, obj, "unknown option");
+	if (len || o->len > known->len || (!known->text && o->len != known->len) ||
+	    !check_is_zero(o->value + o->len, sizeof(o->value) - o->len))
+		return check_bad(c, obj, "bad value");
+	if (last && o->desc < last->desc)
+		return check_bad(c, obj, "options are out of order");
+	c->option = o;
+	return 0;
+}
+
+/* Whose it is the kernel looks at. */
+int check_datagram(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_datagram *d = tern_obj_payload(obj);
+	__u32 family = d->version == 6 ? AF_INET6 : AF_INET;
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (d->fd < 0 || d->fd >= FD_MAX || (d->version != 4 && d->version != 6) ||
+	    d->port > PORT_MAX || d->own_port > PORT_MAX || d->segment > d->len ||
+	    !fits(d->from, family) || !fits(d->to, family))
+		return check_bad(c, obj, "a field is out of range");
+	return d->len > TERN_DATAGRAM_MAX || len != d->len ? check_bad(c, obj, "bad contents") : 0;
+}
+
+/** relate_option() - an option of a socket that there is */
+int relate_option(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_option *o = tern_obj_payload(obj);
+
+	return !o->desc || o->desc > c->nr_descs ||
+	       c->descs[o->desc - 1]->kind != TERN_DESC_INET ?
+	       check_bad(c, obj, "an option of something that is no TCP or UDP socket") : 0;
+}

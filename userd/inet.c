@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What has been set of a TCP or UDP socket by setsockopt(2): whatever is not as it is of a
+ * new one.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "option.h"
+#include "seen.h"
+
+/* Bytes of the value, up to the NUL of a string; -1: such sockets have no such option. */
+static int get(int fd, const struct tern_option *o, __u8 value[16])
+{
+	socklen_t len = o->text ? 16 : o->len;
+
+	memset(value, 0, 16);
+	if (getsockopt(fd, o->level, o->name, value, &len))
+		return -1;
+	if (o->text)
+		return strnlen((char *)value, o->len);
+	return len == o->len ? (int)len : -1;
+}
+
+static int add_changed(struct tern_seen *seen, __u32 desc, int own, int fresh)
+{
+	const struct tern_option *o;
+	__u8 value[16];
+	int len, err;
+
+	for (o = tern_options; o->len; o++) {
+		struct tern_obj_option obj = { .desc = desc, .level = o->level, .name = o->name };
+
+		len = get(own, o, obj.value);
+		if (len < 0 || (get(fresh, o, value) == len && !memcmp(value, obj.value, len)))
+			continue;
+		memset(obj.value + len, 0, sizeof(obj.value) - len);
+		obj.len = len;
+		err = tern_image_add(seen->image, TERN_OBJ_OPTION, &obj, sizeof(obj), NULL, 0);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/** tern_seen_inet() - a TCP or UDP socket: OPTION for whatever has been set */
+int tern_seen_inet(struct tern_seen *seen, const struct tern_seen_fd *fd)
+{
+	int own = tern_seen_dup(seen, fd->fd), fresh = -1, family = 0, type = 0, err;
+	socklen_t len = sizeof(int);
+
+	if (own < 0)
+		return own;
+	if (getsockopt(own, SOL_SOCKET, SO_DOMAIN, &family, &len) ||
+	    getsockopt(own, SOL_SOCKET, SO_TYPE, &type, &len))
+		err = errno == ENOTSOCK ?
+			tern_why_set(seen->why, -EAGAIN, "descriptor %d is no socket any more", fd->fd) :
+			-errno;
+	else
+		err = (fresh = socket(family, type | SOCK_CLOEXEC, 0)) < 0 ? -errno : 0;
+	if (!err)
+		err = add_changed(seen, fd->desc, own, fresh);
+	if (fresh >= 0)
+		close(fresh);
+	close(own);
+	return err;
+}

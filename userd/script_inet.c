@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * TCP and UDP sockets without a connection. They have their addresses as soon as they are
+ * made, so that whoever has one of them is found out before the process stands still; but
+ * nobody can connect to one before everything else is in place. Datagrams that wait are
+ * LOAD's.
+ */
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "script_fds.h"
+
+/* Address and @port, as bind(2) and connect(2) take them, in the script's data. */
+static __u64 address(struct tern_script *s, const struct tern_obj_inet *k, const __u8 addr[16],
+		     __u32 port, size_t *len)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	if (k->family == AF_INET6) {
+		memcpy(&in6.sin6_addr, addr, sizeof(in6.sin6_addr));
+		*len = sizeof(in6);
+		return tern_script_data(s, &in6, sizeof(in6));
+	}
+	memcpy(&in.sin_addr, addr, sizeof(in.sin_addr));
+	*len = sizeof(in);
+	return tern_script_data(s, &in, sizeof(in));
+}
+
+static void set(struct tern_script *s, __u32 level, __u32 name, const void *value, size_t len)
+{
+	SCRIPT(s, "an option of a socket could not be set", SYS_setsockopt, SLOT_HIGH, level, name,
+	       tern_script_data(s, value, len), len)->slots = 1 << 0;
+}
+
+/* What getsockopt(2) shows of sizes is twice what was asked for. */
+static void set_buffer(struct tern_script *s, int name, __u32 size)
+{
+	int half = size / 2;
+
+	if (size)
+		set(s, SOL_SOCKET, name, &half, sizeof(half));
+}
+
+static void set_options(struct tern_script *s, const struct script_fds *fds, __u32 desc)
+{
+	const struct tern_obj *obj = fds->option[desc];
+
+	for (; obj && obj->type == TERN_OBJ_OPTION;
+	     obj = tern_image_next(fds->dress->image, obj)) {
+		const struct tern_obj_option *o = tern_obj_payload(obj);
+
+		if (o->desc != desc)
+			break;
+		set(s, o->level, o->name, o->value, o->len);
+	}
+}
+
+static bool has_address(const struct tern_obj_inet *k)
+{
+	static const __u8 any[16];
+
+	return k->port || memcmp(k->local, any, sizeof(any));
+}
+
+static void give_addresses(struct tern_script *s, const struct tern_obj_inet *k)
+{
+	size_t len;
+	__u64 at;
+
+	if (has_address(k)) {
+		at = address(s, k, k->local, k->port, &len);
+		SCRIPT(s, "a socket could not be bound", SYS_bind, SLOT_HIGH, at, len)->slots = 1 << 0;
+	}
+	if (k->flags & TERN_INET_CONNECTED) {
+		at = address(s, k, k->peer, k->peer_port, &len);
+		SCRIPT(s, "a UDP socket could not be connected", SYS_connect, SLOT_HIGH, at,
+		       len)->slots = 1 << 0;
+	}
+}
+
+static int inet_open(struct tern_script *s, const struct script_fds *fds,
+		     const struct tern_obj *obj, struct tern_why *why)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+	const struct tern_obj_inet *k = script_extra(fds, d->id);
+
+	(void)why;
+	SCRIPT(s, "no socket could be made", SYS_socket, k->family, k->type | SOCK_CLOEXEC,
+	       0)->out = SLOT_LOW;
+	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
+	set_buffer(s, SO_SNDBUFFORCE, k->sndbuf);
+	set_buffer(s, SO_RCVBUFFORCE, k->rcvbuf);
+	set_options(s, fds, d->id);
+	give_addresses(s, k);
+	if (k->shutdown)
+		SCRIPT(s, "a UDP socket could not be shut down", SYS_shutdown, SLOT_HIGH,
+		       k->shutdown - 1)->slots = 1 << 0;
+	script_place(s, fds, d, SLOT_HIGH);
+	return 0;
+}
+
+/* Options have been compared before. */
+static int inet_alter(struct tern_script *s, const struct script_fds *was,
+		      const struct script_fds *fds, const struct tern_obj *old,
+		      const struct tern_obj *new)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(new);
+
+	(void)s;
+	(void)old;
+	return !memcmp(script_extra(was, d->id), script_extra(fds, d->id),
+		       sizeof(struct tern_obj_inet));
+}
+
+const struct script_kind script_inet = { .open = inet_open, .alter = inet_alter };
+
+/** script_listen() - let those that listen do so: from here on there may be connections */
+void script_listen(struct tern_script *s, const struct script_fds *fds)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = tern_image_find(fds->dress->image, TERN_OBJ_INET, obj))) {
+		const struct tern_obj_inet *k = tern_obj_payload(obj);
+
+		if (k->flags & TERN_INET_LISTENS)
+			SCRIPT(s, "a TCP socket could not listen", SYS_listen,
+			       script_fd_of(fds, k->desc), k->backlog);
+	}
+}
