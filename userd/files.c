@@ -131,8 +131,15 @@ out:
 	return rc;
 }
 
-/* An O_PATH descriptor: looks, and touches nothing. */
-static int look(const char *path, struct stat *st)
+/**
+ * tern_file_look() - look at a file, and touch nothing
+ * @path: absolute
+ * @st: filled
+ *
+ * Returns an O_PATH descriptor, the caller's to close, or negative errno. On a network file
+ * system each look at a path is a question for each of its parts.
+ */
+int tern_file_look(const char *path, struct stat *st)
 {
 	int fd, rc;
 
@@ -187,7 +194,7 @@ int tern_file_digest(const char *path, __u64 *digest)
 	struct stat st;
 	int fd, rc;
 
-	fd = look(path, &st);
+	fd = tern_file_look(path, &st);
 	if (fd < 0)
 		return fd;
 	rc = digest_of(fd, &st, digest);
@@ -195,8 +202,11 @@ int tern_file_digest(const char *path, __u64 *digest)
 	return rc;
 }
 
-/* File systems on which two hosts may see one inode. */
-static int is_network(int fd)
+/**
+ * tern_file_on_network() - is an open file on a file system on which two hosts may see one
+ *	inode? 1, 0, or negative errno
+ */
+int tern_file_on_network(int fd)
 {
 	static const __u32 magic[] = { TERN_NETWORK_MAGICS };
 	struct statfs fs;
@@ -221,10 +231,10 @@ int tern_file_is_shared(const char *path)
 	struct stat st;
 	int fd, rc;
 
-	fd = look(path, &st);
+	fd = tern_file_look(path, &st);
 	if (fd < 0)
 		return fd;
-	rc = is_network(fd);
+	rc = tern_file_on_network(fd);
 	close(fd);
 	return rc;
 }
@@ -234,36 +244,36 @@ int tern_file_is_shared(const char *path)
  * @path: absolute
  * @flags: TERN_WIRE_FILE_MAPPED, _OPEN or both
  * @file: filled, but for @path, with _SHARED and _DIR added where they hold
+ * @st: what it was before it was read: what happens from then on counts
  */
 int tern_file_describe(const char *path, unsigned int flags,
-		       struct tern_wire_file *file)
+		       struct tern_wire_file *file, struct stat *st)
 {
-	struct stat st;
 	int fd, rc;
 
 	memset(file, 0, sizeof(*file));
-	fd = look(path, &st);
+	fd = tern_file_look(path, st);
 	if (fd < 0)
 		return fd;
 	file->flags = flags;
-	file->ino = st.st_ino;
-	rc = is_network(fd);
+	file->ino = st->st_ino;
+	rc = tern_file_on_network(fd);
 	if (rc > 0)
 		file->flags |= TERN_WIRE_FILE_SHARED;
 	if (rc < 0)
 		goto out;
 	rc = 0;
-	if (S_ISDIR(st.st_mode)) {
+	if (S_ISDIR(st->st_mode)) {
 		file->flags |= TERN_WIRE_FILE_DIR;
 		goto out;
 	}
-	if (!S_ISREG(st.st_mode)) {
+	if (!S_ISREG(st->st_mode)) {
 		rc = -EINVAL;
 		goto out;
 	}
-	file->size = st.st_size;
+	file->size = st->st_size;
 	if (!(file->flags & TERN_WIRE_FILE_SHARED))
-		rc = digest_of(fd, &st, &file->digest);
+		rc = digest_of(fd, st, &file->digest);
 out:
 	close(fd);
 	return rc;
@@ -279,7 +289,7 @@ static int same(int fd, const struct stat *st, const struct tern_wire_file *file
 	if (!S_ISREG(st->st_mode))
 		return 0;
 	if (file->flags & TERN_WIRE_FILE_SHARED) {
-		rc = is_network(fd);
+		rc = tern_file_on_network(fd);
 		return rc <= 0 ? rc : st->st_ino == file->ino;
 	}
 	if ((__u64)st->st_size != file->size)
@@ -300,7 +310,7 @@ int tern_file_same(const char *path, const struct tern_wire_file *file)
 	struct stat st;
 	int fd, rc;
 
-	fd = look(path, &st);
+	fd = tern_file_look(path, &st);
 	if (fd == -ENOENT || fd == -ENOTDIR)
 		return 0;
 	if (fd < 0)

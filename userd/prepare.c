@@ -215,10 +215,10 @@ static int find_maps(struct tern_prepared *p, unsigned int flags, struct tern_wh
 /* ---- descriptors ---- */
 
 /*
- * The check has let through what is written to on a file system that both hosts
+ * @at: a look at it. The check has let through what is written to on a file system that both hosts
  * share, and what becomes /dev/null.
  */
-static int see_regular(struct tern_prepared *p, int fd, const char *path,
+static int see_regular(struct tern_prepared *p, int fd, const char *path, int at,
 		       unsigned int migration, struct tern_why *why)
 {
 	unsigned int flags = 0;
@@ -230,7 +230,7 @@ static int see_regular(struct tern_prepared *p, int fd, const char *path,
 		return rc;
 	if (flags & O_PATH || (flags & O_ACCMODE) == O_RDONLY)
 		return add_local(p, path, TERN_WIRE_FILE_OPEN, migration);
-	shared = tern_file_is_shared(path);
+	shared = tern_file_on_network(at);
 	if (shared < 0)
 		return tern_why_set(why, shared, "descriptor %d, %.128s: %s", fd, path,
 				    strerror(-shared));
@@ -256,6 +256,7 @@ static int see_fd(struct tern_prepared *p, int fd, unsigned int migration,
 {
 	struct stat open, named;
 	char link[32], name[64], path[PATH_MAX];
+	int at, rc;
 
 	snprintf(link, sizeof(link), "fd/%d", fd);
 	snprintf(name, sizeof(name), "/proc/%d/fd/%d", p->pid, fd);
@@ -268,7 +269,10 @@ static int see_fd(struct tern_prepared *p, int fd, unsigned int migration,
 		p->carried = true;
 		return 0;
 	}
-	if (stat(path, &named) || named.st_dev != open.st_dev || named.st_ino != open.st_ino) {
+	at = tern_file_look(path, &named);
+	if (at < 0 || named.st_dev != open.st_dev || named.st_ino != open.st_ino) {
+		if (at >= 0)
+			close(at);
 		if (fd <= 2 && migration & TERN_STDIO_NULL) {
 			p->null_stdio |= 1U << fd;
 			return 0;
@@ -277,9 +281,10 @@ static int see_fd(struct tern_prepared *p, int fd, unsigned int migration,
 				    "descriptor %d: the file has no name any more by which the other host could open it: %.128s",
 				    fd, path);
 	}
-	if (S_ISDIR(open.st_mode))
-		return add_local(p, path, TERN_WIRE_FILE_OPEN, migration);
-	return see_regular(p, fd, path, migration, why);
+	rc = S_ISDIR(open.st_mode) ? add_local(p, path, TERN_WIRE_FILE_OPEN, migration) :
+	     see_regular(p, fd, path, at, migration, why);
+	close(at);
+	return rc;
 }
 
 static int find_fds(struct tern_prepared *p, unsigned int flags, struct tern_why *why)
@@ -338,9 +343,7 @@ static int describe_files(struct tern_prepared *p, unsigned int migration, struc
 			free(f->path);
 			continue;
 		}
-		/* before it is read: what happens from now on counts */
-		err = rc ? rc : stat(f->path, &f->was) ? -errno :
-		      tern_file_describe(f->path, flags, &f->wire);
+		err = rc ? rc : tern_file_describe(f->path, flags, &f->wire, &f->was);
 		if (!err) {
 			if (is_offered(&f->wire, migration))
 				f->wire.flags |= TERN_WIRE_FILE_OFFERED;
@@ -348,7 +351,9 @@ static int describe_files(struct tern_prepared *p, unsigned int migration, struc
 			continue;
 		}
 		/* a mapping that cannot be proved to be the same is paged */
-		if (!rc && flags & TERN_WIRE_FILE_OPEN)
+		if (!rc && flags & TERN_WIRE_FILE_OPEN && err == -ENOENT)
+			rc = tern_why_set(why, -EAGAIN, "%.160s has been removed; try again", f->path);
+		else if (!rc && flags & TERN_WIRE_FILE_OPEN)
 			rc = tern_why_set(why, err, "%.160s is open but cannot be read: %s",
 					  f->path, strerror(-err));
 		free(f->path);

@@ -70,8 +70,7 @@ static void offer(const char *name, const char *text, off_t size)
 		      pwrite(fd, text, strlen(text), size - strlen(text)) > 0);
 	close(fd);
 	memset(&offered, 0, sizeof(offered));
-	CHECK(!stat(from, &offered.was));
-	CHECK(!tern_file_describe(from, TERN_WIRE_FILE_OPEN, &offered.wire));
+	CHECK(!tern_file_describe(from, TERN_WIRE_FILE_OPEN, &offered.wire, &offered.was));
 	offered.path = from;
 	offered.here = TERN_WIRE_WANTED;
 	prepared = (struct tern_prepared){ .files = &offered, .nr_files = 1 };
@@ -291,8 +290,7 @@ static void test_directories(void)
 	offer("dir", "", 0);
 	unlink(from);
 	CHECK(!mkdir(from, 0700) && !chmod(from, 01750) && !chown(from, 12, 34));
-	CHECK(!stat(from, &offered.was));
-	CHECK(!tern_file_describe(from, TERN_WIRE_FILE_OPEN, &offered.wire));
+	CHECK(!tern_file_describe(from, TERN_WIRE_FILE_OPEN, &offered.wire, &offered.was));
 	CHECK(offered.wire.flags & TERN_WIRE_FILE_DIR);
 	known.file = offered.wire;
 	CHECK(!copy(&sent) && !sent && known.same && count() == 1);
