@@ -539,18 +539,23 @@ TEST_F(dev, load_garbled)
 		{ TERN_OBJ_TASK, sizeof(struct tern_obj_task) },
 		{ TERN_OBJ_TIMES, sizeof(struct tern_obj_times) },
 		{ TERN_OBJ_TIMER, sizeof(struct tern_obj_timer) },
+		{ TERN_OBJ_TERMINAL, sizeof(struct tern_obj_terminal) },
+		{ TERN_OBJ_ENDED, sizeof(struct tern_obj_ended) },
+		{ TERN_OBJ_PEER, sizeof(struct tern_obj_peer) },
+		{ TERN_OBJ_DATAGRAM, sizeof(struct tern_obj_datagram) + 8 },
 	};
+	const unsigned int nr = sizeof(kinds) / sizeof(kinds[0]);
 	unsigned char buf[IMAGE];
 	int dev = job(_metadata, 24);
 	unsigned int i, j;
 
 	srandom(2);
-	for (i = 0; i < 1500; i++) {
-		struct tern_obj head = { .type = kinds[i % 3].type, .version = TERN_OBJ_VERSION,
-					 .len = sizeof(head) + kinds[i % 3].size };
+	for (i = 0; i < 3500; i++) {
+		struct tern_obj head = { .type = kinds[i % nr].type, .version = TERN_OBJ_VERSION,
+					 .len = sizeof(head) + kinds[i % nr].size };
 
 		for (j = 0; j < head.len; j++)
-			buf[j] = i % 2 ? random() : 0;
+			buf[j] = i / nr % 2 ? random() : 0;
 		memcpy(buf, &head, sizeof(head));
 		EXPECT_GT(0, load(dev, buf, head.len));
 	}

@@ -17,6 +17,7 @@
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -55,18 +56,45 @@ static void made(long rc)
 	check(rc >= 0, "cannot make it: %s", strerror(errno));
 }
 
-static void make_tcp(void)
+/* A server on the loopback interface, and who has called it, not accepted yet. */
+static int call_server(int *server)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001) };
-	int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+	int client = socket(AF_INET, SOCK_STREAM, 0);
 	socklen_t len = sizeof(addr);
 
-	made(bind(server, (void *)&addr, sizeof(addr)));
-	made(listen(server, 1));
-	made(getsockname(server, (void *)&addr, &len));
+	*server = socket(AF_INET, SOCK_STREAM, 0);
+	made(bind(*server, (void *)&addr, sizeof(addr)));
+	made(listen(*server, 1));
+	made(getsockname(*server, (void *)&addr, &len));
 	made(connect(client, (void *)&addr, sizeof(addr)));
+	return client;
+}
+
+static void make_tcp(void)
+{
+	int server;
+
+	call_server(&server);
 	made(accept(server, NULL, NULL));
 	close(server);
+}
+
+static void make_tcp_waiting(void)
+{
+	int server;
+
+	close(call_server(&server));
+}
+
+/* Reset: the server ends with a connection that it has not accepted. */
+static void make_tcp_ended(void)
+{
+	int server, client = call_server(&server);
+	char byte;
+
+	close(server);
+	made(-(recv(client, &byte, 1, 0) >= 0));
 }
 
 /* Of a segment only a part. */
@@ -782,19 +810,63 @@ static void make_device(void)
 	made(open("/dev/kmsg", O_RDONLY));
 }
 
-static void make_listen(void)
+static const struct sockaddr_in nobody = {
+	.sin_family = AF_INET, .sin_addr.s_addr = 0x0100007f, .sin_port = 0x0100,
+};
+
+static int to_nobody(void)
 {
-	made(listen(socket(AF_INET, SOCK_STREAM, 0), 1));
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	made(connect(fd, (void *)&nobody, sizeof(nobody)));
+	return fd;
 }
 
-static void make_tcp_new(void)
+static void make_udp_more(void)
 {
-	made(socket(AF_INET, SOCK_STREAM, 0));
+	made(send(to_nobody(), "a", 1, MSG_MORE));
 }
 
-static void make_udp(void)
+/* Nobody is there. */
+static void make_udp_error(void)
 {
-	made(socket(AF_INET, SOCK_DGRAM, 0));
+	int fd = to_nobody();
+	struct pollfd ready = { .fd = fd };
+
+	made(send(fd, "a", 1, 0));
+	made(poll(&ready, 1, 10000) - 1);
+}
+
+static void make_udp_filter(void)
+{
+	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, ~0U);
+	struct sock_fprog program = { .len = 1, .filter = &all };
+
+	made(setsockopt(to_nobody(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)));
+}
+
+static void make_multicast(void)
+{
+	struct ip_mreqn group = {
+		.imr_multiaddr.s_addr = htonl(0xe0000063), .imr_ifindex = 1,	/* lo */
+	};
+
+	made(setsockopt(to_nobody(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)));
+}
+
+static void make_udp_out(void)
+{
+	to_nobody();
+	make_eventfd_out();
+}
+
+static void make_ping(void)
+{
+	FILE *range = fopen("/proc/sys/net/ipv4/ping_group_range", "w");
+
+	made(range ? fputs("0 0", range) : -1);
+	fclose(range);
+	made(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP));
 }
 
 static void make_raw(void)
@@ -874,9 +946,14 @@ static const struct {
 	{ "dir", make_dir },
 	{ "tty", make_tty },
 	{ "device", make_device },
-	{ "listen", make_listen },
-	{ "tcp_new", make_tcp_new },
-	{ "udp", make_udp },
+	{ "tcp_waiting", make_tcp_waiting },
+	{ "tcp_ended", make_tcp_ended },
+	{ "udp_more", make_udp_more },
+	{ "udp_error", make_udp_error },
+	{ "udp_filter", make_udp_filter },
+	{ "udp_out", make_udp_out },
+	{ "multicast", make_multicast },
+	{ "ping", make_ping },
 	{ "raw", make_raw },
 	{ "packet", make_packet },
 	{ "netlink", make_netlink },

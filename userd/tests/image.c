@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -68,6 +70,19 @@ static void build(void)
 	struct tern_obj_desc s5 = { .id = 18, .kind = TERN_DESC_SOCKET };
 	struct tern_obj_socket caller = { .desc = 18, .type = SOCK_DGRAM, .peek_off = -1,
 					  .flags = TERN_SOCKET_CALLS, .path = 9 };
+	struct tern_obj_desc s6 = { .id = 19, .kind = TERN_DESC_INET };
+	struct tern_obj_inet listener = { .desc = 19, .family = AF_INET6, .type = SOCK_STREAM,
+					  .flags = TERN_INET_LISTENS, .backlog = 5, .port = 80 };
+	struct tern_obj_option reno = { .desc = 19, .level = IPPROTO_TCP, .name = TCP_CONGESTION,
+					.len = 4, .value = "reno" };
+	struct tern_obj_desc s7 = { .id = 20, .kind = TERN_DESC_INET };
+	struct tern_obj_inet udp = { .desc = 20, .family = AF_INET, .type = SOCK_DGRAM,
+				     .flags = TERN_INET_CONNECTED, .port = 65535, .peer_port = 53,
+				     .shutdown = 3, .local = { 127, 0, 0, 1 }, .peer = { 1, 1, 1, 1 } };
+	struct tern_obj_option ttl = { .desc = 20, .level = IPPROTO_IP, .name = IP_TTL, .len = 4,
+				       .value = { 7 } };
+	struct tern_obj_datagram datagram = { .fd = 5, .version = 4, .port = 53, .own_port = 65535,
+					      .len = 3, .segment = 2, .from = { 1, 1, 1, 1 } };
 	struct tern_obj_desc mate = { .id = 16, .kind = TERN_DESC_MATE, .dev = 90, .ino = 5 };
 	struct tern_obj_peer peer = { .fd = 9, .pid = 90, .uid = 7, .name = 3 };
 	struct tern_obj_terminal tty = { .desc = 14, .index = 3, .session = 1, .fd = 7,
@@ -174,6 +189,13 @@ static void build(void)
 	PUT(TERN_OBJ_SOCKET, server, "\0n", 2);
 	PUT(TERN_OBJ_SOCKET, door, "d\0/d", 5);
 	PUT(TERN_OBJ_SOCKET, caller, "/dev/log", 9);
+	PUT(TERN_OBJ_DESC, s6, NULL, 0);
+	PUT(TERN_OBJ_INET, listener, NULL, 0);
+	PUT(TERN_OBJ_DESC, s7, NULL, 0);
+	PUT(TERN_OBJ_INET, udp, NULL, 0);
+	PUT(TERN_OBJ_OPTION, reno, NULL, 0);
+	PUT(TERN_OBJ_OPTION, ttl, NULL, 0);
+	PUT(TERN_OBJ_DATAGRAM, datagram, "abc", 3);
 	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
 	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_WATCH, w2, "/", 2);
@@ -556,7 +578,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 19);
+	SPOILED(fd->desc, 21);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -565,7 +587,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 19);
+	SPOILED(reg->target, 21);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -695,6 +717,59 @@ static void spoil_sockets(void)
 	/* its own ends */
 	SPOILED(*right, 7);
 	SPOILED(*right, 8);
+}
+
+static void spoil_inet(void)
+{
+	struct tern_obj_inet *tcp = find(TERN_OBJ_INET, 0), *udp = find(TERN_OBJ_INET, 1);
+	struct tern_obj_option *text = find(TERN_OBJ_OPTION, 0), *ttl = find(TERN_OBJ_OPTION, 1);
+	struct tern_obj_datagram *d = find(TERN_OBJ_DATAGRAM, 0);
+
+	SPOILED(tcp->desc, 18);
+	SPOILED(tcp->desc, 20);
+	SPOILED(tcp->family, AF_UNIX);
+	SPOILED(tcp->type, SOCK_RAW);
+	SPOILED(tcp->type, SOCK_DGRAM);
+	SPOILED(tcp->flags, 0);
+	SPOILED(tcp->flags, TERN_INET_LISTENS | TERN_INET_CONNECTED);
+	SPOILED(tcp->flags, TERN_INET_FLAGS_ALL + 1);
+	SPOILED(tcp->shutdown, 1);
+	SPOILED(tcp->backlog, ~0U);
+	SPOILED(tcp->port, 0);
+	SPOILED(tcp->port, 65536);
+	SPOILED(tcp->peer_port, 1);
+	SPOILED(tcp->peer[15], 1);
+	SPOILED(udp->type, SOCK_STREAM);
+	SPOILED(udp->flags, 0);
+	SPOILED(udp->shutdown, 4);
+	SPOILED(udp->sndbuf, ~0U);
+	SPOILED(udp->rcvbuf, ~0U);
+	SPOILED(udp->backlog, 1);
+	SPOILED(udp->peer_port, 65536);
+	SPOILED(udp->local[4], 1);
+	SPOILED(udp->peer[15], 1);
+	SPOILED(text->desc, 18);
+	SPOILED(text->desc, 0);
+	SPOILED(text->desc, 1000);
+	SPOILED(text->name, TCP_REPAIR);
+	SPOILED(text->level, SOL_SOCKET);
+	SPOILED(text->len, 3);
+	SPOILED(text->len, 17);
+	SPOILED(text->value[15], 1);
+	SPOILED(ttl->desc, 18);
+	SPOILED(ttl->len, 3);
+	SPOILED(ttl->len, 8);
+	SPOILED(ttl->value[4], 1);
+	SPOILED(d->fd, -1);
+	SPOILED(d->fd, 1048576);
+	SPOILED(d->version, 5);
+	SPOILED(d->port, 65536);
+	SPOILED(d->own_port, 65536);
+	SPOILED(d->segment, 4);
+	SPOILED(d->len, 2);
+	SPOILED(d->len, 4);
+	SPOILED(d->from[4], 1);
+	SPOILED(d->to[15], 1);
 }
 
 static void spoil_locks(void)
@@ -830,6 +905,7 @@ int main(int argc, char **argv)
 	spoil_events();
 	spoil_watches();
 	spoil_sockets();
+	spoil_inet();
 	spoil_locks();
 	spoil_frame();
 	changes();
