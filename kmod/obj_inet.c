@@ -123,7 +123,7 @@ static const char *tcp_refused(const struct sock *sk)
 		return "an established TCP connection";
 	case TCP_LISTEN:
 		return has_callers(sk) ?
-			"a listening TCP socket with connections that have not been accepted" : NULL;
+			"a listening TCP socket whose callers have not been accepted" : NULL;
 	case TCP_CLOSE:
 		return has_past(sk) ? "a TCP socket whose connection has ended" : NULL;
 	default:
@@ -138,7 +138,7 @@ static const char *udp_refused(const struct sock *sk)
 	if (READ_ONCE(up->encap_type))
 		return "a UDP socket of a tunnel (UDP_ENCAP)";
 	return READ_ONCE(up->pending) ?
-		"a UDP socket with a datagram that is being put together (MSG_MORE, UDP_CORK)" : NULL;
+		"a UDP socket with an unfinished datagram (MSG_MORE, UDP_CORK)" : NULL;
 }
 
 /**
@@ -223,12 +223,14 @@ static void describe(struct sock *sk, struct tern_obj_inet *obj)
  * first (net/ipv4/udp.c).
  */
 static void queues_lock(struct sock *sk)
+	__acquires(&udp_sk(sk)->reader_queue.lock) __acquires(&sk->sk_receive_queue.lock)
 {
 	spin_lock_bh(&udp_sk(sk)->reader_queue.lock);
 	spin_lock(&sk->sk_receive_queue.lock);
 }
 
 static void queues_unlock(struct sock *sk)
+	__releases(&sk->sk_receive_queue.lock) __releases(&udp_sk(sk)->reader_queue.lock)
 {
 	spin_unlock(&sk->sk_receive_queue.lock);
 	spin_unlock_bh(&udp_sk(sk)->reader_queue.lock);

@@ -389,13 +389,12 @@ static int queue_read(const struct tern_table *table, const struct tern_entry *e
 	do {
 		len = 0;
 		nr = 0;
-		if (!tern_queue_lock(sk))
-			return -EINTR;
+		spin_lock(&queue->lock);
 		skb_queue_walk(queue, skb) {
 			len += skb->len;
 			nr++;
 		}
-		tern_queue_unlock(sk);
+		spin_unlock(&queue->lock);
 		*q = (struct queue) {
 			.head = kvmalloc_array(nr + 1, sizeof(*q->head), GFP_KERNEL),
 			.right = kvmalloc_array(table->nr_rights + 1, sizeof(*q->right),
@@ -403,12 +402,13 @@ static int queue_read(const struct tern_table *table, const struct tern_entry *e
 			.data = kvmalloc(len + 1, GFP_KERNEL),
 		};
 		err = -ENOMEM;
-		if (q->head && q->right && q->data) {
-			err = -EINTR;
-			if (tern_queue_lock(sk)) {
-				err = queue_copy(table, entry, q, nr, len);
-				tern_queue_unlock(sk);
-			}
+		if (q->head && q->right && q->data)
+			err = tern_queue_keep(sk);
+		if (!err) {
+			spin_lock(&queue->lock);
+			err = queue_copy(table, entry, q, nr, len);
+			spin_unlock(&queue->lock);
+			tern_queue_let(sk);
 		}
 		if (err)
 			queue_free(q);

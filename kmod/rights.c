@@ -19,26 +19,22 @@
 #include "socket.h"
 
 /**
- * tern_queue_lock() - keep the queue of a unix socket, and what is under way in it
+ * tern_queue_keep() - let nobody take what is under way out of the queue of a unix socket
  * @sk: the socket
  *
- * Readers take files out of a message under the first lock only (net/unix/af_unix.c). They
- * have it, too, while they wait for a page that they read into.
+ * Readers take files out of a message under this lock only, and not that of the queue
+ * (net/unix/af_unix.c). They have it, too, while they wait for a page that they read into.
  *
- * Return: false: the caller is killed.
+ * Return: 0, or -EINTR: the caller is killed.
  */
-bool tern_queue_lock(struct sock *sk)
+int tern_queue_keep(struct sock *sk)
 {
-	if (mutex_lock_killable(&unix_sk(sk)->iolock))
-		return false;
-	spin_lock(&sk->sk_receive_queue.lock);
-	return true;
+	return mutex_lock_killable(&unix_sk(sk)->iolock);
 }
 
-/** tern_queue_unlock() - let go of it */
-void tern_queue_unlock(struct sock *sk) __releases(&sk->sk_receive_queue.lock)
+/** tern_queue_let() - let them go on */
+void tern_queue_let(struct sock *sk)
 {
-	spin_unlock(&sk->sk_receive_queue.lock);
 	mutex_unlock(&unix_sk(sk)->iolock);
 }
 
@@ -57,11 +53,13 @@ static int count(struct sock *sk)
 	struct sk_buff *skb;
 	int nr = 0;
 
-	if (!tern_queue_lock(sk))
+	if (tern_queue_keep(sk))
 		return -EINTR;
+	spin_lock(&sk->sk_receive_queue.lock);
 	skb_queue_walk(&sk->sk_receive_queue, skb)
 		nr += UNIXCB(skb).fp ? UNIXCB(skb).fp->count : 0;
-	tern_queue_unlock(sk);
+	spin_unlock(&sk->sk_receive_queue.lock);
+	tern_queue_let(sk);
 	return nr;
 }
 
@@ -92,8 +90,9 @@ static int add(struct tern_table *table, const struct tern_entry *carrier, struc
 	struct sk_buff *skb;
 	int err = 0;
 
-	if (!tern_queue_lock(sk))
+	if (tern_queue_keep(sk))
 		return -EINTR;
+	spin_lock(&sk->sk_receive_queue.lock);
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
 		const struct scm_fp_list *fp = UNIXCB(skb).fp;
 
@@ -108,7 +107,8 @@ static int add(struct tern_table *table, const struct tern_entry *carrier, struc
 			};
 		}
 	}
-	tern_queue_unlock(sk);
+	spin_unlock(&sk->sk_receive_queue.lock);
+	tern_queue_let(sk);
 	return err;
 }
 

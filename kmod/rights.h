@@ -10,8 +10,8 @@
 /* In all queues of a tree; without privileges nobody has more (RLIMIT_NOFILE). */
 #define TERN_UNDER_WAY_MAX	1024
 
-bool tern_queue_lock(struct sock *sk) __cond_acquires(&sk->sk_receive_queue.lock);
-void tern_queue_unlock(struct sock *sk) __releases(&sk->sk_receive_queue.lock);
+int tern_queue_keep(struct sock *sk);
+void tern_queue_let(struct sock *sk);
 int tern_rights_collect(struct tern_table *table, unsigned int *room);
 bool tern_rights_are_own(const struct tern_table *table, const struct tern_entry *entry);
 const char *tern_rights_refused(const struct tern_table *table, const struct tern_entry *entry,
