@@ -15,6 +15,7 @@
 
 #include "dev.h"
 #include "host.h"
+#include "net.h"
 #include "pod.h"
 
 #define LINE_MAX_LEN	1024
@@ -105,6 +106,21 @@ static int set_addr(struct parser *p, char *addr, size_t size, unsigned int *por
 	return 0;
 }
 
+/**
+ * tern_host_peer() - find a peer by its name
+ * @host: this host
+ * @name: as operators call it
+ */
+const struct tern_peer *tern_host_peer(const struct tern_host *host, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < host->nr_peers; i++)
+		if (!strcmp(host->peers[i].name, name))
+			return &host->peers[i];
+	return NULL;
+}
+
 static int key_name(struct parser *p, char *value)
 {
 	return set_name(p, p->host->name, value);
@@ -155,6 +171,14 @@ static int key_shell(struct parser *p, char *value)
 static int key_cgroup(struct parser *p, char *value)
 {
 	return set_path(p, "cgroup", p->host->cgroup, sizeof(p->host->cgroup), value);
+}
+
+static int key_bridge(struct parser *p, char *value)
+{
+	if (!tern_net_name_valid(value))
+		return fail(p, "\"%.64s\" is no name of a network interface", value);
+	strcpy(p->host->bridge, value);
+	return 0;
 }
 
 static int key_pack(struct parser *p, char *value)
@@ -210,6 +234,7 @@ static const struct {
 	{ "peer", key_peer, true },
 	{ "shell", key_shell, false },
 	{ "cgroup", key_cgroup, false },
+	{ "bridge", key_bridge, false },
 	{ "pack", key_pack, false },
 	{ "first", key_first, false },
 	{ "recent", key_recent, false },
@@ -236,7 +261,7 @@ static int parse_line(struct parser *p, char *line)
 		p->given |= 1U << i;
 		return keys[i].set(p, trim(eq + 1));
 	}
-	return fail(p, "unknown key \"%.64s\"; known are name, listen, peer, shell, cgroup, pack, first and recent", key);
+	return fail(p, "unknown key \"%.64s\"; known are name, listen, peer, shell, cgroup, bridge, pack, first and recent", key);
 }
 
 static int finish(struct parser *p)

@@ -34,21 +34,6 @@ void tern_log(int level, const char *fmt, ...)
 		dprintf(STDERR_FILENO, "<%d>%s\n", level, line);
 }
 
-/**
- * tern_host_peer() - find a peer by its name
- * @host: this host
- * @name: as operators call it
- */
-const struct tern_peer *tern_host_peer(const struct tern_host *host, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < host->nr_peers; i++)
-		if (!strcmp(host->peers[i].name, name))
-			return &host->peers[i];
-	return NULL;
-}
-
 static int probe_boot_id(struct tern_wire_hello *hello)
 {
 	char text[64] = "";

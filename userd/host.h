@@ -10,6 +10,7 @@
 #include <syslog.h>
 #include <tern/wire.h>
 
+#include "net.h"
 #include "vdso.h"
 
 /**
@@ -36,6 +37,8 @@ enum tern_pack {
 	TERN_PACK_NEVER,
 };
 
+#define TERN_CONFIG		"/etc/tern/ternd.conf"	/* unless ternd is told another */
+
 #define TERN_FIRST_NONE		(-1)
 #define TERN_FIRST_USUAL	32
 #define TERN_FIRST_MOST		4096
@@ -49,6 +52,7 @@ enum tern_pack {
  * @nr_peers: how many
  * @shell: path of the shell program
  * @cgroup: directory in which pods have their control groups
+ * @bridge: to which their interfaces are attached, "": none
  * @pack: of pages that this host sends
  * @first: of migrants that leave: how many instructions of each thread are decoded to
  *	find its first pages; TERN_FIRST_NONE: none are sent
@@ -64,6 +68,7 @@ struct tern_host {
 	unsigned int nr_peers;
 	char shell[256];
 	char cgroup[256];
+	char bridge[TERN_NET_NAME_LEN];
 	enum tern_pack pack;
 	int first;
 	bool recent;

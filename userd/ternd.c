@@ -28,7 +28,6 @@
 #include "lines.h"
 #include "pods.h"
 
-#define CONFIG		"/etc/tern/ternd.conf"
 #define REQUESTS	16
 
 enum event { EV_DEV = 1, EV_ACCEPT, EV_DONE, EV_SIGNAL, EV_LINES, EV_PODS, EV_TIMER };
@@ -343,7 +342,7 @@ static void usage(void)
 	     "\n"
 	     "Moves processes from and to this host, as tern(1) and schedulers ask.\n"
 	     "\n"
-	     "  --config FILE   read FILE instead of " CONFIG ", see ternd.conf(5)\n"
+	     "  --config FILE   read FILE instead of " TERN_CONFIG ", see ternd.conf(5)\n"
 	     "  --foreground    stay in the foreground and log to stderr; always so\n"
 	     "  --help          this text\n"
 	     "\n"
@@ -361,7 +360,7 @@ int main(int argc, char **argv)
 	};
 	static struct daemon daemon;
 	struct tern_why why = { "" };
-	const char *config = CONFIG;
+	const char *config = TERN_CONFIG;
 	int opt, rc;
 
 	while ((opt = getopt_long(argc, argv, "c:fh", options, NULL)) != -1) {

@@ -215,6 +215,79 @@ struct tern_wire_prepare {
 #define TERN_WIRE_STRAY	2
 
 /**
+ * struct tern_wire_address - an address of a pod's interface
+ * @bytes: in network order, those of IPv4 first; the rest is 0
+ * @version: of IP: 4 or 6
+ * @prefix: bits of its network
+ * @scope: IPv4: RT_SCOPE_UNIVERSE, RT_SCOPE_LINK or RT_SCOPE_HOST; IPv6: 0
+ * @flags: TERN_WIRE_ADDRESS_*
+ * @reserved: 0
+ */
+struct tern_wire_address {
+	__u8 bytes[16];
+	__u8 version;
+	__u8 prefix;
+	__u8 scope;
+	__u8 flags;
+	__u8 reserved[4];
+};
+
+#define TERN_WIRE_ADDRESS_BROADCAST	(1U << 0)	/* IPv4: the last of its network is for all */
+
+/**
+ * struct tern_wire_route - a route through that interface
+ * @dst: network, as in struct tern_wire_address
+ * @gateway: with TERN_WIRE_ROUTE_GATEWAY, else 0
+ * @source: address that is preferred, with TERN_WIRE_ROUTE_SOURCE, else 0
+ * @version: of IP: 4 or 6, of all three
+ * @prefix: bits of @dst
+ * @scope: as in struct tern_wire_address
+ * @protocol: who has made it: RTPROT_*
+ * @flags: TERN_WIRE_ROUTE_*
+ * @metric: the lowest is used
+ * @reserved: 0
+ */
+struct tern_wire_route {
+	__u8 dst[16];
+	__u8 gateway[16];
+	__u8 source[16];
+	__u8 version;
+	__u8 prefix;
+	__u8 scope;
+	__u8 protocol;
+	__u32 flags;
+	__u32 metric;
+	__u32 reserved;
+};
+
+#define TERN_WIRE_ROUTE_GATEWAY	(1U << 0)
+#define TERN_WIRE_ROUTE_SOURCE	(1U << 1)
+#define TERN_WIRE_ROUTE_ONLINK	(1U << 2)	/* the gateway is in none of the networks */
+
+#define TERN_WIRE_ADDRESSES	16	/* most that an interface has */
+#define TERN_WIRE_ROUTES	16
+
+/**
+ * struct tern_wire_net - the interface of a pod
+ * @mac: its address
+ * @nr_addresses: how many of @address count; the others are 0
+ * @nr_routes: likewise, of @route; those that addresses bring about are not among them
+ * @mtu: longest packet
+ * @reserved: 0
+ * @address: in the order in which the kernel has those of each version
+ * @route: in any order
+ */
+struct tern_wire_net {
+	__u8 mac[6];
+	__u8 nr_addresses;
+	__u8 nr_routes;
+	__u32 mtu;
+	__u32 reserved;
+	struct tern_wire_address address[TERN_WIRE_ADDRESSES];
+	struct tern_wire_route route[TERN_WIRE_ROUTES];
+};
+
+/**
  * struct tern_wire_range - [@start, @end), page-aligned
  */
 struct tern_wire_range {
@@ -442,6 +515,9 @@ TERN_ASSERT_SIZE(struct tern_wire, 8);
 TERN_ASSERT_SIZE(struct tern_wire_hello, 4080);
 TERN_ASSERT_SIZE(struct tern_wire_clock, 24);
 TERN_ASSERT_SIZE(struct tern_wire_prepare, 104);
+TERN_ASSERT_SIZE(struct tern_wire_address, 24);
+TERN_ASSERT_SIZE(struct tern_wire_route, 64);
+TERN_ASSERT_SIZE(struct tern_wire_net, 1424);
 TERN_ASSERT_SIZE(struct tern_wire_range, 16);
 TERN_ASSERT_SIZE(struct tern_wire_file, 32);
 TERN_ASSERT_SIZE(struct tern_wire_ready, 8);

@@ -26,7 +26,7 @@ static void good(void)
 {
 	CHECK(!parse("# comment\n\n name = a\nlisten = 10.0.0.1\n"
 		     "peer = b 10.0.0.2:99\npeer= c\t[fd00::3]:7\npeer =d fd00::4\n"
-		     "shell = /bin/true\npack = always\nfirst = 8\nrecent = no"));
+		     "shell = /bin/true\nbridge = br0\npack = always\nfirst = 8\nrecent = no"));
 	CHECK(!strcmp(host.name, "a"));
 	CHECK(!strcmp(host.listen, "10.0.0.1") && host.port == TERN_WIRE_PORT);
 	CHECK(host.nr_peers == 3);
@@ -35,11 +35,12 @@ static void good(void)
 	CHECK(!strcmp(host.peers[2].addr, "fd00::4") && host.peers[2].port == TERN_WIRE_PORT);
 	CHECK(!strcmp(host.shell, "/bin/true"));
 	CHECK(host.pack == TERN_PACK_ALWAYS);
+	CHECK(!strcmp(host.bridge, "br0"));
 	CHECK(host.first == 8 && !host.recent);
 	CHECK(tern_host_peer(&host, "c") == &host.peers[1]);
 	CHECK(!tern_host_peer(&host, "x"));
 	CHECK(!parse("listen = [::1]:80\n") && host.port == 80 && host.name[0]);
-	CHECK(host.pack == TERN_PACK_AUTO);
+	CHECK(host.pack == TERN_PACK_AUTO && !host.bridge[0]);
 	CHECK(host.first == TERN_FIRST_USUAL && host.recent);
 	CHECK(!parse("listen = ::1\npack = never\n") && host.pack == TERN_PACK_NEVER);
 	CHECK(!parse("listen = ::1\nfirst = none\n") && host.first == TERN_FIRST_NONE);
@@ -69,6 +70,9 @@ static void bad(void)
 		{ "peer = b\n", "t.conf:1: a peer has a name" },
 		{ "peer = b 1.1.1.1\npeer = b 1.1.1.2\n", "t.conf:2: peer \"b\" is given twice" },
 		{ "shell = true\n", "t.conf:1: \"shell\" wants" },
+		{ "bridge = a/b\n", "t.conf:1: \"a/b\" is no name of a network" },
+		{ "bridge =\n", "t.conf:1: \"\" is no name of a network" },
+		{ "bridge = br0\nbridge = br1\n", "t.conf:2: \"bridge\" is given twice" },
 		{ "pack = yes\n", "t.conf:1: \"pack\" is auto, always or never" },
 		{ "pack =\n", "t.conf:1: \"pack\" is auto" },
 		{ "pack = auto\npack = auto\n", "t.conf:2: \"pack\" is given twice" },

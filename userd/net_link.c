@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How the interface of a pod comes to the bridge, and leaves it. Where it is is known by
+ * the kernel alone: all of this can be asked for by another daemon than the one before, and
+ * twice.
+ *
+ * Owns nothing. A process without an interface of Tern is left as it is.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <netlink/route/link/bridge.h>
+#include <string.h>
+
+#include "dev.h"
+#include "net.h"
+#include "net_space.h"
+
+/**
+ * struct pair - both ends of a pod's interface
+ * @space: the way to them
+ * @eth0: the pod's
+ * @end: ours
+ */
+struct pair {
+	struct tern_net_space space;
+	struct rtnl_link *eth0;
+	struct rtnl_link *end;
+};
+
+static void put_pair(struct pair *pair)
+{
+	if (pair->eth0)
+		rtnl_link_put(pair->eth0);
+	if (pair->end)
+		rtnl_link_put(pair->end);
+	tern_net_close(&pair->space);
+}
+
+/* Return: 1; 0: it has none; negative errno. */
+static int find_pair(int pid, struct pair *pair)
+{
+	int rc = tern_net_open(&pair->space, pid);
+
+	pair->eth0 = NULL;
+	pair->end = NULL;
+	/* who has ended has none */
+	if (rc <= 0)
+		return rc == -ENOENT ? 0 : rc;
+	rc = tern_net_find(pair->space.there, 0, TERN_NET_NAME, &pair->eth0);
+	if (!rc)
+		rc = tern_net_end(&pair->space, pair->eth0, &pair->end);
+	if (!rc)
+		return 1;
+	put_pair(pair);
+	return rc == -ENODEV ? 0 : rc;
+}
+
+/*
+ * Have the kernel tell its neighbours: it does when the address is set, even if to what it
+ * is (arp_notify, ndisc_notify).
+ */
+static int announce(const struct pair *pair)
+{
+	struct rtnl_link *change = rtnl_link_alloc();
+	int err;
+
+	if (!change)
+		return -ENOMEM;
+	rtnl_link_set_addr(change, rtnl_link_get_addr(pair->eth0));
+	err = rtnl_link_change(pair->space.there, pair->eth0, change, 0);
+	rtnl_link_put(change);
+	return tern_net_errno(err);
+}
+
+static int join(const struct pair *pair, const char *bridge)
+{
+	struct rtnl_link *link;
+	int err = tern_net_find(pair->space.here, 0, bridge, &link);
+
+	if (err)
+		return err;
+	err = rtnl_link_enslave_ifindex(pair->space.here, rtnl_link_get_ifindex(link),
+					rtnl_link_get_ifindex(pair->end));
+	rtnl_link_put(link);
+	return tern_net_errno(err);
+}
+
+/**
+ * tern_net_attach() - let a pod's interface live on the segment, and its neighbours know
+ * @pid: a process of the pod
+ * @bridge: of this host
+ * @host: its name
+ * @why: sentence
+ */
+int tern_net_attach(int pid, const char *bridge, const char *host, struct tern_why *why)
+{
+	struct pair pair;
+	int rc = find_pair(pid, &pair);
+
+	if (rc > 0) {
+		rc = join(&pair, bridge);
+		if (!rc)
+			rc = announce(&pair);
+		put_pair(&pair);
+	}
+	return rc < 0 ? tern_why_set(why, rc,
+				     "the interface of the pod could not be attached to bridge \"%s\" of %s: %s",
+				     bridge, host, strerror(-rc)) : 0;
+}
+
+static int set_up(int pid, bool up, struct tern_why *why)
+{
+	struct pair pair;
+	int rc = find_pair(pid, &pair);
+
+	if (rc > 0) {
+		rc = tern_net_set_up(pair.space.here, pair.end, up);
+		put_pair(&pair);
+	}
+	return rc < 0 ? tern_why_set(why, rc, "the interface of the pod could not be taken %s: %s",
+				     up ? "up" : "down", strerror(-rc)) : 0;
+}
+
+/** tern_net_down() - let it be on the segment no more; @pid: a process of the pod */
+int tern_net_down(int pid, struct tern_why *why)
+{
+	return set_up(pid, false, why);
+}
+
+/** tern_net_up() - as before tern_net_down() */
+int tern_net_up(int pid, struct tern_why *why)
+{
+	return set_up(pid, true, why);
+}
