@@ -13,6 +13,7 @@
 #include <linux/sched/task.h>
 #include <linux/utsname.h>
 #include <net/net_namespace.h>
+#include <net/rtnetlink.h>
 
 #include "image.h"
 #include "obj.h"
@@ -116,6 +117,15 @@ static void check_others(struct task_struct *root, const struct spaces *pod,
 				 other);
 }
 
+/* Other than loopback, and the interface that "tern run" makes (userd/net_make.c). */
+static bool is_foreign(const struct net_device *dev)
+{
+	const struct rtnl_link_ops *ops = dev->rtnl_link_ops;
+
+	return !(dev->flags & IFF_LOOPBACK) &&
+	       (strcmp(dev->name, "eth0") || !ops || strcmp(ops->kind, "veth"));
+}
+
 static void check_network(struct task_struct *root, struct tern_reasons *reasons)
 {
 	struct net_device *dev;
@@ -129,7 +139,7 @@ static void check_network(struct task_struct *root, struct tern_reasons *reasons
 		return;
 	rcu_read_lock();
 	for_each_netdev_rcu(net, dev)
-		if (!(dev->flags & IFF_LOOPBACK))
+		if (is_foreign(dev))
 			tern_reasons_add(reasons, "its network namespace has an interface, %s",
 					 dev->name);
 	rcu_read_unlock();

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net.h"
 #include "pod.h"
 #include "unit.h"
 
@@ -190,6 +191,22 @@ static int let_leave(struct tern_source *s, __u64 captured, __u64 bytes_before,
 	return 0;
 }
 
+/*
+ * A pod's address is on the segment once: from here on nowhere, until it is where the pod
+ * is. Behind SENT, for a daemon that ends before leaves a pod that runs on here; behind it
+ * whoever learns that it does sets it up again (fail() in source.c).
+ */
+static int leave_segment(struct tern_source *root)
+{
+	struct tern_prepared *p = &root->prepared;
+
+	if (!p->net)
+		return 0;
+	/* it is to go with the pod */
+	tern_prepared_unwatch(p);
+	return tern_net_down(root->job->pid, &root->why);
+}
+
 /* In doubt: from here on only the destination's word counts. */
 static void send_resume(struct tern_source *s, const struct tern_wire_resume *resume)
 {
@@ -246,6 +263,9 @@ static int blast(struct tern_unit *unit)
 			return rc;
 		unit->sent = true;
 	}
+	rc = leave_segment(unit->member[0]);
+	if (rc)
+		return rc;
 	for (i = 0; i < unit->nr; i++)
 		send_resume(unit->member[i], &resume[i]);
 	for (i = 0; i < unit->nr; i++)

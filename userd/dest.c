@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "dest.h"
+#include "net.h"
 
 #define BODY_MS		10000
 #define LINGER_MS	500
@@ -348,6 +349,7 @@ static void run_on(struct tern_dest *d)
 /* Another daemon's migrant: it runs already, and waits for its pages. */
 static void adopt(struct tern_dest *d, int lane)
 {
+	struct tern_why why = { "" };
 	int err;
 
 	d->memo = tern_memo_adopt(d->dev, &err);
@@ -365,6 +367,9 @@ static void adopt(struct tern_dest *d, int lane)
 		return;
 	}
 	say(d, LOG_INFO, "taken over; waiting for its source", NULL);
+	/* had the daemon ended before it did that */
+	if (tern_net_attach(d->job->pid, d->job->host->bridge, d->job->host->name, &why))
+		say(d, LOG_ERR, why.text, NULL);
 	page(d, lane);
 }
 

@@ -44,6 +44,7 @@ struct tern_dest_pages {
  * @pod_name: of the pod that it is the first process of, "": none
  * @pod_text: the limits of that
  * @pod: how it is made
+ * @net: its interface, NULL: it has none
  * @kin: in the register of shells, if it moves with others
  * @copies: what was made of those that were not here; outlives the attempt
  * @shell: the shell, once there is one
@@ -79,6 +80,7 @@ struct tern_dest {
 	char pod_name[TERN_POD_NAME_MAX];
 	const char *pod_text;
 	struct tern_pod pod;
+	const struct tern_wire_net *net;
 	struct tern_kin kin;
 	struct tern_copies *copies;
 	struct tern_shell_proc shell;

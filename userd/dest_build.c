@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "dest.h"
+#include "net.h"
 
 #define BODY_MS		10000
 #define DRESS_MS	60000
@@ -213,6 +214,15 @@ static void warn_unbound(const struct tern_dest *d)
 			 (uint64_t)d->job->id, n, d->dress.nr_threads);
 }
 
+/* It runs, whatever becomes of this. */
+static void join_segment(const struct tern_dest *d)
+{
+	struct tern_why why = { "" };
+
+	if (d->net && tern_net_attach(d->job->pid, d->job->host->bridge, d->job->host->name, &why))
+		tern_log(LOG_ERR, "migration %016" PRIx64 ": %s", (uint64_t)d->job->id, why.text);
+}
+
 /**
  * tern_dest_resume() - receive RESUME and let the migrant go
  * @d: the attempt
@@ -243,6 +253,7 @@ int tern_dest_resume(struct tern_dest *d)
 	if (err)
 		return err;
 	at[3] = tern_dest_now(CLOCK_MONOTONIC);
+	join_segment(d);
 	figures(d, &resume, at);
 	tern_stash_leave(&d->stash);
 	tern_sockfiles_leave(&d->sockfiles);

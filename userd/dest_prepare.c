@@ -15,6 +15,7 @@
 
 #include "dest.h"
 #include "files.h"
+#include "net.h"
 
 #define FILES_MAX	65536U
 #define HOLES_MAX	64U
@@ -107,11 +108,11 @@ static int take_pod(struct tern_dest *d, struct cursor *c)
 	const char *end;
 
 	if (!p->pod)
-		return c->left || p->pid == 1 ? -EPROTO : 0;
+		return p->net || p->pid == 1 ? -EPROTO : 0;
 	if (p->pod > TERN_POD_TEXT_MAX || p->pid != 1 || p->parent)
 		return -EPROTO;
 	d->pod_text = take(c, p->pod);
-	if (!d->pod_text || c->left || strnlen(d->pod_text, p->pod) != p->pod - 1)
+	if (!d->pod_text || strnlen(d->pod_text, p->pod) != p->pod - 1)
 		return -EPROTO;
 	end = strchr(d->pod_text, '\n');
 	if (!end || end - d->pod_text >= TERN_POD_NAME_MAX)
@@ -119,6 +120,19 @@ static int take_pod(struct tern_dest *d, struct cursor *c)
 	memcpy(d->pod_name, d->pod_text, end - d->pod_text);
 	d->pod_text = end + 1;
 	return tern_pod_name_valid(d->pod_name) ? 0 : -EPROTO;
+}
+
+/* Only a pod has one. */
+static int take_net(struct tern_dest *d, struct cursor *c)
+{
+	const struct tern_wire_prepare *p = d->prepare;
+
+	if (!p->net)
+		return 0;
+	if (p->net != sizeof(*d->net))
+		return -EPROTO;
+	d->net = take(c, sizeof(*d->net));
+	return d->net ? tern_net_check(d->net) : -EPROTO;
 }
 
 /* Where it stands in its tree, if it has one. */
@@ -155,8 +169,8 @@ static int parse(struct tern_dest *d, size_t len, const struct tern_wire_range *
 	struct cursor c = { (const char *)d->prepare, len };
 	const struct tern_wire_prepare *p = take(&c, sizeof(*p));
 
-	if (!p || check_place(p) || !p->nr_threads || p->nr_threads > TERN_THREADS_MAX ||
-	    p->nr_holes > HOLES_MAX || p->nr_files > FILES_MAX)
+	if (!p || check_place(p) || p->reserved || !p->nr_threads ||
+	    p->nr_threads > TERN_THREADS_MAX || p->nr_holes > HOLES_MAX || p->nr_files > FILES_MAX)
 		return -EPROTO;
 	d->tids = take(&c, p->nr_threads * sizeof(*d->tids));
 	*holes = take(&c, p->nr_holes * sizeof(**holes));
@@ -165,7 +179,9 @@ static int parse(struct tern_dest *d, size_t len, const struct tern_wire_range *
 		return -EPROTO;
 	if (take_files(d, &c))
 		return -EPROTO;
-	return take_pod(d, &c);
+	if (take_pod(d, &c) || take_net(d, &c))
+		return -EPROTO;
+	return c.left ? -EPROTO : 0;
 }
 
 /* ---- is everything here? --------------------------------------------------------- */
@@ -336,6 +352,11 @@ static int make_shell(struct tern_dest *d, struct tern_birth *birth)
 	unsigned int nr;
 	int err;
 
+	if (d->net) {
+		err = tern_net_bridge(d->job->host->bridge, d->job->host->name, &d->why);
+		if (err < 0)
+			return err;
+	}
 	if (d->prepare->pod) {
 		tern_pod_init(&d->pod, d->job->host->cgroup, d->pod_name);
 		err = tern_group_make(d->job->host->cgroup, &d->pod, d->pod_text, &d->why);
@@ -351,6 +372,11 @@ static int make_shell(struct tern_dest *d, struct tern_birth *birth)
 		return err;
 	d->shell.pid = pids[0];
 	d->job->pid = pids[0];
+	if (d->net)
+		err = tern_net_make(pids[0], d->pod_name, d->job->host->bridge,
+				    d->job->host->name, d->net, &d->why);
+	if (err)
+		return err;
 	/* System V segments that move with it are made by this thread */
 	return tern_pod_visit(d->shell.pid);
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 #include "dev.h"
 #include "files.h"
+#include "net.h"
 #include "pod.h"
 #include "prepare.h"
 
@@ -388,6 +390,27 @@ static int find_tids(struct tern_prepared *p, struct tern_why *why)
 	return rc ? tern_why_set(why, rc, "a thread of process %d has ended; try again", p->pid) : 0;
 }
 
+/* Watched before it is looked at: what happens from then on counts. */
+static int find_net(struct tern_prepared *p, struct tern_why *why)
+{
+	int rc;
+
+	p->net = malloc(sizeof(*p->net));
+	if (!p->net)
+		return -ENOMEM;
+	p->net_watch = tern_net_watch(p->pid);
+	if (p->net_watch < 0)
+		return tern_why_set(why, p->net_watch, "its network cannot be watched: %s",
+				    strerror(-p->net_watch));
+	rc = tern_net_look(p->pid, p->net, why);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	tern_prepared_unwatch(p);
+	free(p->net);
+	p->net = NULL;
+	return 0;
+}
+
 /* Of a pod, which has names and numbers of its own. */
 static int find_pod(struct tern_prepared *p, struct tern_why *why)
 {
@@ -400,7 +423,9 @@ static int find_pod(struct tern_prepared *p, struct tern_why *why)
 	if (!p->pod)
 		return -ENOMEM;
 	rc = tern_pod_look(p->pid, p->pod, why);
-	return rc ? rc : tern_pod_mounts(p->pid, why);
+	if (!rc)
+		rc = tern_pod_mounts(p->pid, why);
+	return rc ? rc : find_net(p, why);
 }
 
 static int find_comm(struct tern_prepared *p, struct tern_why *why)
@@ -431,6 +456,7 @@ int tern_prepare(struct tern_prepared *p, int pid, unsigned int flags, struct te
 
 	memset(p, 0, sizeof(*p));
 	p->pid = pid;
+	p->net_watch = -1;
 	rc = find_comm(p, why);
 	if (!rc)
 		rc = find_tids(p, why);
@@ -446,6 +472,17 @@ int tern_prepare(struct tern_prepared *p, int pid, unsigned int flags, struct te
 		return tern_why_set(why, rc, "process %d: %s", pid, strerror(-rc));
 	merge_files(p);
 	return describe_files(p, flags, why);
+}
+
+/**
+ * tern_prepared_unwatch() - hold nothing of the pod's network any more, so that it may go
+ * @p: filled
+ */
+void tern_prepared_unwatch(struct tern_prepared *p)
+{
+	if (p->net && p->net_watch >= 0)
+		close(p->net_watch);
+	p->net_watch = -1;
 }
 
 /**
@@ -465,6 +502,8 @@ void tern_prepared_fini(struct tern_prepared *p)
 	free(p->tids);
 	free(p->own_tids);
 	free(p->pod);
+	tern_prepared_unwatch(p);
+	free(p->net);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -504,7 +543,7 @@ static size_t payload_size(const struct tern_prepared *p)
 		size += sizeof(struct tern_wire_file) + pad8(strlen(p->files[i].path) + 1);
 	if (p->pod)
 		size += pad8(strlen(p->pod) + 1);
-	return size;
+	return size + (p->net ? sizeof(*p->net) : 0);
 }
 
 /**
@@ -538,6 +577,11 @@ int tern_prepared_send(struct tern_prepared *p, struct tern_link *link, int dev,
 	if (p->pod) {
 		head->pod = strlen(p->pod) + 1;
 		memcpy(to, p->pod, head->pod);
+		to += pad8(head->pod);
+	}
+	if (p->net) {
+		head->net = sizeof(*p->net);
+		memcpy(to, p->net, sizeof(*p->net));
 	}
 	head->pid = p->own_tids[0];
 	head->nr_threads = p->nr_tids;
@@ -761,6 +805,13 @@ static int unchanged(const struct tern_prepared *p, struct tern_why *why)
 	return 0;
 }
 
+static bool net_changed(const struct tern_prepared *p)
+{
+	struct pollfd watch = { .fd = p->net ? p->net_watch : -1, .events = POLLIN };
+
+	return poll(&watch, 1, 0) > 0;
+}
+
 /**
  * tern_prepared_covers() - was the destination told all that the capture needs?
  * @p: what it was told
@@ -791,6 +842,9 @@ int tern_prepared_covers(const struct tern_prepared *p, const struct tern_image 
 	if (threads != p->nr_tids)
 		return tern_why_set(why, -EAGAIN,
 				    "the process keeps starting and ending threads: try again when it is quieter");
+	if (net_changed(p))
+		return tern_why_set(why, -EAGAIN,
+				    "the process keeps changing its network: try again when it is quieter");
 	return unchanged(p, why);
 }
 

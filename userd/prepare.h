@@ -64,6 +64,8 @@ struct tern_lineage {
  * @nr_tids: how many
  * @own_tids: the same, by their numbers in its own pid namespace
  * @pod: of the first process of a pod: as tern_pod_look() has it, from malloc; else NULL
+ * @net: its interface, from malloc; NULL: none
+ * @net_watch: descriptor that is readable when @net may not be what it was; -1: closed
  * @holes: free address space, ascending
  * @nr_holes: how many
  * @files: ascending by path, each once
@@ -85,6 +87,8 @@ struct tern_prepared {
 	unsigned int nr_tids;
 	__s32 *own_tids;
 	char *pod;
+	struct tern_wire_net *net;
+	int net_watch;
 	struct tern_wire_range holes[TERN_HOLES_MAX];
 	unsigned int nr_holes;
 	struct tern_prepared_file *files;
@@ -109,6 +113,7 @@ int tern_prepared_ready(struct tern_prepared *p, struct tern_link *link,
 			struct tern_why *why);
 int tern_prepared_copy(struct tern_prepared *p, struct tern_link *link,
 		       struct tern_why *why);
+void tern_prepared_unwatch(struct tern_prepared *p);
 bool tern_prepared_same(const struct tern_prepared *p, const char *path,
 			const struct tern_obj_vma *vma);
 int tern_prepared_write_back(const struct tern_prepared *p, struct tern_why *why);

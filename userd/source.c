@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net.h"
 #include "unit.h"
 
 #define ANSWER_MS	10000
@@ -76,6 +77,15 @@ int tern_source_pause(const struct tern_source *s, unsigned int ms)
 	return poll(&p, 1, ms) > 0 ? -ECANCELED : 0;
 }
 
+/* A pod's interface, which has been taken down when its process was in doubt. */
+static void return_to_segment(const struct tern_source *s)
+{
+	struct tern_why why = { "" };
+
+	if (tern_net_up(s->job->pid, &why))
+		say(s, LOG_ERR, "%s", why.text);
+}
+
 /* It did not happen: the migrant runs on here, and all that would have moved with it. */
 static void fail(struct tern_unit *unit, unsigned int flags, int err)
 {
@@ -94,6 +104,8 @@ static void fail(struct tern_unit *unit, unsigned int flags, int err)
 	}
 	say(s, LOG_NOTICE, "failed, process %d runs on here: %s", s->job->pid,
 	    why->text[0] ? why->text : strerror(-err));
+	if (flags & TERN_FAIL_NOT_THERE)
+		return_to_segment(s);
 	tern_unit_fail(unit, flags, err, why);
 }
 

@@ -184,6 +184,9 @@ struct tern_wire_clock {
  * @pod: bytes of text (with NUL) that follow behind all that, 0: none. It is the first
  *	process of a pod, which is to be made: the name of the pod and its limits, "FILE
  *	VALUE" of cgroups(7), each on a line
+ * @net: bytes of struct tern_wire_net that follow behind that, 0: it is no pod, or one
+ *	without an interface to a network
+ * @reserved: 0
  *
  * Numbers of processes and threads are those of their own pid namespace. Each of the three
  * arrays is padded to 8 bytes. Processes that move together resume
@@ -209,6 +212,8 @@ struct tern_wire_prepare {
 	__u32 led;
 	__u32 attempt;
 	__u32 pod;
+	__u32 net;
+	__u32 reserved;
 };
 
 #define TERN_WIRE_LED	1
@@ -514,7 +519,7 @@ struct tern_wire_answer {
 TERN_ASSERT_SIZE(struct tern_wire, 8);
 TERN_ASSERT_SIZE(struct tern_wire_hello, 4080);
 TERN_ASSERT_SIZE(struct tern_wire_clock, 24);
-TERN_ASSERT_SIZE(struct tern_wire_prepare, 104);
+TERN_ASSERT_SIZE(struct tern_wire_prepare, 112);
 TERN_ASSERT_SIZE(struct tern_wire_address, 24);
 TERN_ASSERT_SIZE(struct tern_wire_route, 64);
 TERN_ASSERT_SIZE(struct tern_wire_net, 1424);

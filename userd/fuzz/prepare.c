@@ -23,6 +23,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 			sum += holes[i].end;
 		for (i = 0; i < d.prepare->nr_files; i++)
 			sum += strlen(d.known[i].path) + d.known[i].file.flags;
+		for (i = 0; d.net && i < d.net->nr_addresses; i++)
+			sum += d.net->address[i].bytes[15];
+		for (i = 0; d.net && i < d.net->nr_routes; i++)
+			sum += d.net->route[i].metric;
 	}
 	if (!tern_place_init(&place, d.prepare, size))
 		for (i = 0; i < place.nr; i++)
