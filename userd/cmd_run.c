@@ -14,12 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "console.h"
 #include "dev.h"
+#include "host.h"
+#include "net.h"
 #include "pod.h"
 #include "tern.h"
 
@@ -33,6 +36,8 @@
  * @pod: the pod
  * @parent: directory of its control group
  * @limits: of that
+ * @net: its interface; without addresses: it has none
+ * @bridge: to which that is attached
  * @line: id of the line to it, 0: none
  * @home: name of this host
  * @terminals: which standard descriptors are, bit per number
@@ -43,6 +48,8 @@ struct start {
 	struct tern_pod pod;
 	const char *parent;
 	char limits[TERN_POD_TEXT_MAX];
+	struct tern_wire_net net;
+	char bridge[TERN_NET_NAME_LEN];
 	__u64 line;
 	char home[TERN_HOST_LEN];
 	unsigned int terminals;
@@ -53,7 +60,8 @@ struct start {
 /**
  * struct cry - what the helper or its child say
  * @stage: what went wrong; 0: nothing
- * @err: errno; of stage 0: pid of the child
+ * @err: errno; of stage 0: pid of the child, or 0: the namespaces are there, and the helper
+ *	waits for the network
  */
 struct cry {
 	int stage;
@@ -128,6 +136,16 @@ static void sort_fds(const struct start *s, int *cries, int *report)
 	syscall(SYS_close_range, *report + 1, ~0U, 0);
 }
 
+/* Whoever has started us gives us a network, or ends. */
+static bool get_net(const struct start *s, int cries)
+{
+	struct cry good = { 0 };
+	char word;
+
+	return !s->net.nr_addresses ||
+	       (write(cries, &good, sizeof(good)) == sizeof(good) && read(cries, &word, 1) == 1);
+}
+
 static _Noreturn void be_helper(struct start *s, int cries, int report)
 {
 	struct clone_args args = { .exit_signal = SIGCHLD };
@@ -139,6 +157,8 @@ static _Noreturn void be_helper(struct start *s, int cries, int report)
 	argv = make_args(s, report);
 	if (!argv || tern_pod_enter(&s->pod))
 		cry(cries, STAGE_POD);
+	if (!get_net(s, cries))
+		_exit(1);
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0)
 		cry(cries, STAGE_CHILD);
@@ -171,8 +191,22 @@ static int explain(const struct cry *c)
 	return EXIT_SELF;
 }
 
+/* To the namespaces that the helper has made. */
+static int give_net(const struct start *s, pid_t helper, int cries)
+{
+	struct tern_why why = { "" };
+	int rc = tern_net_make(helper, s->pod.name, s->bridge, "this host", &s->net, &why);
+
+	if (!rc)
+		rc = tern_net_attach(helper, s->bridge, "this host", &why);
+	if (!rc && send(cries, "", 1, MSG_NOSIGNAL) == 1)
+		return 0;
+	fprintf(stderr, "tern run: %s\n", why.text[0] ? why.text : strerror(rc ? -rc : errno));
+	return EXIT_SELF;
+}
+
 /* What the helper and its child have to say, until both have nothing more. */
-static int hear(int cries, pid_t *pid)
+static int hear(const struct start *s, pid_t helper, int cries, pid_t *pid)
 {
 	struct cry c;
 	int rc = 0;
@@ -181,8 +215,10 @@ static int hear(int cries, pid_t *pid)
 	while (read(cries, &c, sizeof(c)) == sizeof(c)) {
 		if (c.stage)
 			rc = explain(&c);
-		else
+		else if (c.err)
 			*pid = c.err;
+		else if (give_net(s, helper, cries))
+			return EXIT_SELF;
 	}
 	if (!rc && !*pid) {
 		fprintf(stderr, "tern run: the pod has ended before it began: are its limits too low?\n");
@@ -216,7 +252,8 @@ static int start(struct start *s, pid_t *pid)
 		fprintf(stderr, "tern run: %s\n", why.text[0] ? why.text : strerror(-rc));
 		return EXIT_SELF;
 	}
-	if (pipe2(cries, O_CLOEXEC) || pipe2(report, O_CLOEXEC)) {
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, cries) ||
+	    pipe2(report, O_CLOEXEC)) {
 		perror("tern run");
 		return EXIT_SELF;
 	}
@@ -225,7 +262,7 @@ static int start(struct start *s, pid_t *pid)
 		be_helper(s, cries[1], report[1]);
 	close(cries[1]);
 	close(report[1]);
-	rc = helper < 0 ? EXIT_SELF : hear(cries[0], pid);
+	rc = helper < 0 ? EXIT_SELF : hear(s, helper, cries[0], pid);
 	if (!rc)
 		rc = hear_exec(s, report[0]);
 	close(cries[0]);
@@ -323,6 +360,64 @@ static int add_limit(struct start *s, const char *text)
 	return 0;
 }
 
+static int add_net(struct start *s, int opt, const char *text)
+{
+	struct tern_why why = { "" };
+	int rc;
+
+	if (opt == 'N')
+		rc = tern_net_add(&s->net, text, &why);
+	else
+		rc = tern_net_gateway(&s->net, text, &why);
+	return rc ? usage(&cmd_run, "%s", why.text) : 0;
+}
+
+/* As the daemon of this host has it, if we have not been told. */
+static int find_bridge(struct start *s, struct tern_why *why)
+{
+	static struct tern_host host;
+	int rc;
+
+	if (s->bridge[0])
+		return 0;
+	rc = tern_config_load(&host, TERN_CONFIG, why);
+	if (!rc && !host.bridge[0])
+		rc = tern_why_set(why, -ENODEV, "%s names no bridge for --net", TERN_CONFIG);
+	if (!rc)
+		strcpy(s->bridge, host.bridge);
+	return rc;
+}
+
+/* All that can be known before anything is made. */
+static int settle_net(struct start *s)
+{
+	struct tern_why why = { "" };
+	int rc;
+
+	if (!s->net.nr_addresses)
+		return s->net.nr_routes || s->bridge[0] ?
+		       usage(&cmd_run, "--gateway and --bridge go with --net only") : 0;
+	rc = tern_net_complete(&s->net, &why);
+	if (rc)
+		return usage(&cmd_run, "%s", why.text);
+	rc = find_bridge(s, &why);
+	if (rc) {
+		fprintf(stderr, "tern run: %s; name one by --bridge\n", why.text);
+		return EXIT_SELF;
+	}
+	rc = tern_net_bridge(s->bridge, "this host", &why);
+	if (rc > 0) {
+		s->net.mtu = rc;
+		rc = tern_net_check(&s->net) ?
+		     tern_why_set(&why, -EINVAL, "bridge \"%s\" has an MTU of %d, which is too small",
+				  s->bridge, rc) : 0;
+	}
+	if (!rc)
+		return 0;
+	fprintf(stderr, "tern run: %s\n", why.text[0] ? why.text : strerror(-rc));
+	return EXIT_SELF;
+}
+
 static void default_name(const char *program, char name[TERN_POD_NAME_MAX])
 {
 	const char *base = strrchr(program, '/');
@@ -343,6 +438,9 @@ static int run(int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' },
 		{ "limit", required_argument, NULL, 'l' },
 		{ "cgroup", required_argument, NULL, 'c' },
+		{ "net", required_argument, NULL, 'N' },
+		{ "gateway", required_argument, NULL, 'g' },
+		{ "bridge", required_argument, NULL, 'b' },
 		{ "json", no_argument, NULL, 'j' },
 		{ },
 	};
@@ -376,6 +474,15 @@ static int run(int argc, char **argv)
 				return usage(&cmd_run, "--cgroup wants an absolute path");
 			s.parent = optarg;
 			break;
+		case 'N':
+		case 'g':
+			rc = add_net(&s, opt, optarg);
+			break;
+		case 'b':
+			if (!tern_net_name_valid(optarg))
+				return usage(&cmd_run, "\"%s\" is no name of a bridge", optarg);
+			strcpy(s.bridge, optarg);
+			break;
 		case 'j':
 			json = true;
 			break;
@@ -389,6 +496,9 @@ static int run(int argc, char **argv)
 		return usage(&cmd_run, "run takes a program");
 	if (!detach && (s.output >= 0 || json))
 		return usage(&cmd_run, "--output and --json go with --detach only");
+	rc = settle_net(&s);
+	if (rc)
+		return rc;
 	s.argv = argv + optind;
 	if (!*name)
 		default_name(s.argv[0], name);
@@ -398,7 +508,7 @@ static int run(int argc, char **argv)
 
 const struct command cmd_run = {
 	.name = "run",
-	.args = "[--name NAME] [--detach [--output FILE] [--json]] [--limit FILE=VALUE]… [--cgroup DIR] PROGRAM [ARGUMENT…]",
+	.args = "[--name NAME] [--detach [--output FILE] [--json]] [--net ADDRESS/PREFIX[,…] [--gateway ADDRESS]… [--bridge NAME]] [--limit FILE=VALUE]… [--cgroup DIR] PROGRAM [ARGUMENT…]",
 	.help = "start a program so that it can move anywhere",
 	.text = "Starts PROGRAM in a pod: pid, mount, IPC, UTS, network, time and cgroup namespaces\n"
 		"and a control group of its own, so that no number or name that it has is taken\n"
@@ -415,15 +525,21 @@ const struct command cmd_run = {
 		"  --json               print one JSON object, with the name and the first process\n"
 		"  --limit FILE=VALUE   what the pod may have, in words of cgroups(7), version 2:\n"
 		"                       memory.max=1G, pids.max=100, cpu.max='50000 100000', …\n"
+		"  --net LIST           an interface, eth0, with these addresses, ADDRESS/PREFIX, IPv4 or\n"
+		"                       IPv6, separated by commas; it moves with the pod\n"
+		"  --gateway ADDRESS    a default route, one of each version of IP\n"
+		"  --bridge NAME        of this host, to which the interface is attached; else that\n"
+		"                       of " TERN_CONFIG "\n"
 		"  --cgroup DIR         where its control group is, instead of " TERN_PODS "\n"
 		"\n"
-		"Its network has nothing but a loopback interface. Files are those of the host.\n"
+		"Without --net its network has nothing but a loopback interface. Files are those of the host.\n"
 		"\n"
 		"Exit status: that of the program; 125: tern run itself has failed, 126, 127: the\n"
 		"program could not be executed, or was not found.\n"
 		"\n"
 		"Example:\n"
 		"  tern run --name sum --detach --output /srv/sum python3 /srv/sum.py\n"
-		"  tern migrate sum b\n",
+		"  tern migrate sum b\n"
+		"  tern run --net 10.0.0.5/24 --gateway 10.0.0.1 --name web python3 -m http.server\n",
 	.run = run,
 };
