@@ -342,13 +342,17 @@ start()
 	PIDS[$2]=$PID
 }
 
+# What "tern run" is told beside what every pod needs.
+POD_OPTIONS=()
+
 # run_pod HOST NAME PROGRAM ARG…: a migrant that is the program of a pod called NAME
 run_pod()
 {
 	local dir=$WORK/$2 program=$HERE/../migrants/$3
 
 	mkdir "$dir"
-	tern "$1" run --cgroup "$(pods "$1")" --name "$2" --detach "$program" "$dir" "${@:4}" &&
+	tern "$1" run --cgroup "$(pods "$1")" --name "$2" "${POD_OPTIONS[@]}" \
+		--detach "$program" "$dir" "${@:4}" &&
 		wait_until "$LONG" test -L "$dir/ready" || {
 		echo "$3 is not ready: $(readlink "$dir/verdict")"
 		return 1
