@@ -214,6 +214,14 @@ static void warn_unbound(const struct tern_dest *d)
 			 (uint64_t)d->job->id, n, d->dress.nr_threads);
 }
 
+/* What was there when it was prepared, perhaps for long, and cannot be missed any more. */
+static int check_segment(struct tern_dest *d)
+{
+	int rc = d->net ? tern_net_bridge(d->job->host->bridge, d->job->host->name, &d->why) : 0;
+
+	return rc < 0 ? rc : 0;
+}
+
 /* It runs, whatever becomes of this. */
 static void join_segment(const struct tern_dest *d)
 {
@@ -241,7 +249,10 @@ int tern_dest_resume(struct tern_dest *d)
 	if (!d->dressing)
 		return tern_why_set(&d->why, -EPROTO, "told to resume what has no image");
 	at[0] = tern_dest_now(CLOCK_MONOTONIC);
-	err = d->ready ? 0 : tern_shell_wait(&d->shell, DRESS_MS, &d->why);
+	/* mostly the shell is at work meanwhile */
+	err = check_segment(d);
+	if (!err && !d->ready)
+		err = tern_shell_wait(&d->shell, DRESS_MS, &d->why);
 	at[1] = tern_dest_now(CLOCK_MONOTONIC);
 	if (!err)
 		err = tern_stash_finish(&d->stash, &d->image, d->job->host->name, &d->why);

@@ -160,6 +160,14 @@ daemon_config()
 	daemon a stop && config a 10.99.0.1 b 10.99.0.2 "$@" && daemon_start a
 }
 
+# The bridge goes when all is prepared, and comes back.
+bridge_goes()
+{
+	tern a prepare web b && on b "ip link del br0" && ! migrate web a b && pod_on web a &&
+		reachable && none_on b && grep -F 'no bridge "br0" on b' "$WORK/b/log" &&
+		on b "ip link add br0 type bridge && ip link set br0 up && ip link set seg master br0"
+}
+
 # delay SECONDS, delay off: of what a sends to b
 delay()
 {
@@ -257,7 +265,7 @@ run_killed()
 
 [[ -e /sys/fs/cgroup/cgroup.procs ]] || skip "needs cgroup version 2 at /sys/fs/cgroup"
 modprobe -q bridge
-plan 35
+plan 36
 must "there is a segment" segment
 must "the daemons know their bridges" daemons_with "bridge = br0"
 must "what makes no sense is refused" bad_input
@@ -286,6 +294,7 @@ must "it moves back" moves b a
 for fault in park_save sent shell load resume; do
 	must "after a failure ($fault) it is here" fails $fault
 done
+must "a bridge that goes is noticed" bridge_goes
 must "when it is in doubt it is nowhere, and here again" doubt
 must "it is changed when it is prepared, and moves to b" late
 must "it moves back" moves b a
