@@ -202,22 +202,27 @@ int tern_file_digest(const char *path, __u64 *digest)
 	return rc;
 }
 
+/** tern_magic_on_network() - of statfs(2): is it a file system of which hosts see one inode? */
+bool tern_magic_on_network(__u32 magic)
+{
+	static const __u32 magics[] = { TERN_NETWORK_MAGICS };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+		if (magic == magics[i])
+			return true;
+	return false;
+}
+
 /**
  * tern_file_on_network() - is an open file on a file system on which two hosts may see one
  *	inode? 1, 0, or negative errno
  */
 int tern_file_on_network(int fd)
 {
-	static const __u32 magic[] = { TERN_NETWORK_MAGICS };
 	struct statfs fs;
-	unsigned int i;
 
-	if (fstatfs(fd, &fs))
-		return -errno;
-	for (i = 0; i < sizeof(magic) / sizeof(magic[0]); i++)
-		if ((__u32)fs.f_type == magic[i])
-			return 1;
-	return 0;
+	return fstatfs(fd, &fs) ? -errno : tern_magic_on_network(fs.f_type);
 }
 
 /**

@@ -19,6 +19,8 @@ int tern_file_describe(const char *path, unsigned int flags, struct tern_wire_fi
 		       struct stat *st);
 /** tern_file_look() - an O_PATH descriptor, or negative errno */
 int tern_file_look(const char *path, struct stat *st);
+/** tern_magic_on_network() - is that the magic number of a network file system? */
+bool tern_magic_on_network(__u32 magic);
 /** tern_file_on_network() - is an open file on a network file system? 1, 0, or negative errno */
 int tern_file_on_network(int fd);
 /** tern_file_is_shared() - is @path on a network file system? 1, 0, or negative errno */

@@ -743,6 +743,17 @@ static bool is_open(const struct tern_prepared *p, const struct tern_obj *obj)
 	return f && f->wire.flags & (TERN_WIRE_FILE_OPEN | TERN_WIRE_FILE_DIR);
 }
 
+/*
+ * What was opened since on a file system that both hosts have need not have been named: the
+ * destination sees by the number of its inode whether it is the same there.
+ */
+static bool is_found(const struct tern_obj *obj)
+{
+	const struct tern_obj_desc *desc = tern_obj_payload(obj);
+
+	return S_ISREG(desc->mode) && tern_magic_on_network(desc->magic);
+}
+
 /* A file that moves has been told of as one that does not, if it is written to only now. */
 static bool moves(const struct tern_prepared *p, const struct tern_obj *obj)
 {
@@ -773,7 +784,7 @@ static bool covers(const struct tern_prepared *p, const struct tern_obj *obj)
 		return !in_hole(p, tern_obj_payload(obj));
 	case TERN_OBJ_DESC:
 		desc = tern_obj_payload(obj);
-		return desc->kind != TERN_DESC_FILE || is_open(p, obj);
+		return desc->kind != TERN_DESC_FILE || is_open(p, obj) || is_found(obj);
 	case TERN_OBJ_FS:
 		return is_open(p, obj);
 	case TERN_OBJ_CARRIED:

@@ -30,10 +30,17 @@ static int same_place(const struct tern_dress *dress, const struct tern_obj_desc
 			    path, dress->host);
 }
 
+/* The same inode of a file system that both hosts have? */
+static bool is_found(const struct tern_obj_desc *d, const char *path, const struct stat *st)
+{
+	return S_ISREG(d->mode) && S_ISREG(st->st_mode) && st->st_ino == d->ino &&
+	       tern_magic_on_network(d->magic) && tern_file_is_shared(path) == 1;
+}
+
 /*
  * PREPARE has proven most files to be the same. One that was opened since is
- * taken only where both hosts see one file system: a directory, or the same
- * inode number.
+ * taken where both hosts see one file system: a directory, or the same inode
+ * number.
  */
 static int same_file(const struct tern_dress *dress, const struct tern_obj_desc *d,
 		     const char *path, struct tern_why *why)
@@ -46,10 +53,13 @@ static int same_file(const struct tern_dress *dress, const struct tern_obj_desc 
 	if (known && known->same && known->file.ino == d->ino)
 		return 0;
 	if (stat(path, &st))
-		return tern_why_set(why, -errno,
+		/* its name may be so new that this host does not know it yet */
+		return tern_why_set(why, known ? -errno : -EAGAIN,
 				    "%s, which the process has open, cannot be found on %s: %s",
 				    path, dress->host, strerror(errno));
 	if (S_ISDIR(d->mode) && S_ISDIR(st.st_mode))
+		return 0;
+	if (!known && is_found(d, path, &st))
 		return 0;
 	if (known && known->same)
 		return tern_why_set(why, -EAGAIN,
