@@ -49,8 +49,8 @@ bool tern_inet_is(const struct sock *sk)
 
 /* ---- check ------------------------------------------------------------------- */
 
-/* The socket belongs to the namespace that the process is in? */
-static bool is_at_home(const struct tern_table *table, const struct sock *sk)
+/** tern_socket_is_at_home() - is a socket of the network namespace that the process is in? */
+bool tern_socket_is_at_home(const struct tern_table *table, const struct sock *sk)
 {
 	const struct net *net;
 
@@ -158,7 +158,7 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 		return what;
 	if (!entry->same->is_ours)
 		return "a TCP or UDP socket that another process has open, too";
-	if (!is_at_home(table, sk))
+	if (!tern_socket_is_at_home(table, sk))
 		return "a socket of another network namespace";
 	if (READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_err_soft) ||
 	    !skb_queue_empty_lockless(&sk->sk_error_queue))

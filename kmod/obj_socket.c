@@ -3,7 +3,8 @@
  * Sockets. Those of AF_UNIX whose other end is in the tree, too, or nobody's any more, move
  * with what is in their queues: SOCKET. The first process of the tree that has one of two
  * ends makes both, and its image has both. So do those of datagrams that send to a name in
- * the file system, and those of TCP and UDP (obj_inet.c). All others cannot move.
+ * the file system, those of TCP and UDP (obj_inet.c), and of netlink (obj_netlink.c). All
+ * others cannot move.
  */
 #include <linux/cred.h>
 #include <linux/file.h>
@@ -31,8 +32,6 @@
 static const char *socket_name(const struct sock *sk)
 {
 	switch (sk->sk_family) {
-	case AF_NETLINK:
-		return "a netlink socket";
 	case AF_PACKET:
 		return "a packet socket";
 	case AF_INET:
@@ -286,6 +285,10 @@ static u32 socket_kind(const struct tern_table *table, const struct tern_entry *
 
 	if (sk && sk->sk_family == AF_UNIX)
 		return unix_kind(table, entry, sk, what);
+	if (sk && sk->sk_family == AF_NETLINK) {
+		*what = tern_netlink_refused(table, entry, sk);
+		return *what ? 0 : TERN_DESC_NETLINK;
+	}
 	if (!sk)
 		*what = "a socket";
 	else if (tern_inet_is(sk))
@@ -621,9 +624,14 @@ static int unix_save(struct tern_saver *saver, struct tern_entry *entry,
 static int socket_save(struct tern_saver *saver, struct tern_entry *entry,
 		       struct tern_obj_desc *desc)
 {
-	return desc->kind == TERN_DESC_INET ?
-	       tern_inet_save(saver, entry->same, sock_of(entry), desc->id) :
-	       unix_save(saver, entry, desc);
+	switch (desc->kind) {
+	case TERN_DESC_INET:
+		return tern_inet_save(saver, entry->same, sock_of(entry), desc->id);
+	case TERN_DESC_NETLINK:
+		return 0;
+	default:
+		return unix_save(saver, entry, desc);
+	}
 }
 
 const struct tern_desc_family tern_desc_socket = {

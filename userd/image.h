@@ -35,7 +35,7 @@ struct tern_image {
 	 TERN_TYPE(EVENT) | TERN_TYPE(TIMERFD) | TERN_TYPE(WATCH) | \
 	 TERN_TYPE(SOCKET) | TERN_TYPE(LOCK) | TERN_TYPE(CARRIED) | \
 	 TERN_TYPE(DATA) | TERN_TYPE(TERMINAL) | TERN_TYPE(PEER) | \
-	 TERN_TYPE(INET) | TERN_TYPE(OPTION))
+	 TERN_TYPE(INET) | TERN_TYPE(OPTION) | TERN_TYPE(NETLINK))
 
 int tern_image_check(const struct tern_image *image, struct tern_why *why);
 /** tern_image_check_changes() - likewise, of one that has been a sound image before,

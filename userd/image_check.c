@@ -491,6 +491,7 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_PEER: return check_peer(c, obj);
 	case TERN_OBJ_INET: return check_inet(c, obj);
 	case TERN_OBJ_OPTION: return check_option(c, obj);
+	case TERN_OBJ_NETLINK: return check_netlink(c, obj);
 	case TERN_OBJ_DATAGRAM: return check_datagram(c, obj);
 	case TERN_OBJ_LOCK: return check_lock(c, obj);
 	case TERN_OBJ_ENDED: return check_ended(c, obj);

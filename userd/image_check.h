@@ -2,7 +2,7 @@
 /*
  * The check of images, between its files: image_check.c is the check as a whole, of
  * process, memory, threads and timers; image_files.c is of descriptors, image_inet.c
- * of TCP and UDP sockets, and image_carried.c of files that move.
+ * of TCP, UDP and netlink sockets, and image_carried.c of files that move.
  */
 #ifndef TERN_IMAGE_CHECK_H
 #define TERN_IMAGE_CHECK_H
@@ -138,6 +138,7 @@ int check_extra(struct image_check *c, const struct tern_obj *obj, __u32 desc);
 int check_inet(struct image_check *c, const struct tern_obj *obj);
 int check_option(struct image_check *c, const struct tern_obj *obj);
 int check_datagram(struct image_check *c, const struct tern_obj *obj);
+int check_netlink(struct image_check *c, const struct tern_obj *obj);
 int relate_option(struct image_check *c, const struct tern_obj *obj);
 /* image_carried.c: likewise */
 int check_carried(struct image_check *c, const struct tern_obj *obj);

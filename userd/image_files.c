@@ -66,7 +66,7 @@ int check_desc(struct image_check *c, const struct tern_obj *obj)
 
 	if (!d->id || d->id > c->room || c->descs[d->id - 1])
 		return check_bad(c, obj, "the same id twice, or an impossible one");
-	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_INET)
+	if (d->kind < TERN_DESC_FILE || d->kind > TERN_DESC_NETLINK)
 		return check_bad(c, obj, "unknown kind of description");
 	if (!owner_possible(d->owner) || (d->flags & O_ACCMODE) == O_ACCMODE)
 		return check_bad(c, obj, "a field is out of range");
@@ -331,6 +331,8 @@ static unsigned int extra_type(const struct tern_obj_desc *d)
 		return TERN_OBJ_TERMINAL;
 	case TERN_DESC_INET:
 		return TERN_OBJ_INET;
+	case TERN_DESC_NETLINK:
+		return TERN_OBJ_NETLINK;
 	default:
 		return 0;
 	}

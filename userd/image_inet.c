@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The check of images: TCP and UDP sockets. */
+/* The check of images: TCP, UDP and netlink sockets. */
 #include <limits.h>
+#include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -70,12 +71,28 @@ int check_datagram(struct image_check *c, const struct tern_obj *obj)
 	return d->len > TERN_DATAGRAM_MAX || len != d->len ? check_bad(c, obj, "bad contents") : 0;
 }
 
+int check_netlink(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_netlink *k = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || (k->type != SOCK_RAW && k->type != SOCK_DGRAM) ||
+	    (k->protocol != NETLINK_ROUTE && k->protocol != NETLINK_SOCK_DIAG &&
+	     k->protocol != NETLINK_AUDIT && k->protocol != NETLINK_KOBJECT_UEVENT))
+		return check_bad(c, obj, "unknown type");
+	if (k->sndbuf > INT_MAX || k->rcvbuf > INT_MAX)
+		return check_bad(c, obj, "a field is out of range");
+	return check_extra(c, obj, k->desc);
+}
+
 /** relate_option() - an option of a socket that there is */
 int relate_option(struct image_check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_option *o = tern_obj_payload(obj);
 
 	return !o->desc || o->desc > c->nr_descs ||
-	       c->descs[o->desc - 1]->kind != TERN_DESC_INET ?
-	       check_bad(c, obj, "an option of something that is no TCP or UDP socket") : 0;
+	       (c->descs[o->desc - 1]->kind != TERN_DESC_INET &&
+		c->descs[o->desc - 1]->kind != TERN_DESC_NETLINK) ?
+	       check_bad(c, obj, "an option of something that has none") : 0;
 }

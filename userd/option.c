@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What setsockopt(2) can set of TCP and UDP sockets and getsockopt(2) shows in the same
- * form, so that it can be copied: socket(7), ip(7), ipv6(7), tcp(7), udp(7). Sizes of
- * buffers are not among them, for what is shown of these is not what was set.
+ * What setsockopt(2) can set of TCP, UDP and netlink sockets and getsockopt(2) shows in the
+ * same form, so that it can be copied: socket(7), ip(7), ipv6(7), tcp(7), udp(7), netlink(7).
+ * Sizes of buffers are not among them, for what is shown of these is not what was set.
  */
 #include <linux/in6.h>
+#include <linux/netlink.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -68,6 +69,7 @@ const struct tern_option tern_options[] = {
 	INT(SOL_SOCKET, SO_SELECT_ERR_QUEUE),
 	INT(SOL_SOCKET, SO_ZEROCOPY),
 	INT(SOL_SOCKET, SO_PEEK_OFF),
+	INT(SOL_SOCKET, SO_PASSCRED),
 	INT(SOL_SOCKET, SO_PASSSEC),
 	{ SOL_SOCKET, SO_MAX_PACING_RATE, sizeof(long), false },
 	{ SOL_SOCKET, SO_LINGER, sizeof(struct linger), false },
@@ -139,6 +141,14 @@ const struct tern_option tern_options[] = {
 	INT(IPPROTO_UDP, UDP_NO_CHECK6_RX),
 	INT(IPPROTO_UDP, UDP_SEGMENT),
 	INT(IPPROTO_UDP, UDP_GRO),
+
+	INT(SOL_NETLINK, NETLINK_PKTINFO),
+	INT(SOL_NETLINK, NETLINK_BROADCAST_ERROR),
+	INT(SOL_NETLINK, NETLINK_NO_ENOBUFS),
+	INT(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID),
+	INT(SOL_NETLINK, NETLINK_CAP_ACK),
+	INT(SOL_NETLINK, NETLINK_EXT_ACK),
+	INT(SOL_NETLINK, NETLINK_GET_STRICT_CHK),
 	{ 0, 0, 0, false },
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What setsockopt(2) can set of TCP and UDP sockets, and getsockopt(2) shows. */
+/* What setsockopt(2) can set of TCP, UDP and netlink sockets, and getsockopt(2) shows. */
 #ifndef TERN_OPTION_H
 #define TERN_OPTION_H
 

@@ -32,6 +32,7 @@ static const struct script_kind *const kinds[] = {
 	[TERN_DESC_SLAVE] = &script_slave,
 	[TERN_DESC_MATE] = &script_mated,
 	[TERN_DESC_INET] = &script_inet,
+	[TERN_DESC_NETLINK] = &script_netlink,
 };
 
 /* Of pipes there is none: they are made with all of their ends. */
@@ -85,6 +86,7 @@ static void index_extra(struct script_fds *fds, const struct tern_obj *obj)
 	case TERN_OBJ_SOCKET:
 	case TERN_OBJ_TERMINAL:
 	case TERN_OBJ_INET:
+	case TERN_OBJ_NETLINK:
 		fds->extra[e->desc] = obj;
 		break;
 	}

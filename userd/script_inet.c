@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP and UDP sockets without a connection. They have their addresses as soon as they are
+ * TCP and UDP sockets without a connection, and those of netlink. They have their addresses as soon as they are
  * made, so that whoever has one of them is found out before the process stands still; but
  * nobody can connect to one before everything else is in place. Datagrams that wait are
  * LOAD's.
  */
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -116,6 +117,62 @@ static int inet_alter(struct tern_script *s, const struct script_fds *was,
 }
 
 const struct script_kind script_inet = { .open = inet_open, .alter = inet_alter };
+
+/* ---- netlink -------------------------------------------------------------------- */
+
+static void bind_netlink(struct tern_script *s, const struct tern_obj_netlink *k)
+{
+	const struct sockaddr_nl own = { .nl_family = AF_NETLINK, .nl_pid = k->port };
+	const struct sockaddr_nl peer = {
+		.nl_family = AF_NETLINK, .nl_pid = k->peer_port, .nl_groups = k->peer_groups,
+	};
+	int group;
+
+	if (k->port)
+		SCRIPT(s, "a netlink socket could not have its number again (nl_pid)", SYS_bind,
+		       SLOT_HIGH, tern_script_data(s, &own, sizeof(own)),
+		       sizeof(own))->slots = 1 << 0;
+	for (group = 1; group <= 64; group++)
+		if (k->groups >> (group - 1) & 1)
+			set(s, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
+	if (k->peer_port || k->peer_groups)
+		SCRIPT(s, "a netlink socket could not be connected", SYS_connect, SLOT_HIGH,
+		       tern_script_data(s, &peer, sizeof(peer)), sizeof(peer))->slots = 1 << 0;
+}
+
+static int netlink_open(struct tern_script *s, const struct script_fds *fds,
+			const struct tern_obj *obj, struct tern_why *why)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+	const struct tern_obj_netlink *k = script_extra(fds, d->id);
+
+	(void)why;
+	SCRIPT(s, "no netlink socket could be made", SYS_socket, AF_NETLINK,
+	       k->type | SOCK_CLOEXEC, k->protocol)->out = SLOT_LOW;
+	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
+	set_buffer(s, SO_SNDBUFFORCE, k->sndbuf);
+	set_buffer(s, SO_RCVBUFFORCE, k->rcvbuf);
+	set_options(s, fds, d->id);
+	bind_netlink(s, k);
+	script_place(s, fds, d, SLOT_HIGH);
+	return 0;
+}
+
+static int netlink_alter(struct tern_script *s, const struct script_fds *was,
+			 const struct script_fds *fds, const struct tern_obj *old,
+			 const struct tern_obj *new)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(new);
+
+	(void)s;
+	(void)old;
+	return !memcmp(script_extra(was, d->id), script_extra(fds, d->id),
+		       sizeof(struct tern_obj_netlink));
+}
+
+const struct script_kind script_netlink = { .open = netlink_open, .alter = netlink_alter };
+
+/* ---- in the last step ------------------------------------------------------------- */
 
 /** script_listen() - let those that listen do so: from here on there may be connections */
 void script_listen(struct tern_script *s, const struct script_fds *fds)

@@ -67,7 +67,8 @@
 	X(PEER,		30, struct tern_obj_peer,	131072) \
 	X(INET,		31, struct tern_obj_inet,	131072) \
 	X(OPTION,	32, struct tern_obj_option,	1048576) \
-	X(DATAGRAM,	33, struct tern_obj_datagram,	1048576)
+	X(DATAGRAM,	33, struct tern_obj_datagram,	1048576) \
+	X(NETLINK,	34, struct tern_obj_netlink,	131072)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -438,6 +439,7 @@ struct tern_obj_desc {
  * @TERN_DESC_MATE: the other end of a unix socket that such a process has, and makes both
  *	ends of: here without a descriptor, with one there
  * @TERN_DESC_INET: tcp(7) or udp(7), over IPv4 or IPv6, with an INET object
+ * @TERN_DESC_NETLINK: netlink(7), with a NETLINK object
  */
 enum tern_desc_kind {
 	TERN_DESC_FILE = 1,
@@ -458,6 +460,7 @@ enum tern_desc_kind {
 	TERN_DESC_SLAVE,
 	TERN_DESC_MATE,
 	TERN_DESC_INET,
+	TERN_DESC_NETLINK,
 };
 
 /** tern_desc_is_elsewhere() - it comes from another process of the tree, @dev */
@@ -833,7 +836,7 @@ struct tern_obj_inet {
 /**
  * struct tern_obj_option - what setsockopt(2) has set; added by ternd. Those of one socket
  *	follow each other, and those of all of them in ascending order of @desc
- * @desc: the socket, of kind TERN_DESC_INET
+ * @desc: the socket, of kind TERN_DESC_INET or _NETLINK
  * @level: SOL_SOCKET, IPPROTO_TCP, …
  * @name: SO_REUSEADDR, TCP_NODELAY, …
  * @len: bytes of @value
@@ -871,6 +874,30 @@ struct tern_obj_datagram {
 };
 
 #define TERN_DATAGRAM_MAX	65535	/* bytes */
+
+/**
+ * struct tern_obj_netlink - of a netlink socket; added by ternd
+ * @desc: the description
+ * @type: SOCK_RAW or SOCK_DGRAM
+ * @protocol: NETLINK_ROUTE, _SOCK_DIAG, _AUDIT or _KOBJECT_UEVENT
+ * @port: its own number (nl_pid), 0: it has none yet
+ * @peer_port: to whom it is connected, 0: the kernel
+ * @peer_groups: likewise, to which groups
+ * @sndbuf: as of a unix socket
+ * @rcvbuf: likewise
+ * @groups: which it hears, bit per number, from 1
+ */
+struct tern_obj_netlink {
+	__u32 desc;
+	__u32 type;
+	__u32 protocol;
+	__u32 port;
+	__u32 peer_port;
+	__u32 peer_groups;
+	__u32 sndbuf;
+	__u32 rcvbuf;
+	__u64 groups;
+};
 
 /**
  * struct tern_obj_lock - a lock on a file
@@ -1159,6 +1186,7 @@ TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
 TERN_ASSERT_SIZE(struct tern_obj_inet, 72);
 TERN_ASSERT_SIZE(struct tern_obj_option, 32);
 TERN_ASSERT_SIZE(struct tern_obj_datagram, 56);
+TERN_ASSERT_SIZE(struct tern_obj_netlink, 40);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 
 #endif /* _TERN_IMAGE_H */

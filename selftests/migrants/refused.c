@@ -14,6 +14,7 @@
 #include <linux/io_uring.h>
 #include <linux/keyctl.h>
 #include <linux/mempolicy.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <netinet/in.h>
@@ -881,7 +882,7 @@ static void make_packet(void)
 
 static void make_netlink(void)
 {
-	made(socket(AF_NETLINK, SOCK_RAW, 0));
+	made(socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC));
 }
 
 static void make_owner(void)

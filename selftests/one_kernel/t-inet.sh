@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # TCP and UDP sockets without a connection: they listen, and what waits in them is there, on
-# whichever host the process is.
+# whichever host the process is. And sockets of netlink.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -74,12 +74,17 @@ elsewhere()
 	stays "b has no address 10.99.0.1" "$(printf "$SERVER" 10.99.0.1)"
 }
 
+hop_routes()
+{
+	migrate "$PID" "$1" "$2" && lives_on routes "$2" && verified routes "$3"
+}
+
 pod_verified()
 {
 	hop_pod inside "$1" "$2" && verified inside "$3"
 }
 
-plan 15
+plan 19
 must "a process with sockets starts" start a inet inet 4
 for point in sent become load resume; do
 	must "$point fails: its sockets stay" fails "$point"
@@ -89,6 +94,10 @@ must "it moves back, not prepared" hop_to b a 2 --no-prepare
 must "it moves once more" hop_to a b 3 --mode=hybrid
 must "and back" hop_to b a 4
 must "all is as it was" finish inet 4
+must "a process that asks of interfaces starts" start a routes routes 2
+must "it moves" hop_routes a b 1
+must "and back" hop_routes b a 2
+must "it hears of each host while it is there" finish routes 2
 must "a pod with sockets starts" run_pod a inside inet 2
 must "it moves" pod_verified a b 1
 must "and back" pod_verified b a 2

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -83,6 +84,10 @@ static void build(void)
 				       .value = { 7 } };
 	struct tern_obj_datagram datagram = { .fd = 5, .version = 4, .port = 53, .own_port = 65535,
 					      .len = 3, .segment = 2, .from = { 1, 1, 1, 1 } };
+	struct tern_obj_desc s8 = { .id = 21, .kind = TERN_DESC_NETLINK };
+	struct tern_obj_netlink route = { .desc = 21, .type = SOCK_RAW, .groups = ~0ULL };
+	struct tern_obj_option ack = { .desc = 21, .level = SOL_NETLINK, .name = NETLINK_EXT_ACK,
+				       .len = 4, .value = { 1 } };
 	struct tern_obj_desc mate = { .id = 16, .kind = TERN_DESC_MATE, .dev = 90, .ino = 5 };
 	struct tern_obj_peer peer = { .fd = 9, .pid = 90, .uid = 7, .name = 3 };
 	struct tern_obj_terminal tty = { .desc = 14, .index = 3, .session = 1, .fd = 7,
@@ -195,6 +200,9 @@ static void build(void)
 	PUT(TERN_OBJ_INET, udp, NULL, 0);
 	PUT(TERN_OBJ_OPTION, reno, NULL, 0);
 	PUT(TERN_OBJ_OPTION, ttl, NULL, 0);
+	PUT(TERN_OBJ_DESC, s8, NULL, 0);
+	PUT(TERN_OBJ_NETLINK, route, NULL, 0);
+	PUT(TERN_OBJ_OPTION, ack, NULL, 0);
 	PUT(TERN_OBJ_DATAGRAM, datagram, "abc", 3);
 	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
 	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
@@ -578,7 +586,7 @@ static void spoil_files(void)
 	SPOILED(fd->fd, 5);
 	SPOILED(fd->fd, 1048576);
 	SPOILED(fd->desc, 0);
-	SPOILED(fd->desc, 21);
+	SPOILED(fd->desc, 22);
 	SPOILED(fd->cloexec, 2);
 	SPOILED(pipe->data, 5000);
 	SPOILED(pipe->capacity, 0);
@@ -587,7 +595,7 @@ static void spoil_files(void)
 	SPOILED(reg->desc, 1);
 	SPOILED(reg->target, 0);
 	SPOILED(reg->target, 2);
-	SPOILED(reg->target, 21);
+	SPOILED(reg->target, 22);
 	SPOILED(fs->cwd, 3);
 }
 
@@ -724,6 +732,7 @@ static void spoil_inet(void)
 	struct tern_obj_inet *tcp = find(TERN_OBJ_INET, 0), *udp = find(TERN_OBJ_INET, 1);
 	struct tern_obj_option *text = find(TERN_OBJ_OPTION, 0), *ttl = find(TERN_OBJ_OPTION, 1);
 	struct tern_obj_datagram *d = find(TERN_OBJ_DATAGRAM, 0);
+	struct tern_obj_netlink *route = find(TERN_OBJ_NETLINK, 0);
 
 	SPOILED(tcp->desc, 18);
 	SPOILED(tcp->desc, 20);
@@ -760,6 +769,11 @@ static void spoil_inet(void)
 	SPOILED(ttl->len, 3);
 	SPOILED(ttl->len, 8);
 	SPOILED(ttl->value[4], 1);
+	SPOILED(route->desc, 20);
+	SPOILED(route->type, SOCK_STREAM);
+	SPOILED(route->protocol, NETLINK_GENERIC);
+	SPOILED(route->sndbuf, ~0U);
+	SPOILED(route->rcvbuf, ~0U);
 	SPOILED(d->fd, -1);
 	SPOILED(d->fd, 1048576);
 	SPOILED(d->version, 5);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What has been set of a TCP or UDP socket by setsockopt(2): whatever is not as it is of a
- * new one.
+ * What has been set of a socket by setsockopt(2): whatever is not as it is of a new one.
  */
 #include <errno.h>
 #include <string.h>
@@ -45,21 +44,22 @@ static int add_changed(struct tern_seen *seen, __u32 desc, int own, int fresh)
 	return 0;
 }
 
-/** tern_seen_inet() - a TCP or UDP socket: OPTION for whatever has been set */
-int tern_seen_inet(struct tern_seen *seen, const struct tern_seen_fd *fd)
+/** tern_seen_options() - a socket: OPTION for whatever has been set */
+int tern_seen_options(struct tern_seen *seen, const struct tern_seen_fd *fd)
 {
-	int own = tern_seen_dup(seen, fd->fd), fresh = -1, family = 0, type = 0, err;
+	int own = tern_seen_dup(seen, fd->fd), fresh = -1, family = 0, type = 0, protocol = 0, err;
 	socklen_t len = sizeof(int);
 
 	if (own < 0)
 		return own;
 	if (getsockopt(own, SOL_SOCKET, SO_DOMAIN, &family, &len) ||
-	    getsockopt(own, SOL_SOCKET, SO_TYPE, &type, &len))
+	    getsockopt(own, SOL_SOCKET, SO_TYPE, &type, &len) ||
+	    getsockopt(own, SOL_SOCKET, SO_PROTOCOL, &protocol, &len))
 		err = errno == ENOTSOCK ?
 			tern_why_set(seen->why, -EAGAIN, "descriptor %d is no socket any more", fd->fd) :
 			-errno;
 	else
-		err = (fresh = socket(family, type | SOCK_CLOEXEC, 0)) < 0 ? -errno : 0;
+		err = (fresh = socket(family, type | SOCK_CLOEXEC, protocol)) < 0 ? -errno : 0;
 	if (!err)
 		err = add_changed(seen, fd->desc, own, fresh);
 	if (fresh >= 0)
