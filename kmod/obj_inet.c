@@ -6,6 +6,7 @@
  */
 #include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/inetdevice.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/net.h>
@@ -14,17 +15,22 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/udp.h>
+#include <net/addrconf.h>
+#include <net/dsfield.h>
 #include <net/inet_connection_sock.h>
 #include <net/inet_sock.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
 #include <net/sock_reuseport.h>
+#include <net/tcp.h>
 #include <net/tcp_states.h>
 #include <net/udp.h>
 
 #include "inet.h"
 #include "obj.h"
+
+#define LINEAR	2048	/* bytes of a datagram, up to which it is in one piece */
 
 static bool is_inet(const struct sock *sk)
 {
@@ -77,7 +83,7 @@ static bool has_ip_options(const struct sock *sk)
 	const struct ipv6_pinfo *np = sk->sk_family == AF_INET6 ? inet6_sk(sk) : NULL;
 
 	return rcu_access_pointer(inet_sk(sk)->inet_opt) ||
-	       (np && rcu_access_pointer(np->opt));
+	       (np && (rcu_access_pointer(np->opt) || np->sticky_pktinfo.ipi6_ifindex));
 }
 
 /* By which whoever sends to it chooses. */
@@ -91,6 +97,15 @@ static bool has_program(const struct sock *sk)
 	has = rcu_access_pointer(sk->sk_filter) || (group && rcu_access_pointer(group->prog));
 	rcu_read_unlock();
 	return has;
+}
+
+static bool has_policy(const struct sock *sk)
+{
+#ifdef CONFIG_XFRM
+	return rcu_access_pointer(sk->sk_policy[0]) || rcu_access_pointer(sk->sk_policy[1]);
+#else
+	return false;
+#endif
 }
 
 static bool is_link_local(const struct sock *sk)
@@ -114,10 +129,21 @@ static bool has_past(const struct sock *sk)
 	       !skb_queue_empty_lockless(&sk->sk_receive_queue);
 }
 
+static bool has_keys(const struct sock *sk)
+{
+#ifdef CONFIG_TCP_MD5SIG
+	return rcu_access_pointer(tcp_sk(sk)->md5sig_info);
+#else
+	return false;
+#endif
+}
+
 static const char *tcp_refused(const struct sock *sk)
 {
 	if (inet_csk(sk)->icsk_ulp_ops)
 		return "a TCP socket with a protocol above it (TCP_ULP)";
+	if (has_keys(sk))
+		return "a TCP socket with keys (TCP_MD5SIG)";
 	switch (READ_ONCE(sk->sk_state)) {
 	case TCP_ESTABLISHED:
 		return "an established TCP connection";
@@ -169,6 +195,8 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 		return "a socket in a multicast group, or bound to an interface for what it sends";
 	if (is_link_local(sk))
 		return "a socket with a link-local address";
+	if (has_policy(sk))
+		return "a socket with a policy of IPsec (IP_XFRM_POLICY)";
 	return has_ip_options(sk) ? "a socket with IP options" : NULL;
 }
 
@@ -198,6 +226,10 @@ static void describe_addresses(const struct sock *sk, struct tern_obj_inet *obj)
 
 static void describe(struct sock *sk, struct tern_obj_inet *obj)
 {
+	const struct inode *inode = SOCK_INODE(sk->sk_socket);
+
+	obj->uid = from_kuid(&init_user_ns, inode->i_uid);
+	obj->gid = from_kgid(&init_user_ns, inode->i_gid);
 	/* of a draft it may change at any moment */
 	lock_sock(sk);
 	obj->family = sk->sk_family;
@@ -210,6 +242,8 @@ static void describe(struct sock *sk, struct tern_obj_inet *obj)
 	}
 	if (is_udp(sk))
 		obj->shutdown = sk->sk_shutdown;
+	else
+		obj->maxseg = tcp_sk(sk)->rx_opt.user_mss;
 	if (sk->sk_userlocks & SOCK_SNDBUF_LOCK)
 		obj->sndbuf = sk->sk_sndbuf;
 	if (sk->sk_userlocks & SOCK_RCVBUF_LOCK)
@@ -283,9 +317,13 @@ static void describe_datagram(const struct sk_buff *skb, struct tern_obj_datagra
 	if (skb_is_gso(skb))
 		obj->segment = skb_shinfo(skb)->gso_size;
 	if (obj->version == 6) {
+		obj->ttl = ipv6_hdr(skb)->hop_limit;
+		obj->tos = ipv6_get_dsfield(ipv6_hdr(skb));
 		memcpy(obj->from, &ipv6_hdr(skb)->saddr, sizeof(obj->from));
 		memcpy(obj->to, &ipv6_hdr(skb)->daddr, sizeof(obj->to));
 	} else {
+		obj->ttl = ip_hdr(skb)->ttl;
+		obj->tos = ip_hdr(skb)->tos;
 		memcpy(obj->from, &ip_hdr(skb)->saddr, sizeof(ip_hdr(skb)->saddr));
 		memcpy(obj->to, &ip_hdr(skb)->daddr, sizeof(ip_hdr(skb)->daddr));
 	}
@@ -359,61 +397,84 @@ bool tern_datagram_valid(const struct tern_obj *head, const struct tern_obj_data
 	return head->len >= sizeof(*head) + sizeof(*obj) && obj->len <= TERN_DATAGRAM_MAX &&
 	       head->len == sizeof(*head) + sizeof(*obj) + obj->len && obj->fd >= 0 &&
 	       (obj->version == 4 || obj->version == 6) && obj->port <= U16_MAX &&
-	       obj->own_port <= U16_MAX && obj->segment <= obj->len;
+	       obj->own_port <= U16_MAX && obj->segment <= obj->len && obj->ttl <= U8_MAX &&
+	       obj->tos <= U8_MAX;
 }
 
-static void put_ip(struct sk_buff *skb, const struct tern_obj_datagram *obj)
+/* Where it would have come from; loopback, if the address is on no interface. */
+static int interface_of(struct net *net, const struct tern_obj_datagram *obj)
+{
+	struct net_device *dev;
+	int index;
+
+	rcu_read_lock();
+	if (obj->version == 6)
+		dev = ipv6_dev_find(net, (const struct in6_addr *)obj->to, NULL);
+	else
+		dev = __ip_dev_find(net, get_unaligned((const __be32 *)obj->to), false);
+	index = dev ? dev->ifindex : LOOPBACK_IFINDEX;
+	rcu_read_unlock();
+	return index;
+}
+
+static void put_ip(struct sk_buff *skb, const struct tern_obj_datagram *obj, int interface)
 {
 	struct iphdr *ip = skb_put_zero(skb, sizeof(*ip));
 
 	ip->version = 4;
 	ip->ihl = sizeof(*ip) / 4;
 	ip->protocol = IPPROTO_UDP;
+	ip->ttl = obj->ttl;
+	ip->tos = obj->tos;
 	memcpy(&ip->saddr, obj->from, sizeof(ip->saddr));
 	memcpy(&ip->daddr, obj->to, sizeof(ip->daddr));
 	skb->protocol = htons(ETH_P_IP);
 	/* for IP_PKTINFO */
 	*PKTINFO_SKB_CB(skb) = (struct in_pktinfo) {
-		.ipi_ifindex = LOOPBACK_IFINDEX, .ipi_spec_dst.s_addr = ip->daddr,
+		.ipi_ifindex = interface, .ipi_spec_dst.s_addr = ip->daddr,
 	};
 }
 
-static void put_ipv6(struct sk_buff *skb, const struct tern_obj_datagram *obj)
+static void put_ipv6(struct sk_buff *skb, const struct tern_obj_datagram *obj, int interface)
 {
 	struct ipv6hdr *ip = skb_put_zero(skb, sizeof(*ip));
 
-	ip->version = 6;
+	ip6_flow_hdr(ip, obj->tos, 0);
+	ip->hop_limit = obj->ttl;
 	ip->nexthdr = IPPROTO_UDP;
 	memcpy(&ip->saddr, obj->from, sizeof(ip->saddr));
 	memcpy(&ip->daddr, obj->to, sizeof(ip->daddr));
 	skb->protocol = htons(ETH_P_IPV6);
-	IP6CB(skb)->iif = LOOPBACK_IFINDEX;
+	IP6CB(skb)->iif = interface;
 }
 
 /* As it is when its headers have been looked at, and passed. */
-static struct sk_buff *make_skb(const struct tern_obj_datagram *obj)
+static struct sk_buff *make_skb(struct net *net, const struct tern_obj_datagram *obj)
 {
+	/* pages are counted as a whole, however little is in them */
+	size_t paged = obj->len > LINEAR ? obj->len : 0;
 	size_t ip = obj->version == 6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	size_t head = ip + sizeof(struct udphdr);
 	struct sk_buff *skb;
 	struct udphdr *udp;
 	int err = 0;
 
-	skb = alloc_skb_with_frags(head, obj->len, PAGE_ALLOC_COSTLY_ORDER, &err, GFP_KERNEL);
+	skb = alloc_skb_with_frags(head + obj->len - paged, paged, PAGE_ALLOC_COSTLY_ORDER, &err, GFP_KERNEL);
 	if (!skb)
 		return NULL;
 	skb_reset_network_header(skb);
 	if (obj->version == 6)
-		put_ipv6(skb, obj);
+		put_ipv6(skb, obj, interface_of(net, obj));
 	else
-		put_ip(skb, obj);
+		put_ip(skb, obj, interface_of(net, obj));
 	skb_set_transport_header(skb, ip);
 	udp = skb_put_zero(skb, sizeof(*udp));
 	udp->source = htons(obj->port);
 	udp->dest = htons(obj->own_port);
 	udp->len = htons(sizeof(*udp) + obj->len);
-	skb->data_len = obj->len;
-	skb->len += obj->len;
+	skb_put(skb, obj->len - paged);
+	skb->data_len = paged;
+	skb->len += paged;
 	skb_store_bits(skb, head, obj + 1, obj->len);
 	__skb_pull(skb, head);
 	/* looked at on the other host */
@@ -457,7 +518,7 @@ int tern_datagram_load(struct task_struct *leader, const struct tern_obj_datagra
 	/* of IPv6 such as come by IPv4, too; the other way round nobody could read it */
 	if (sk && is_inet(sk) && is_udp(sk) &&
 	    (obj->version == 4 || sk->sk_family == AF_INET6)) {
-		skb = make_skb(obj);
+		skb = make_skb(sock_net(sk), obj);
 		err = skb ? enqueue(sk, skb) : -ENOMEM;
 		if (err)
 			kfree_skb(skb);

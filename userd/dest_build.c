@@ -171,6 +171,29 @@ static int send_resumed(struct tern_dest *d, const __u64 at[4])
 	return tern_link_send(&d->link, TERN_MSG_RESUMED, &resumed, sizeof(resumed));
 }
 
+/*
+ * Before it runs, for what it sends at once would be lost; the source has left already. What
+ * was there when it was prepared, perhaps for long, may not be any more.
+ */
+static int join_segment(struct tern_dest *d)
+{
+	const struct tern_host *host = d->job->host;
+	int rc = d->net ? tern_net_bridge(host->bridge, host->name, &d->why) : 0;
+
+	if (rc < 0 || !d->net)
+		return rc < 0 ? rc : 0;
+	return tern_net_attach(d->job->pid, host->bridge, host->name, &d->why);
+}
+
+/* It does not run here: before the source hears of it, which comes back to where it was. */
+static void leave_segment(struct tern_dest *d)
+{
+	struct tern_why why = { "" };
+
+	if (d->net && tern_net_down(d->job->pid, &why))
+		tern_log(LOG_ERR, "migration %016" PRIx64 ": %s", (uint64_t)d->job->id, why.text);
+}
+
 /* The last steps are the kernel's: where it gives no sentence, here is one. */
 static int let_go(struct tern_dest *d, __u64 *loaded)
 {
@@ -190,7 +213,12 @@ static int let_go(struct tern_dest *d, __u64 *loaded)
 	if (err)
 		return tern_why_set(&d->why, err, "the threads could not be loaded on %s: %s", host,
 				    strerror(-err));
+	err = join_segment(d);
+	if (err)
+		return err;
 	err = tern_dev_resume(d->dev);
+	if (err)
+		leave_segment(d);
 	if (err == -ECANCELED)
 		return tern_why_set(&d->why, err,
 				    "a process that moves with it could not be let go on %s", host);
@@ -214,23 +242,6 @@ static void warn_unbound(const struct tern_dest *d)
 			 (uint64_t)d->job->id, n, d->dress.nr_threads);
 }
 
-/* What was there when it was prepared, perhaps for long, and cannot be missed any more. */
-static int check_segment(struct tern_dest *d)
-{
-	int rc = d->net ? tern_net_bridge(d->job->host->bridge, d->job->host->name, &d->why) : 0;
-
-	return rc < 0 ? rc : 0;
-}
-
-/* It runs, whatever becomes of this. */
-static void join_segment(const struct tern_dest *d)
-{
-	struct tern_why why = { "" };
-
-	if (d->net && tern_net_attach(d->job->pid, d->job->host->bridge, d->job->host->name, &why))
-		tern_log(LOG_ERR, "migration %016" PRIx64 ": %s", (uint64_t)d->job->id, why.text);
-}
-
 /**
  * tern_dest_resume() - receive RESUME and let the migrant go
  * @d: the attempt
@@ -249,9 +260,7 @@ int tern_dest_resume(struct tern_dest *d)
 	if (!d->dressing)
 		return tern_why_set(&d->why, -EPROTO, "told to resume what has no image");
 	at[0] = tern_dest_now(CLOCK_MONOTONIC);
-	/* mostly the shell is at work meanwhile */
-	err = check_segment(d);
-	if (!err && !d->ready)
+	if (!d->ready)
 		err = tern_shell_wait(&d->shell, DRESS_MS, &d->why);
 	at[1] = tern_dest_now(CLOCK_MONOTONIC);
 	if (!err)
@@ -264,7 +273,6 @@ int tern_dest_resume(struct tern_dest *d)
 	if (err)
 		return err;
 	at[3] = tern_dest_now(CLOCK_MONOTONIC);
-	join_segment(d);
 	figures(d, &resume, at);
 	tern_stash_leave(&d->stash);
 	tern_sockfiles_leave(&d->sockfiles);

@@ -740,10 +740,12 @@ static int make_room(struct image_check *c, const struct tern_image *image)
 	c->pipes = calloc(nr[TERN_OBJ_PIPE] + 1, sizeof(*c->pipes));
 	c->extra = calloc(c->room + 1, 1);
 	c->carries = calloc(c->room + 1, sizeof(*c->carries));
+	c->has_options = calloc(c->room + 1, sizeof(*c->has_options));
 	c->sockets = calloc(nr[TERN_OBJ_SOCKET] + 1, sizeof(*c->sockets));
 	c->carried = calloc(nr[TERN_OBJ_CARRIED] + 1, sizeof(*c->carried));
 	c->is_used = calloc(nr[TERN_OBJ_CARRIED] + 1, sizeof(*c->is_used));
 	return c->carried && c->is_used && c->memories && c->sockets && c->extra && c->carries &&
+	       c->has_options &&
 	       c->descs && c->fds && c->tids && c->timers && c->pipes ? 0 : -ENOMEM;
 }
 
@@ -787,6 +789,7 @@ out:
 	free(c.carried);
 	free(c.sockets);
 	free(c.carries);
+	free(c.has_options);
 	free(c.extra);
 	free(c.memories);
 	free(c.pipes);

@@ -63,6 +63,7 @@ static inline size_t pad8(size_t len)
  * @ended: the last child that has ended
  * @watch: the last WATCH object
  * @option: the last OPTION object
+ * @has_options: by description's id - 1: there are some of it
  * @carried: CARRIED objects by id - 1
  * @is_used: of each file that moves: a description or a mapping of it is there
  * @data: the last DATA object
@@ -97,6 +98,7 @@ struct image_check {
 	const struct tern_obj_ended *ended;
 	const struct tern_obj_watch *watch;
 	const struct tern_obj_option *option;
+	bool *has_options;
 	const struct tern_obj_carried **carried;
 	bool *is_used;
 	const struct tern_obj_data *data;

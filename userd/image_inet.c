@@ -9,6 +9,7 @@
 #include "option.h"
 
 #define PORT_MAX	65535
+#define MAXSEG_MAX	32767	/* MAX_TCP_WINDOW (net/tcp.h) */
 
 /* Of IPv4 only the first four bytes are there. */
 static bool fits(const __u8 address[16], __u32 family)
@@ -27,10 +28,11 @@ int check_inet(struct image_check *c, const struct tern_obj *obj)
 	    (k->type != SOCK_STREAM && k->type != SOCK_DGRAM))
 		return check_bad(c, obj, "unknown type");
 	if (k->flags & ~TERN_INET_FLAGS_ALL || k->shutdown > 3 || k->sndbuf > INT_MAX ||
-	    k->rcvbuf > INT_MAX || k->backlog > INT_MAX || k->port > PORT_MAX ||
+	    k->rcvbuf > INT_MAX || k->backlog > INT_MAX || k->maxseg > MAXSEG_MAX ||
+	    k->uid == ~0U || k->gid == ~0U || k->reserved || k->port > PORT_MAX ||
 	    k->peer_port > PORT_MAX || !fits(k->local, k->family) || !fits(k->peer, k->family))
 		return check_bad(c, obj, "a field is out of range");
-	if (k->type == SOCK_STREAM ? connected || k->shutdown : listens)
+	if (k->type == SOCK_STREAM ? connected || k->shutdown : listens || k->maxseg)
 		return check_bad(c, obj, "what such a socket cannot be");
 	if ((listens ? !k->port : k->backlog) ||
 	    (!connected && (k->peer_port || !check_is_zero(k->peer, sizeof(k->peer)))))
@@ -50,8 +52,10 @@ int check_option(struct image_check *c, const struct tern_obj *obj)
 	if (len || o->len > known->len || (!known->text && o->len != known->len) ||
 	    !check_is_zero(o->value + o->len, sizeof(o->value) - o->len))
 		return check_bad(c, obj, "bad value");
-	if (last && o->desc < last->desc)
-		return check_bad(c, obj, "options are out of order");
+	if (!o->desc || o->desc > c->room ||
+	    (c->has_options[o->desc - 1] && o->desc != last->desc))
+		return check_bad(c, obj, "options do not follow each other");
+	c->has_options[o->desc - 1] = true;
 	c->option = o;
 	return 0;
 }
@@ -66,6 +70,7 @@ int check_datagram(struct image_check *c, const struct tern_obj *obj)
 	tern_obj_tail(obj, &len);
 	if (d->fd < 0 || d->fd >= FD_MAX || (d->version != 4 && d->version != 6) ||
 	    d->port > PORT_MAX || d->own_port > PORT_MAX || d->segment > d->len ||
+	    d->ttl > UCHAR_MAX || d->tos > UCHAR_MAX ||
 	    !fits(d->from, family) || !fits(d->to, family))
 		return check_bad(c, obj, "a field is out of range");
 	return d->len > TERN_DATAGRAM_MAX || len != d->len ? check_bad(c, obj, "bad contents") : 0;

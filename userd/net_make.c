@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dev.h"
 #include "net.h"
@@ -36,6 +37,7 @@
  * @space: the way to the pod
  * @net: how it is to be
  * @host: this one's name
+ * @mtu: longest packet of the bridge
  * @name: of our end
  * @end: that
  * @eth0: the pod's
@@ -45,6 +47,7 @@ struct making {
 	struct tern_net_space space;
 	const struct tern_wire_net *net;
 	const char *host;
+	unsigned int mtu;
 	char name[TERN_NET_NAME_LEN];
 	struct rtnl_link *end;
 	struct rtnl_link *eth0;
@@ -121,18 +124,25 @@ static int set_mac(struct rtnl_link *link, const __u8 mac[6])
 
 static int try_pair(struct making *m)
 {
+	__u8 cable[6] = { 0xfe };
 	struct rtnl_link *end = rtnl_link_veth_alloc(), *peer;
 	int err;
 
 	if (!end)
 		return -ENOMEM;
+	/* a bridge that was given no address has the lowest of its ends */
+	if (getrandom(cable + 1, sizeof(cable) - 1, 0) != sizeof(cable) - 1)
+		cable[5] = getpid();
 	peer = rtnl_link_veth_get_peer(end);
 	rtnl_link_set_name(end, m->name);
-	rtnl_link_set_mtu(end, m->net->mtu);
+	/* as the bridge's, which would have the smallest of those of its ends */
+	rtnl_link_set_mtu(end, m->mtu);
 	rtnl_link_set_name(peer, TERN_NET_NAME);
 	rtnl_link_set_mtu(peer, m->net->mtu);
 	rtnl_link_set_ns_fd(peer, m->space.ns);
 	err = set_mac(peer, m->net->mac);
+	if (!err)
+		err = set_mac(end, cable);
 	if (!err)
 		err = tern_net_errno(rtnl_link_add(m->space.here, end,
 						   NLM_F_CREATE | NLM_F_EXCL));
@@ -443,6 +453,7 @@ int tern_net_make(int pid, const char *pod, const char *bridge, const char *host
 		return tern_why_set(why, -EMSGSIZE,
 				    "packets of the pod have up to %u bytes, and bridge \"%s\" of %s takes %d: raise its MTU",
 				    net->mtu, bridge, host, mtu);
+	m.mtu = mtu;
 	err = make(&m, pid, pod);
 	if (m.end)
 		rtnl_link_put(m.end);

@@ -2,9 +2,10 @@
 /*
  * What setsockopt(2) can set of TCP, UDP and netlink sockets and getsockopt(2) shows in the
  * same form, so that it can be copied: socket(7), ip(7), ipv6(7), tcp(7), udp(7), netlink(7).
- * Sizes of buffers are not among them, for what is shown of these is not what was set.
+ * Sizes of buffers and segments are not among them, for what is shown of these is not what
+ * was set; nor is what names an interface by its number.
  */
-#include <linux/in6.h>
+#include <linux/net_tstamp.h>
 #include <linux/netlink.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
@@ -16,6 +17,15 @@
 #include "option.h"
 
 /* Not in the headers of every C library. */
+#ifndef IP_RECVERR_RFC4884
+#define IP_RECVERR_RFC4884	26
+#endif
+#ifndef IPV6_RECVERR_RFC4884
+#define IPV6_RECVERR_RFC4884	31
+#endif
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL	29
+#endif
 #ifndef TCP_INQ
 #define TCP_INQ			36
 #endif
@@ -52,12 +62,16 @@ const struct tern_option tern_options[] = {
 	INT(IPPROTO_IPV6, IPV6_FREEBIND),
 	INT(IPPROTO_IPV6, IPV6_TRANSPARENT),
 
+	/* which sets the priority, too */
+	INT(IPPROTO_IP, IP_TOS),
+	INT(IPPROTO_IPV6, IPV6_TCLASS),
+	INT(SOL_SOCKET, SO_PRIORITY),
+
 	INT(SOL_SOCKET, SO_KEEPALIVE),
 	INT(SOL_SOCKET, SO_BROADCAST),
 	INT(SOL_SOCKET, SO_OOBINLINE),
 	INT(SOL_SOCKET, SO_DONTROUTE),
 	INT(SOL_SOCKET, SO_NO_CHECK),
-	INT(SOL_SOCKET, SO_PRIORITY),
 	INT(SOL_SOCKET, SO_MARK),
 	INT(SOL_SOCKET, SO_RCVLOWAT),
 	INT(SOL_SOCKET, SO_TIMESTAMP),
@@ -72,11 +86,11 @@ const struct tern_option tern_options[] = {
 	INT(SOL_SOCKET, SO_PASSCRED),
 	INT(SOL_SOCKET, SO_PASSSEC),
 	{ SOL_SOCKET, SO_MAX_PACING_RATE, sizeof(long), false },
+	{ SOL_SOCKET, SO_TXTIME, sizeof(struct sock_txtime), false },
 	{ SOL_SOCKET, SO_LINGER, sizeof(struct linger), false },
 	{ SOL_SOCKET, SO_RCVTIMEO, sizeof(struct timeval), false },
 	{ SOL_SOCKET, SO_SNDTIMEO, sizeof(struct timeval), false },
 
-	INT(IPPROTO_IP, IP_TOS),
 	INT(IPPROTO_IP, IP_TTL),
 	INT(IPPROTO_IP, IP_MINTTL),
 	INT(IPPROTO_IP, IP_MTU_DISCOVER),
@@ -84,6 +98,7 @@ const struct tern_option tern_options[] = {
 	INT(IPPROTO_IP, IP_RECVOPTS),
 	INT(IPPROTO_IP, IP_RETOPTS),
 	INT(IPPROTO_IP, IP_RECVERR),
+	INT(IPPROTO_IP, IP_RECVERR_RFC4884),
 	INT(IPPROTO_IP, IP_RECVTTL),
 	INT(IPPROTO_IP, IP_RECVTOS),
 	INT(IPPROTO_IP, IP_RECVORIGDSTADDR),
@@ -100,6 +115,7 @@ const struct tern_option tern_options[] = {
 	INT(IPPROTO_IPV6, IPV6_MULTICAST_ALL),
 	INT(IPPROTO_IPV6, IPV6_MTU_DISCOVER),
 	INT(IPPROTO_IPV6, IPV6_RECVERR),
+	INT(IPPROTO_IPV6, IPV6_RECVERR_RFC4884),
 	INT(IPPROTO_IPV6, IPV6_RECVPKTINFO),
 	INT(IPPROTO_IPV6, IPV6_RECVHOPLIMIT),
 	INT(IPPROTO_IPV6, IPV6_RECVHOPOPTS),
@@ -110,14 +126,12 @@ const struct tern_option tern_options[] = {
 	INT(IPPROTO_IPV6, IPV6_RECVORIGDSTADDR),
 	INT(IPPROTO_IPV6, IPV6_RECVFRAGSIZE),
 	INT(IPPROTO_IPV6, IPV6_DONTFRAG),
-	INT(IPPROTO_IPV6, IPV6_TCLASS),
 	INT(IPPROTO_IPV6, IPV6_AUTOFLOWLABEL),
 	INT(IPPROTO_IPV6, IPV6_ADDR_PREFERENCES),
 	INT(IPPROTO_IPV6, IPV6_MINHOPCOUNT),
 
 	INT(IPPROTO_TCP, TCP_NODELAY),
 	INT(IPPROTO_TCP, TCP_CORK),
-	INT(IPPROTO_TCP, TCP_MAXSEG),
 	INT(IPPROTO_TCP, TCP_KEEPIDLE),
 	INT(IPPROTO_TCP, TCP_KEEPINTVL),
 	INT(IPPROTO_TCP, TCP_KEEPCNT),
@@ -137,6 +151,7 @@ const struct tern_option tern_options[] = {
 	INT(IPPROTO_TCP, TCP_TX_DELAY),
 	TEXT(IPPROTO_TCP, TCP_CONGESTION, CONGESTION_LEN),
 
+	INT(IPPROTO_UDP, UDP_CORK),
 	INT(IPPROTO_UDP, UDP_NO_CHECK6_TX),
 	INT(IPPROTO_UDP, UDP_NO_CHECK6_RX),
 	INT(IPPROTO_UDP, UDP_SEGMENT),

@@ -195,6 +195,9 @@ static bool has_changed(const struct tern_script *s, const struct shell_op *op, 
 {
 	const char *path;
 
+	/* that of a socket which another shell of the tree has taken from this one before */
+	if (op->nr == SYS_bind && s->again)
+		return err == -EADDRINUSE;
 	if (op->nr == SYS_pidfd_getfd)
 		return err == -EBADF;
 	path = op->nr == SYS_openat ? area_string(s, op->args[1]) : NULL;
@@ -218,7 +221,7 @@ static int address_failed(const struct tern_script *s, const struct shell_op *op
 		return tern_why_set(why, err, "%s on %s: %s", what, host, strerror(-err));
 	if (err == -EADDRINUSE)
 		return tern_why_set(why, err,
-				    "%s: address %s port %u is taken on %s: end what has it there, or move that away",
+				    "%s: address %s port %u is taken on %s: end what has it there, or move that away; after connections it is free in a minute",
 				    what, text, ntohs(in->sin_port), host);
 	if (err == -EADDRNOTAVAIL)
 		return tern_why_set(why, err,

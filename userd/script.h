@@ -30,6 +30,7 @@
  * @data: offset of the next piece of data
  * @begin: offset of the first step of the script being written
  * @full: something did not fit
+ * @again: descriptors are made anew, of which others may have the ones before
  * @spill: takes what does not fit
  */
 struct tern_script {
@@ -42,6 +43,7 @@ struct tern_script {
 	size_t data;
 	size_t begin;
 	bool full;
+	bool again;
 	struct shell_op spill;
 };
 

@@ -121,7 +121,7 @@ void script_sockets_with_rights(struct tern_script *s, const struct script_fds *
 /* script_inet.c */
 extern const struct script_kind script_inet;
 extern const struct script_kind script_netlink;
-void script_listen(struct tern_script *s, const struct script_fds *fds);
+void script_inet_end(struct tern_script *s, const struct script_fds *fds);
 
 /* script_terminal.c */
 extern const struct script_kind script_master;

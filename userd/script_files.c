@@ -430,6 +430,7 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
 		tern_script_limits_open(s, dress, fds.high + OWN_ROOM);
 		move_own(s, &fds, dress);
 		script_close(s, SHELL_SLOT_TERND);
+		s->again = false;
 		err = build(s, &fds, dress, why);
 	}
 	drop(&fds);
@@ -473,8 +474,8 @@ static void lock_all(struct tern_script *s, const struct script_fds *fds)
  * @dress: the last image
  *
  * Whose signals a description sends, for those that the shell causes would be the
- * migrant's; locks, which a draft would keep from others for long; and sockets that listen,
- * for whoever connects must find the migrant.
+ * migrant's; locks, which a draft would keep from others for long; and sockets that listen, or
+ * are sent to, for whoever does must find the migrant.
  */
 int tern_script_files_end(struct tern_script *s, struct tern_dress *dress)
 {
@@ -489,7 +490,7 @@ int tern_script_files_end(struct tern_script *s, struct tern_dress *dress)
 		if (script_fd_of(&fds, id) >= 0)
 			set_owner(s, script_fd_of(&fds, id), tern_obj_payload(fds.desc[id]));
 	if (!err) {
-		script_listen(s, &fds);
+		script_inet_end(s, &fds);
 		lock_all(s, &fds);
 	}
 	drop(&fds);
@@ -635,6 +636,7 @@ static int rebuild(struct tern_script *s, const struct tern_dress *worn,
 	tern_script_limits_open(s, dress, fds->high + OWN_ROOM);
 	if (!stay)
 		move_own(s, fds, dress);
+	s->again = true;
 	return build(s, fds, dress, why);
 }
 

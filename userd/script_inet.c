@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP and UDP sockets without a connection, and those of netlink. They have their addresses as soon as they are
- * made, so that whoever has one of them is found out before the process stands still; but
- * nobody can connect to one before everything else is in place. Datagrams that wait are
- * LOAD's.
+ * TCP and UDP sockets without a connection, and those of netlink. They have their addresses
+ * as soon as they are made, so that whoever has one of them is found out before the process
+ * stands still; but nobody can connect to one, or send to it, before everything else is in
+ * place. Datagrams that wait are LOAD's.
  */
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -66,20 +68,49 @@ static bool has_address(const struct tern_obj_inet *k)
 	return k->port || memcmp(k->local, any, sizeof(any));
 }
 
-static void give_addresses(struct tern_script *s, const struct tern_obj_inet *k)
+/* To @fd; @slots: 1: that is a slot. */
+static void give_addresses(struct tern_script *s, const struct tern_obj_inet *k, int fd,
+			   unsigned int slots)
 {
 	size_t len;
 	__u64 at;
 
 	if (has_address(k)) {
 		at = address(s, k, k->local, k->port, &len);
-		SCRIPT(s, "a socket could not be bound", SYS_bind, SLOT_HIGH, at, len)->slots = 1 << 0;
+		SCRIPT(s, "a socket could not be bound", SYS_bind, fd, at, len)->slots = slots;
 	}
 	if (k->flags & TERN_INET_CONNECTED) {
 		at = address(s, k, k->peer, k->peer_port, &len);
-		SCRIPT(s, "a UDP socket could not be connected", SYS_connect, SLOT_HIGH, at,
-		       len)->slots = 1 << 0;
+		SCRIPT(s, "a UDP socket could not be connected", SYS_connect, fd, at,
+		       len)->slots = slots;
 	}
+}
+
+/* Others may have the address, too, and would not be sent any more what they are sent. */
+static bool shares_address(const struct script_fds *fds, const struct tern_obj_inet *k)
+{
+	const struct tern_obj *obj = fds->option[k->desc];
+
+	for (; obj && obj->type == TERN_OBJ_OPTION;
+	     obj = tern_image_next(fds->dress->image, obj)) {
+		const struct tern_obj_option *o = tern_obj_payload(obj);
+
+		if (o->desc != k->desc)
+			break;
+		if (o->level == SOL_SOCKET && (o->name == SO_REUSEADDR || o->name == SO_REUSEPORT))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing comes in: it would be of a time when the migrant was not here. */
+static void close_ears(struct tern_script *s)
+{
+	const struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { .len = 1 };
+
+	program.filter = (void *)(unsigned long)tern_script_data(s, &none, sizeof(none));
+	set(s, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
 static int inet_open(struct tern_script *s, const struct script_fds *fds,
@@ -92,13 +123,17 @@ static int inet_open(struct tern_script *s, const struct script_fds *fds,
 	SCRIPT(s, "no socket could be made", SYS_socket, k->family, k->type | SOCK_CLOEXEC,
 	       0)->out = SLOT_LOW;
 	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
+	SCRIPT(s, "the owner of a socket could not be set", SYS_fchown, SLOT_HIGH, k->uid,
+	       k->gid)->slots = 1 << 0;
 	set_buffer(s, SO_SNDBUFFORCE, k->sndbuf);
 	set_buffer(s, SO_RCVBUFFORCE, k->rcvbuf);
 	set_options(s, fds, d->id);
-	give_addresses(s, k);
-	if (k->shutdown)
-		SCRIPT(s, "a UDP socket could not be shut down", SYS_shutdown, SLOT_HIGH,
-		       k->shutdown - 1)->slots = 1 << 0;
+	if (k->maxseg)
+		set(s, IPPROTO_TCP, TCP_MAXSEG, &k->maxseg, sizeof(k->maxseg));
+	if (k->type == SOCK_DGRAM)
+		close_ears(s);
+	if (k->type == SOCK_STREAM || !shares_address(fds, k))
+		give_addresses(s, k, SLOT_HIGH, 1 << 0);
 	script_place(s, fds, d, SLOT_HIGH);
 	return 0;
 }
@@ -174,15 +209,33 @@ const struct script_kind script_netlink = { .open = netlink_open, .alter = netli
 
 /* ---- in the last step ------------------------------------------------------------- */
 
-/** script_listen() - let those that listen do so: from here on there may be connections */
-void script_listen(struct tern_script *s, const struct script_fds *fds)
+static void open_ears(struct tern_script *s, const struct script_fds *fds,
+		      const struct tern_obj_inet *k)
+{
+	int fd = script_fd_of(fds, k->desc), none = 0;
+
+	if (shares_address(fds, k))
+		give_addresses(s, k, fd, 0);
+	SCRIPT(s, "an option of a socket could not be set", SYS_setsockopt, fd, SOL_SOCKET,
+	       SO_DETACH_FILTER, tern_script_data(s, &none, sizeof(none)), sizeof(none));
+	/* of one that is not connected it is done, too, and an error all the same */
+	if (k->shutdown)
+		SCRIPT(s, "a UDP socket could not be shut down", SYS_shutdown, fd,
+		       k->shutdown - 1)->flags =
+			k->flags & TERN_INET_CONNECTED ? 0 : SHELL_MAY_FAIL;
+}
+
+/** script_inet_end() - from here on there may be connections, and datagrams */
+void script_inet_end(struct tern_script *s, const struct script_fds *fds)
 {
 	const struct tern_obj *obj = NULL;
 
 	while ((obj = tern_image_find(fds->dress->image, TERN_OBJ_INET, obj))) {
 		const struct tern_obj_inet *k = tern_obj_payload(obj);
 
-		if (k->flags & TERN_INET_LISTENS)
+		if (k->type == SOCK_DGRAM)
+			open_ears(s, fds, k);
+		else if (k->flags & TERN_INET_LISTENS)
 			SCRIPT(s, "a TCP socket could not listen", SYS_listen,
 			       script_fd_of(fds, k->desc), k->backlog);
 	}

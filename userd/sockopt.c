@@ -3,6 +3,7 @@
  * What has been set of a socket by setsockopt(2): whatever is not as it is of a new one.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,6 +24,12 @@ static int get(int fd, const struct tern_option *o, __u8 value[16])
 	return len == o->len ? (int)len : -1;
 }
 
+/* What another host may have otherwise, and which of its addresses it takes depends on it. */
+static bool is_told_always(const struct tern_option *o)
+{
+	return o->level == IPPROTO_IPV6 && o->name == IPV6_V6ONLY;
+}
+
 static int add_changed(struct tern_seen *seen, __u32 desc, int own, int fresh)
 {
 	const struct tern_option *o;
@@ -33,7 +40,8 @@ static int add_changed(struct tern_seen *seen, __u32 desc, int own, int fresh)
 		struct tern_obj_option obj = { .desc = desc, .level = o->level, .name = o->name };
 
 		len = get(own, o, obj.value);
-		if (len < 0 || (get(fresh, o, value) == len && !memcmp(value, obj.value, len)))
+		if (len < 0 || (get(fresh, o, value) == len && !memcmp(value, obj.value, len) &&
+				!is_told_always(o)))
 			continue;
 		memset(obj.value + len, 0, sizeof(obj.value) - len);
 		obj.len = len;

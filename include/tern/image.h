@@ -809,10 +809,14 @@ struct tern_obj_peer {
  * @sndbuf: likewise
  * @rcvbuf: likewise
  * @backlog: of one that listens
+ * @maxseg: TCP_MAXSEG as it was set, 0: it was not
+ * @uid: whose it is
+ * @gid: and which group's
  * @port: its own, in the host's byte order, 0: none
  * @peer_port: likewise, of whom it is connected to
  * @local: its own address, in network byte order; of IPv4 the first four bytes; all 0: any
  * @peer: whom it is connected to
+ * @reserved: 0
  */
 struct tern_obj_inet {
 	__u32 desc;
@@ -823,8 +827,12 @@ struct tern_obj_inet {
 	__u32 sndbuf;
 	__u32 rcvbuf;
 	__u32 backlog;
+	__u32 maxseg;
+	__u32 uid;
+	__u32 gid;
 	__u32 port;
 	__u32 peer_port;
+	__u32 reserved;
 	__u8 local[16];
 	__u8 peer[16];
 };
@@ -835,7 +843,7 @@ struct tern_obj_inet {
 
 /**
  * struct tern_obj_option - what setsockopt(2) has set; added by ternd. Those of one socket
- *	follow each other, and those of all of them in ascending order of @desc
+ *	follow each other
  * @desc: the socket, of kind TERN_DESC_INET or _NETLINK
  * @level: SOL_SOCKET, IPPROTO_TCP, …
  * @name: SO_REUSEADDR, TCP_NODELAY, …
@@ -859,6 +867,8 @@ struct tern_obj_option {
  * @own_port: where it was sent to, likewise
  * @segment: bytes of each of several that have been put together (UDP_GRO), 0: it is one
  * @len: bytes that follow
+ * @ttl: with which it came; of IPv6 the hop limit
+ * @tos: likewise, type of service or traffic class
  * @from: address that it comes from, as in INET
  * @to: address that it was sent to
  */
@@ -869,6 +879,8 @@ struct tern_obj_datagram {
 	__u32 own_port;
 	__u32 segment;
 	__u32 len;
+	__u32 ttl;
+	__u32 tos;
 	__u8 from[16];
 	__u8 to[16];
 };
@@ -1183,9 +1195,9 @@ TERN_ASSERT_SIZE(struct tern_obj_watch, 16);
 TERN_ASSERT_SIZE(struct tern_obj_socket, 96);
 TERN_ASSERT_SIZE(struct tern_message, 20);
 TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
-TERN_ASSERT_SIZE(struct tern_obj_inet, 72);
+TERN_ASSERT_SIZE(struct tern_obj_inet, 88);
 TERN_ASSERT_SIZE(struct tern_obj_option, 32);
-TERN_ASSERT_SIZE(struct tern_obj_datagram, 56);
+TERN_ASSERT_SIZE(struct tern_obj_datagram, 64);
 TERN_ASSERT_SIZE(struct tern_obj_netlink, 40);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 
