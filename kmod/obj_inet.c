@@ -459,7 +459,8 @@ static struct sk_buff *make_skb(struct net *net, const struct tern_obj_datagram 
 	struct udphdr *udp;
 	int err = 0;
 
-	skb = alloc_skb_with_frags(head + obj->len - paged, paged, PAGE_ALLOC_COSTLY_ORDER, &err, GFP_KERNEL);
+	skb = alloc_skb_with_frags(head + obj->len - paged, paged, PAGE_ALLOC_COSTLY_ORDER, &err,
+				   GFP_KERNEL);
 	if (!skb)
 		return NULL;
 	skb_reset_network_header(skb);
