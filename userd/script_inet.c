@@ -47,18 +47,26 @@ static void set_buffer(struct tern_script *s, int name, __u32 size)
 		set(s, SOL_SOCKET, name, &half, sizeof(half));
 }
 
+/* The next one that was set of socket @desc; @obj: NULL at first. NULL: that was all. */
+static const struct tern_obj_option *next_option(const struct script_fds *fds, __u32 desc,
+						 const struct tern_obj **obj)
+{
+	const struct tern_obj_option *o;
+
+	*obj = *obj ? tern_image_next(fds->dress->image, *obj) : fds->option[desc];
+	if (!*obj || (*obj)->type != TERN_OBJ_OPTION)
+		return NULL;
+	o = tern_obj_payload(*obj);
+	return o->desc == desc ? o : NULL;
+}
+
 static void set_options(struct tern_script *s, const struct script_fds *fds, __u32 desc)
 {
-	const struct tern_obj *obj = fds->option[desc];
+	const struct tern_obj_option *o;
+	const struct tern_obj *obj = NULL;
 
-	for (; obj && obj->type == TERN_OBJ_OPTION;
-	     obj = tern_image_next(fds->dress->image, obj)) {
-		const struct tern_obj_option *o = tern_obj_payload(obj);
-
-		if (o->desc != desc)
-			break;
+	while ((o = next_option(fds, desc, &obj)))
 		set(s, o->level, o->name, o->value, o->len);
-	}
 }
 
 static bool has_address(const struct tern_obj_inet *k)
@@ -89,17 +97,12 @@ static void give_addresses(struct tern_script *s, const struct tern_obj_inet *k,
 /* Others may have the address, too, and would not be sent any more what they are sent. */
 static bool shares_address(const struct script_fds *fds, const struct tern_obj_inet *k)
 {
-	const struct tern_obj *obj = fds->option[k->desc];
+	const struct tern_obj_option *o;
+	const struct tern_obj *obj = NULL;
 
-	for (; obj && obj->type == TERN_OBJ_OPTION;
-	     obj = tern_image_next(fds->dress->image, obj)) {
-		const struct tern_obj_option *o = tern_obj_payload(obj);
-
-		if (o->desc != k->desc)
-			break;
+	while ((o = next_option(fds, k->desc, &obj)))
 		if (o->level == SOL_SOCKET && (o->name == SO_REUSEADDR || o->name == SO_REUSEPORT))
 			return true;
-	}
 	return false;
 }
 
