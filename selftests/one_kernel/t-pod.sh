@@ -129,7 +129,11 @@ in_group_below()
 half_a_pod()
 {
 	on a "unshare --pid --fork --mount-proc sleep 1000 >/dev/null 2>&1 &"
-	in_host a pgrep -x sleep | sort -n | tail -n 1 >"$WORK/half"
+	half()
+	{
+		on a 'pgrep -x sleep -P "$(pgrep -n -x unshare)"' >"$WORK/half"
+	}
+	wait_until "$LONG" half || return 1
 	refuses a "$(<"$WORK/half")" "in this host's network namespace" &&
 		in_host a kill -KILL "$(<"$WORK/half")"
 }
