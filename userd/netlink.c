@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a netlink socket is: its numbers, the groups that it hears, and what has been set. */
+/* What a netlink socket is: its numbers, and the groups that it hears. */
 #include <errno.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "seen.h"
 
@@ -50,41 +49,34 @@ static int ask_buffer(int fd, int fresh, int name, __u32 *size)
 	return 0;
 }
 
-static int ask(int fd, struct tern_obj_netlink *obj, struct tern_why *why)
+static int ask_kind(int fd, int name, __u32 *value)
 {
-	int fresh = socket(AF_NETLINK, obj->type | SOCK_CLOEXEC, obj->protocol);
-	int err = fresh < 0 ? -errno : ask_names(fd, obj);
+	socklen_t len = sizeof(*value);
 
-	if (!err)
-		err = ask_groups(fd, obj, why);
-	if (!err)
-		err = ask_buffer(fd, fresh, SO_SNDBUF, &obj->sndbuf);
-	if (!err)
-		err = ask_buffer(fd, fresh, SO_RCVBUF, &obj->rcvbuf);
-	if (fresh >= 0)
-		close(fresh);
-	return err;
+	return getsockopt(fd, SOL_SOCKET, name, value, &len) ? -errno : 0;
 }
 
-/** tern_seen_netlink() - a netlink socket: NETLINK, and OPTION */
-int tern_seen_netlink(struct tern_seen *seen, const struct tern_seen_fd *fd)
+/**
+ * tern_seen_netlink() - a netlink socket: NETLINK
+ * @seen: where to
+ * @desc: the description
+ * @own: it
+ * @fresh: a new one of its kind
+ */
+int tern_seen_netlink(struct tern_seen *seen, __u32 desc, int own, int fresh)
 {
-	struct tern_obj_netlink obj = { .desc = fd->desc };
-	int own = tern_seen_dup(seen, fd->fd), type = 0, protocol = 0, err;
-	socklen_t len = sizeof(int);
+	struct tern_obj_netlink obj = { .desc = desc };
+	int err = ask_kind(own, SO_TYPE, &obj.type);
 
-	if (own < 0)
-		return own;
-	if (getsockopt(own, SOL_SOCKET, SO_TYPE, &type, &len) ||
-	    getsockopt(own, SOL_SOCKET, SO_PROTOCOL, &protocol, &len)) {
-		err = errno == ENOTSOCK ? -EAGAIN : -errno;
-	} else {
-		obj.type = type;
-		obj.protocol = protocol;
-		err = ask(own, &obj, seen->why);
-	}
-	close(own);
 	if (!err)
-		err = tern_image_add(seen->image, TERN_OBJ_NETLINK, &obj, sizeof(obj), NULL, 0);
-	return err ? err : tern_seen_options(seen, fd);
+		err = ask_kind(own, SO_PROTOCOL, &obj.protocol);
+	if (!err)
+		err = ask_names(own, &obj);
+	if (!err)
+		err = ask_groups(own, &obj, seen->why);
+	if (!err)
+		err = ask_buffer(own, fresh, SO_SNDBUF, &obj.sndbuf);
+	if (!err)
+		err = ask_buffer(own, fresh, SO_RCVBUF, &obj.rcvbuf);
+	return err ? err : tern_image_add(seen->image, TERN_OBJ_NETLINK, &obj, sizeof(obj), NULL, 0);
 }

@@ -19,8 +19,8 @@ static int (*const kinds[])(struct tern_seen *seen, const struct tern_seen_fd *f
 	[TERN_DESC_EPOLL] = tern_seen_epoll,
 	[TERN_DESC_TIMERFD] = tern_seen_timerfd,
 	[TERN_DESC_INOTIFY] = tern_seen_inotify,
-	[TERN_DESC_INET] = tern_seen_options,
-	[TERN_DESC_NETLINK] = tern_seen_netlink,
+	[TERN_DESC_INET] = tern_seen_socket,
+	[TERN_DESC_NETLINK] = tern_seen_socket,
 };
 
 static bool is_each(__u32 kind)

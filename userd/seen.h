@@ -59,9 +59,11 @@ int tern_seen_carried(struct tern_seen *seen);
 __u64 tern_seen_time(const struct timespec *ts);
 /* one for each kind: @fd is the first descriptor of its description */
 int tern_seen_epoll(struct tern_seen *seen, const struct tern_seen_fd *fd);
-int tern_seen_netlink(struct tern_seen *seen, const struct tern_seen_fd *fd);
-int tern_seen_options(struct tern_seen *seen, const struct tern_seen_fd *fd);
+int tern_seen_socket(struct tern_seen *seen, const struct tern_seen_fd *fd);
 int tern_seen_inotify(struct tern_seen *seen, const struct tern_seen_fd *fd);
 int tern_seen_timerfd(struct tern_seen *seen, const struct tern_seen_fd *fd);
+
+/* netlink.c: of a socket that tern_seen_socket() has here */
+int tern_seen_netlink(struct tern_seen *seen, __u32 desc, int own, int fresh);
 
 #endif

@@ -52,24 +52,38 @@ static int add_changed(struct tern_seen *seen, __u32 desc, int own, int fresh)
 	return 0;
 }
 
-/** tern_seen_options() - a socket: OPTION for whatever has been set */
-int tern_seen_options(struct tern_seen *seen, const struct tern_seen_fd *fd)
+/* What there is beside, and what has been set, of @own; @fresh is a new one of its kind. */
+static int add(struct tern_seen *seen, __u32 desc, int own, int fresh, int family)
 {
-	int own = tern_seen_dup(seen, fd->fd), fresh = -1, family = 0, type = 0, protocol = 0, err;
-	socklen_t len = sizeof(int);
+	int err = family == AF_NETLINK ? tern_seen_netlink(seen, desc, own, fresh) : 0;
+
+	return err ? err : add_changed(seen, desc, own, fresh);
+}
+
+static int ask(int fd, int name, int *value)
+{
+	socklen_t len = sizeof(*value);
+
+	return getsockopt(fd, SOL_SOCKET, name, value, &len);
+}
+
+/** tern_seen_socket() - a socket: OPTION for whatever has been set; of netlink NETLINK, too */
+int tern_seen_socket(struct tern_seen *seen, const struct tern_seen_fd *fd)
+{
+	int own = tern_seen_dup(seen, fd->fd), fresh, family, type, protocol, err;
 
 	if (own < 0)
 		return own;
-	if (getsockopt(own, SOL_SOCKET, SO_DOMAIN, &family, &len) ||
-	    getsockopt(own, SOL_SOCKET, SO_TYPE, &type, &len) ||
-	    getsockopt(own, SOL_SOCKET, SO_PROTOCOL, &protocol, &len))
+	if (ask(own, SO_DOMAIN, &family) || ask(own, SO_TYPE, &type) ||
+	    ask(own, SO_PROTOCOL, &protocol)) {
 		err = errno == ENOTSOCK ?
 			tern_why_set(seen->why, -EAGAIN, "descriptor %d is no socket any more", fd->fd) :
 			-errno;
-	else
-		err = (fresh = socket(family, type | SOCK_CLOEXEC, protocol)) < 0 ? -errno : 0;
-	if (!err)
-		err = add_changed(seen, fd->desc, own, fresh);
+		close(own);
+		return err;
+	}
+	fresh = socket(family, type | SOCK_CLOEXEC, protocol);
+	err = fresh < 0 ? -errno : add(seen, fd->desc, own, fresh, family);
 	if (fresh >= 0)
 		close(fresh);
 	close(own);
