@@ -118,6 +118,11 @@ const struct tern_obj_socket *script_mate(const struct script_fds *fds,
 extern const struct script_kind script_socket;
 void script_sockets_with_rights(struct tern_script *s, const struct script_fds *fds);
 
+void script_option(struct tern_script *s, const char *what, unsigned int slot, int level,
+		   int name, const void *value, size_t len);
+void script_buffers(struct tern_script *s, const char *what, unsigned int slot, __u32 sndbuf,
+		    __u32 rcvbuf);
+
 /* script_inet.c */
 extern const struct script_kind script_inet;
 extern const struct script_kind script_netlink;

@@ -15,6 +15,8 @@
 
 #include "script_fds.h"
 
+#define NO_OPTION	"an option of a socket could not be set"
+
 /* Address and @port, as bind(2) and connect(2) take them, in the script's data. */
 static __u64 address(struct tern_script *s, const struct tern_obj_inet *k, const __u8 addr[16],
 		     __u32 port, size_t *len)
@@ -32,19 +34,9 @@ static __u64 address(struct tern_script *s, const struct tern_obj_inet *k, const
 	return tern_script_data(s, &in, sizeof(in));
 }
 
-static void set(struct tern_script *s, __u32 level, __u32 name, const void *value, size_t len)
+static void set(struct tern_script *s, int level, int name, const void *value, size_t len)
 {
-	SCRIPT(s, "an option of a socket could not be set", SYS_setsockopt, SLOT_HIGH, level, name,
-	       tern_script_data(s, value, len), len)->slots = 1 << 0;
-}
-
-/* What getsockopt(2) shows of sizes is twice what was asked for. */
-static void set_buffer(struct tern_script *s, int name, __u32 size)
-{
-	int half = size / 2;
-
-	if (size)
-		set(s, SOL_SOCKET, name, &half, sizeof(half));
+	script_option(s, NO_OPTION, SLOT_HIGH, level, name, value, len);
 }
 
 /* The next one that was set of socket @desc; @obj: NULL at first. NULL: that was all. */
@@ -58,6 +50,15 @@ static const struct tern_obj_option *next_option(const struct script_fds *fds, _
 		return NULL;
 	o = tern_obj_payload(*obj);
 	return o->desc == desc ? o : NULL;
+}
+
+/* In SLOT_HIGH. */
+static void make(struct tern_script *s, const struct script_fds *fds, int family, int type,
+		 int protocol)
+{
+	SCRIPT(s, "no socket could be made", SYS_socket, family, type | SOCK_CLOEXEC,
+	       protocol)->out = SLOT_LOW;
+	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
 }
 
 static void set_options(struct tern_script *s, const struct script_fds *fds, __u32 desc)
@@ -123,13 +124,10 @@ static int inet_open(struct tern_script *s, const struct script_fds *fds,
 	const struct tern_obj_inet *k = script_extra(fds, d->id);
 
 	(void)why;
-	SCRIPT(s, "no socket could be made", SYS_socket, k->family, k->type | SOCK_CLOEXEC,
-	       0)->out = SLOT_LOW;
-	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
+	make(s, fds, k->family, k->type, 0);
 	SCRIPT(s, "the owner of a socket could not be set", SYS_fchown, SLOT_HIGH, k->uid,
 	       k->gid)->slots = 1 << 0;
-	set_buffer(s, SO_SNDBUFFORCE, k->sndbuf);
-	set_buffer(s, SO_RCVBUFFORCE, k->rcvbuf);
+	script_buffers(s, NO_OPTION, SLOT_HIGH, k->sndbuf, k->rcvbuf);
 	set_options(s, fds, d->id);
 	if (k->maxseg)
 		set(s, IPPROTO_TCP, TCP_MAXSEG, &k->maxseg, sizeof(k->maxseg));
@@ -141,20 +139,20 @@ static int inet_open(struct tern_script *s, const struct script_fds *fds,
 	return 0;
 }
 
-/* Options have been compared before. */
-static int inet_alter(struct tern_script *s, const struct script_fds *was,
+/* What is as it was stays; options have been compared before. */
+static int socket_alter(struct tern_script *s, const struct script_fds *was,
 		      const struct script_fds *fds, const struct tern_obj *old,
 		      const struct tern_obj *new)
 {
 	const struct tern_obj_desc *d = tern_obj_payload(new);
+	const struct tern_obj *x = was->extra[d->id], *y = fds->extra[d->id];
 
 	(void)s;
 	(void)old;
-	return !memcmp(script_extra(was, d->id), script_extra(fds, d->id),
-		       sizeof(struct tern_obj_inet));
+	return x->len == y->len && !memcmp(x, y, x->len);
 }
 
-const struct script_kind script_inet = { .open = inet_open, .alter = inet_alter };
+const struct script_kind script_inet = { .open = inet_open, .alter = socket_alter };
 
 /* ---- netlink -------------------------------------------------------------------- */
 
@@ -185,30 +183,15 @@ static int netlink_open(struct tern_script *s, const struct script_fds *fds,
 	const struct tern_obj_netlink *k = script_extra(fds, d->id);
 
 	(void)why;
-	SCRIPT(s, "no netlink socket could be made", SYS_socket, AF_NETLINK,
-	       k->type | SOCK_CLOEXEC, k->protocol)->out = SLOT_LOW;
-	script_lift(s, fds, SLOT_LOW, SLOT_HIGH);
-	set_buffer(s, SO_SNDBUFFORCE, k->sndbuf);
-	set_buffer(s, SO_RCVBUFFORCE, k->rcvbuf);
+	make(s, fds, AF_NETLINK, k->type, k->protocol);
+	script_buffers(s, NO_OPTION, SLOT_HIGH, k->sndbuf, k->rcvbuf);
 	set_options(s, fds, d->id);
 	bind_netlink(s, k);
 	script_place(s, fds, d, SLOT_HIGH);
 	return 0;
 }
 
-static int netlink_alter(struct tern_script *s, const struct script_fds *was,
-			 const struct script_fds *fds, const struct tern_obj *old,
-			 const struct tern_obj *new)
-{
-	const struct tern_obj_desc *d = tern_obj_payload(new);
-
-	(void)s;
-	(void)old;
-	return !memcmp(script_extra(was, d->id), script_extra(fds, d->id),
-		       sizeof(struct tern_obj_netlink));
-}
-
-const struct script_kind script_netlink = { .open = netlink_open, .alter = netlink_alter };
+const struct script_kind script_netlink = { .open = netlink_open, .alter = socket_alter };
 
 /* ---- in the last step ------------------------------------------------------------- */
 
@@ -219,8 +202,8 @@ static void open_ears(struct tern_script *s, const struct script_fds *fds,
 
 	if (shares_address(fds, k))
 		give_addresses(s, k, fd, 0);
-	SCRIPT(s, "an option of a socket could not be set", SYS_setsockopt, fd, SOL_SOCKET,
-	       SO_DETACH_FILTER, tern_script_data(s, &none, sizeof(none)), sizeof(none));
+	SCRIPT(s, NO_OPTION, SYS_setsockopt, fd, SOL_SOCKET, SO_DETACH_FILTER,
+	       tern_script_data(s, &none, sizeof(none)), sizeof(none));
 	/* of one that is not connected it is done, too, and an error all the same */
 	if (k->shutdown)
 		SCRIPT(s, "a UDP socket could not be shut down", SYS_shutdown, fd,

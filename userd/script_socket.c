@@ -15,6 +15,7 @@
 
 #define IN_PLACE_MAX	65536	/* bytes that any socket takes */
 #define NS		1000000000ULL
+#define NO_OPTION	"an option of a unix socket could not be set"
 
 /** script_mate() - the other end of a pair, NULL: none */
 const struct tern_obj_socket *script_mate(const struct script_fds *fds,
@@ -39,11 +40,31 @@ const struct tern_obj_socket *script_mate(const struct script_fds *fds,
 	return tern_obj_payload(fds->socket[lo]);
 }
 
+/** script_option() - set an option of the socket in @slot; @what: the sentence if it fails */
+void script_option(struct tern_script *s, const char *what, unsigned int slot, int level,
+		   int name, const void *value, size_t len)
+{
+	SCRIPT(s, what, SYS_setsockopt, slot, level, name, tern_script_data(s, value, len),
+	       len)->slots = 1 << 0;
+}
+
+/** script_buffers() - set sizes of buffers as getsockopt(2) has shown them; 0: as they are */
+void script_buffers(struct tern_script *s, const char *what, unsigned int slot, __u32 sndbuf,
+		    __u32 rcvbuf)
+{
+	/* what it shows is twice what was asked for */
+	int send = sndbuf / 2, receive = rcvbuf / 2;
+
+	if (sndbuf)
+		script_option(s, what, slot, SOL_SOCKET, SO_SNDBUFFORCE, &send, sizeof(send));
+	if (rcvbuf)
+		script_option(s, what, slot, SOL_SOCKET, SO_RCVBUFFORCE, &receive, sizeof(receive));
+}
+
 static void option(struct tern_script *s, unsigned int slot, int name, const void *value,
 		   size_t len)
 {
-	SCRIPT(s, "an option of a unix socket could not be set", SYS_setsockopt, slot, SOL_SOCKET,
-	       name, tern_script_data(s, value, len), len)->slots = 1 << 0;
+	script_option(s, NO_OPTION, slot, SOL_SOCKET, name, value, len);
 }
 
 static void option_int(struct tern_script *s, unsigned int slot, int name, int value)
@@ -218,11 +239,7 @@ static void make(struct tern_script *s, const struct script_fds *fds,
 static void set_buffers(struct tern_script *s, const struct tern_obj_socket *k,
 			unsigned int slot)
 {
-	/* what getsockopt(2) shows is twice what was asked for */
-	if (k->sndbuf)
-		option_int(s, slot, SO_SNDBUFFORCE, k->sndbuf / 2);
-	if (k->rcvbuf)
-		option_int(s, slot, SO_RCVBUFFORCE, k->rcvbuf / 2);
+	script_buffers(s, NO_OPTION, slot, k->sndbuf, k->rcvbuf);
 }
 
 static void finish(struct tern_script *s, const struct script_fds *fds,
