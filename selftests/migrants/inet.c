@@ -47,22 +47,6 @@ static int plain, shared, both, bound, fresh, sender, four, six, left, right, pu
 static pid_t child;
 static char buf[65536];
 
-static void set(int fd, int level, int name, int value)
-{
-	check(!setsockopt(fd, level, name, &value, sizeof(value)), "option %d: %s", name,
-	      strerror(errno));
-}
-
-static void is(int fd, int level, int name, int want)
-{
-	int value = -1;
-	socklen_t len = sizeof(value);
-
-	check(!getsockopt(fd, level, name, &value, &len) && value == want,
-	      "option %d of level %d is %d and not %d after %u hops", name, level, value, want,
-	      migrant.hops);
-}
-
 /* At 127.0.0.1, ::1, or any address of both families. */
 static int at(int family, int type, const char *address, int port)
 {
@@ -122,23 +106,23 @@ static void be_child(void)
 static void open_tcp(void)
 {
 	plain = at(AF_INET, SOCK_STREAM, "127.0.0.1", 0);
-	set(plain, SOL_SOCKET, SO_REUSEADDR, 1);
-	set(plain, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set(plain, IPPROTO_TCP, TCP_KEEPIDLE, 1234);
-	set(plain, IPPROTO_TCP, TCP_NODELAY, 1);
-	set(plain, IPPROTO_IP, IP_TTL, 77);
-	set(plain, SOL_SOCKET, SO_RCVBUF, 30000);
+	migrant_set_option(plain, SOL_SOCKET, SO_REUSEADDR, 1);
+	migrant_set_option(plain, SOL_SOCKET, SO_KEEPALIVE, 1);
+	migrant_set_option(plain, IPPROTO_TCP, TCP_KEEPIDLE, 1234);
+	migrant_set_option(plain, IPPROTO_TCP, TCP_NODELAY, 1);
+	migrant_set_option(plain, IPPROTO_IP, IP_TTL, 77);
+	migrant_set_option(plain, SOL_SOCKET, SO_RCVBUF, 30000);
 	check(!setsockopt(plain, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), "reno");
 	check(!listen(plain, BACKLOG), "listen");
 	shared = at(AF_INET, SOCK_STREAM, "127.0.0.1", 0);
-	set(shared, SOL_SOCKET, SO_REUSEADDR, 1);
+	migrant_set_option(shared, SOL_SOCKET, SO_REUSEADDR, 1);
 	check(!listen(shared, 5), "listen");
 	both = at(AF_INET6, SOCK_STREAM, "::", 0);
-	set(both, SOL_SOCKET, SO_REUSEADDR, 1);
+	migrant_set_option(both, SOL_SOCKET, SO_REUSEADDR, 1);
 	check(!listen(both, 5), "listen");
 	bound = at(AF_INET, SOCK_STREAM, "127.0.0.1", 0);
 	fresh = socket(AF_INET6, SOCK_STREAM, 0);
-	set(fresh, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	migrant_set_option(fresh, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	child = fork();
 	if (!child)
 		be_child();
@@ -154,7 +138,7 @@ static void call(int server, const union address *a, int accepts)
 	      strerror(errno));
 	if (accepts) {
 		got = accept(server, NULL, NULL);
-		is(got, IPPROTO_TCP, TCP_NODELAY, server == plain);
+		migrant_is_option(got, IPPROTO_TCP, TCP_NODELAY, server == plain);
 		check(got >= 0 && write(got, "child", 5) == 5 && !close(got), "accept");
 	}
 	check(read(fd, text, sizeof(text)) == 5 && !strcmp(text, "child"), "\"%s\" after %u hops",
@@ -179,15 +163,15 @@ static void verify_tcp(void)
 			name[i] = now;
 		check(!memcmp(&now, &name[i], sizeof(now)), "socket %u has another name", i);
 	}
-	is(plain, SOL_SOCKET, SO_KEEPALIVE, 1);
-	is(plain, IPPROTO_TCP, TCP_KEEPIDLE, 1234);
-	is(plain, IPPROTO_TCP, TCP_NODELAY, 1);
-	is(plain, IPPROTO_IP, IP_TTL, 77);
-	is(plain, SOL_SOCKET, SO_RCVBUF, 60000);
-	is(plain, SOL_SOCKET, SO_ACCEPTCONN, 1);
-	is(bound, SOL_SOCKET, SO_ACCEPTCONN, 0);
-	is(both, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-	is(fresh, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	migrant_is_option(plain, SOL_SOCKET, SO_KEEPALIVE, 1);
+	migrant_is_option(plain, IPPROTO_TCP, TCP_KEEPIDLE, 1234);
+	migrant_is_option(plain, IPPROTO_TCP, TCP_NODELAY, 1);
+	migrant_is_option(plain, IPPROTO_IP, IP_TTL, 77);
+	migrant_is_option(plain, SOL_SOCKET, SO_RCVBUF, 60000);
+	migrant_is_option(plain, SOL_SOCKET, SO_ACCEPTCONN, 1);
+	migrant_is_option(bound, SOL_SOCKET, SO_ACCEPTCONN, 0);
+	migrant_is_option(both, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+	migrant_is_option(fresh, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	check(!getsockopt(plain, IPPROTO_TCP, TCP_CONGESTION, text, &len) && !strcmp(text, "reno"),
 	      "congestion control %s after %u hops", text, migrant.hops);
 	len = sizeof(info);
@@ -212,17 +196,17 @@ static void open_udp(void)
 
 	sender = at(AF_INET, SOCK_DGRAM, "127.0.0.1", 0);
 	four = at(AF_INET, SOCK_DGRAM, "127.0.0.1", 0);
-	set(four, IPPROTO_IP, IP_PKTINFO, 1);
-	set(four, SOL_SOCKET, SO_MARK, MARK);
+	migrant_set_option(four, IPPROTO_IP, IP_PKTINFO, 1);
+	migrant_set_option(four, SOL_SOCKET, SO_MARK, MARK);
 	six = at(AF_INET6, SOCK_DGRAM, "::", 0);
-	set(six, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	migrant_set_option(six, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	left = at(AF_INET6, SOCK_DGRAM, "::1", 0);
 	right = socket(AF_INET6, SOCK_DGRAM, 0);
 	connect_to(right, left);
 	connect_to(left, right);
 	shutdown(left, SHUT_WR);
 	put = at(AF_INET, SOCK_DGRAM, "127.0.0.1", 0);
-	set(put, IPPROTO_UDP, UDP_GRO, 1);
+	migrant_set_option(put, IPPROTO_UDP, UDP_GRO, 1);
 	watch = epoll_create1(0);
 	check(!epoll_ctl(watch, EPOLL_CTL_ADD, four, &event), "epoll");
 }
@@ -256,9 +240,9 @@ static void send_all(void)
 	check(sendto(six, "six", 3, 0, &to_six.any, sizeof(to_six.in6)) == 3, "sendto");
 	check(send(right, "right", 5, 0) == 5, "send");
 	fill(buf, 3 * SEGMENT - 1, migrant.hops);
-	set(sender, IPPROTO_UDP, UDP_SEGMENT, segment);
+	migrant_set_option(sender, IPPROTO_UDP, UDP_SEGMENT, segment);
 	send_to(sender, put, buf, 3 * SEGMENT - 1);
-	set(sender, IPPROTO_UDP, UDP_SEGMENT, 0);
+	migrant_set_option(sender, IPPROTO_UDP, UDP_SEGMENT, 0);
 }
 
 /* The next datagram, from whom, and the first thing that is said beside it, of @type. */
@@ -337,7 +321,7 @@ static void receive_all(void)
 	is_filled(receive(put, &from, UDP_GRO, &segment, sizeof(segment)), 3 * SEGMENT - 1, last);
 	check(segment == SEGMENT, "%d bytes of each, after %u hops", segment, migrant.hops);
 	is_empty(put);
-	is(four, SOL_SOCKET, SO_MARK, MARK);
+	migrant_is_option(four, SOL_SOCKET, SO_MARK, MARK);
 }
 
 int main(int argc, char **argv)

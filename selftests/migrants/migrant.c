@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -22,6 +23,22 @@
 #define STEP		0x9e3779b97f4a7c15ULL
 
 struct migrant migrant;
+
+void migrant_set_option(int fd, int level, int name, int value)
+{
+	check(!setsockopt(fd, level, name, &value, sizeof(value)), "option %d: %s", name,
+	      strerror(errno));
+}
+
+void migrant_is_option(int fd, int level, int name, int want)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	check(!getsockopt(fd, level, name, &value, &len) && value == want,
+	      "option %d of level %d is %d and not %d after %u hops", name, level, value, want,
+	      migrant.hops);
+}
 
 uint64_t now_ns(int clock)
 {

@@ -66,6 +66,11 @@ int migrant_open(const char *name, int flags);
 /** migrant_hugetlbfs() - the directory of a hugetlbfs that nobody else sees; -1: there is none */
 int migrant_hugetlbfs(void);
 
+/** migrant_set_option() - setsockopt(2) of an int; never fails */
+void migrant_set_option(int fd, int level, int name, int value);
+/** migrant_is_option() - an option of a socket must have that value */
+void migrant_is_option(int fd, int level, int name, int want);
+
 /** now_ns() - a clock in nanoseconds */
 uint64_t now_ns(int clock);
 

@@ -38,21 +38,6 @@ static int make(int protocol, unsigned int port, unsigned int groups)
 	return fd;
 }
 
-static void set(int fd, int level, int name, int value)
-{
-	check(!setsockopt(fd, level, name, &value, sizeof(value)), "option %d: %s", name,
-	      strerror(errno));
-}
-
-static void is(int fd, int level, int name, int want)
-{
-	int value = -1;
-	socklen_t len = sizeof(value);
-
-	check(!getsockopt(fd, level, name, &value, &len) && value == want,
-	      "option %d is %d and not %d after %u hops", name, value, want, migrant.hops);
-}
-
 static struct sockaddr_nl name_of(int fd)
 {
 	struct sockaddr_nl name = { 0 };
@@ -130,9 +115,9 @@ static void verify(void)
 	check(!getsockopt(hears, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, groups, &len) &&
 	      groups[0] == RTMGRP_LINK && groups[1] == 1U << (RTNLGRP_BRVLAN - 33),
 	      "groups %#x %#x after %u hops", groups[0], groups[1], migrant.hops);
-	is(hears, SOL_NETLINK, NETLINK_EXT_ACK, 1);
-	is(hears, SOL_SOCKET, SO_RCVBUF, RCVBUF);
-	is(asks, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+	migrant_is_option(hears, SOL_NETLINK, NETLINK_EXT_ACK, 1);
+	migrant_is_option(hears, SOL_SOCKET, SO_RCVBUF, RCVBUF);
+	migrant_is_option(asks, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
 	ask(asks, RTM_GETLINK, NLM_F_DUMP, &all, sizeof(all));
 	check(hear(asks, NLMSG_DONE) == 1, "no loopback after %u hops", migrant.hops);
 	/* what is changed here is heard here */
@@ -156,11 +141,11 @@ int main(int argc, char **argv)
 	migrant_start(argc, argv, 1, "HOPS");
 	hops = atoi(argv[2]);
 	hears = make(NETLINK_ROUTE, PORT, RTMGRP_LINK);
-	set(hears, SOL_NETLINK, NETLINK_EXT_ACK, 1);
-	set(hears, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_BRVLAN);
-	set(hears, SOL_SOCKET, SO_RCVBUF, RCVBUF / 2);
+	migrant_set_option(hears, SOL_NETLINK, NETLINK_EXT_ACK, 1);
+	migrant_set_option(hears, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_BRVLAN);
+	migrant_set_option(hears, SOL_SOCKET, SO_RCVBUF, RCVBUF / 2);
 	asks = make(NETLINK_ROUTE, 0, 0);
-	set(asks, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+	migrant_set_option(asks, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
 	diag = make(NETLINK_SOCK_DIAG, 0, 0);
 	do {
 		verify();
