@@ -101,9 +101,9 @@ int tern_dest_pages(struct tern_dest *d, size_t len)
 /* ---- threads --------------------------------------------------------------------------- */
 
 /*
- * How children have ended, terminals, ends of sockets, what waits in some, threads, signals that wait for one of
- * them, which only the kernel can queue, all that has to do with time, and what of the process
- * no call can set.
+ * How children have ended, terminals, ends of sockets, what waits in some, threads, signals that
+ * wait for one of them, which only the kernel can queue, all that has to do with time, and what
+ * of the process no call can set.
  */
 static bool is_loaded(const struct tern_obj *obj)
 {
@@ -112,7 +112,8 @@ static bool is_loaded(const struct tern_obj *obj)
 	return obj->type == TERN_OBJ_TASK || obj->type == TERN_OBJ_THREAD ||
 	       obj->type == TERN_OBJ_TIMES || obj->type == TERN_OBJ_ENDED ||
 	       obj->type == TERN_OBJ_TERMINAL || obj->type == TERN_OBJ_PEER ||
-	       obj->type == TERN_OBJ_DATAGRAM || obj->type == TERN_OBJ_TIMER || (obj->type == TERN_OBJ_SIGNAL && signal->tid);
+	       obj->type == TERN_OBJ_DATAGRAM || obj->type == TERN_OBJ_TIMER ||
+	       (obj->type == TERN_OBJ_SIGNAL && signal->tid);
 }
 
 static int load(struct tern_dest *d)
@@ -214,9 +215,8 @@ static int let_go(struct tern_dest *d, __u64 *loaded)
 		return tern_why_set(&d->why, err, "the threads could not be loaded on %s: %s", host,
 				    strerror(-err));
 	err = join_segment(d);
-	if (err)
-		return err;
-	err = tern_dev_resume(d->dev);
+	if (!err)
+		err = tern_dev_resume(d->dev);
 	if (err)
 		leave_segment(d);
 	if (err == -ECANCELED)

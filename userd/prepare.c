@@ -217,8 +217,8 @@ static int find_maps(struct tern_prepared *p, unsigned int flags, struct tern_wh
 /* ---- descriptors ---- */
 
 /*
- * @at: a look at it. The check has let through what is written to on a file system that both hosts
- * share, and what becomes /dev/null.
+ * @at: a look at it. The check has let through what is written to on a file system that
+ * both hosts share, and what becomes /dev/null.
  */
 static int see_regular(struct tern_prepared *p, int fd, const char *path, int at,
 		       unsigned int migration, struct tern_why *why)
