@@ -14,7 +14,9 @@ lives_on "$PID" a
 lab link b up
 wait_state a "$PID" failed
 
-lab netem a delay 2500ms
+# with its neighbour unknown a would ask for it first, as slowly: too long for connect
+on a "until ping -c 1 -W 2 b >/dev/null; do :; done"
+lab netem a delay 2s
 migrate_begin "$PID" a b
 wait_state a "$PID" "in doubt" committed
 lab link b down
