@@ -16,6 +16,7 @@
 
 #include "arch/arch.h"
 #include "capture.h"
+#include "connection.h"
 #include "fault.h"
 #include "image.h"
 #include "migration.h"
@@ -416,6 +417,7 @@ static int save_memory_and_files(struct tern_migration *m, const struct tern_tre
 
 	if (err)
 		return err;
+	table.connections = &m->connections;
 	err = tern_obj_vma_save(mm, &table, image);
 	if (!err)
 		err = tern_obj_desc_save(&table, image, why);
@@ -505,6 +507,7 @@ static int capture_mm(struct tern_migration *m, const struct tern_tree *tree,
 	int err;
 
 	for (;;) {
+		tern_connections_forget(&m->connections);
 		err = make_room(m, size);
 		if (err)
 			return err;

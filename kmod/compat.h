@@ -17,6 +17,7 @@
 #include <linux/uio.h>
 #include <linux/version.h>
 #include <linux/wait.h>
+#include <net/tcp.h>
 
 /* 6.3 moved file locks out of fs.h. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
@@ -226,5 +227,35 @@ static inline ssize_t compat_file_read(struct file *file, char __user *buf,
 #else
 #define tern_assign_str(dst, src)	__assign_str(dst, src)
 #endif
+
+/* 6.7 lets timestamps count microseconds. */
+static inline u32 compat_tcp_clock(const struct tcp_sock *tp)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	return tcp_clock_ts(tp->tcp_usec_ts);
+#else
+	return tcp_time_stamp_raw();
+#endif
+}
+
+/* 6.7 made the threshold settable. */
+static inline u8 compat_tcp_pingpong(const struct sock *sk)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	return READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_pingpong_thresh);
+#else
+	return TCP_PINGPONG_THRESH;
+#endif
+}
+
+/* 6.12 can set flags of the header. */
+static inline void compat_tcp_send_ack(struct sock *sk)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	__tcp_send_ack(sk, tcp_sk(sk)->rcv_nxt, 0);
+#else
+	__tcp_send_ack(sk, tcp_sk(sk)->rcv_nxt);
+#endif
+}
 
 #endif /* TERN_COMPAT_H */

@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 
 #include "become.h"
+#include "connection.h"
 #include "dev.h"
 #include "host.h"
 #include "keep.h"
@@ -101,6 +102,7 @@ int tern_migration_set(struct tern_migration *m, enum tern_state to)
 		kvfree(m->image);
 		m->image = NULL;
 		m->image_size = 0;
+		tern_connections_forget(&m->connections);
 		m->ended = ktime_get_boottime();
 		tern_unit_remove(m);
 		put_net(m->host->net);
@@ -231,6 +233,7 @@ struct tern_migration *tern_migration_create(struct tern_host *host,
 	init_waitqueue_head(&m->wait);
 	init_waitqueue_head(&m->news);
 	INIT_LIST_HEAD(&m->threads);
+	INIT_LIST_HEAD(&m->connections);
 	INIT_LIST_HEAD(&m->unit_node);
 	hash_init(m->by_task);
 	xa_init(&m->kept);

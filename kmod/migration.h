@@ -54,6 +54,7 @@ struct tern_unit;
  * @image_len: bytes that the last capture took
  * @nr_signals: source: signals that CAPTURE has seen, per signal number
  * @alarm_travels: source: ITIMER_REAL was armed at CAPTURE, and expires elsewhere
+ * @connections: of TCP: source: captured; destination: loaded, and still silent
  * @kept: files by key (struct tern_keep)
  * @nr_spaces: address spaces known: the migrant's and those it forked
  * @log: layout events
@@ -101,6 +102,7 @@ struct tern_migration {
 	size_t image_len;
 	u32 nr_signals[64];
 	bool alarm_travels;
+	struct list_head connections;
 	struct xarray kept;
 	u32 nr_spaces;
 	struct tern_uffd_event *log;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP and UDP sockets that nobody has a connection to: such as listen, or are not used yet,
- * and those of datagrams, with what waits in their queues: INET and DATAGRAM. What can be
- * set by setsockopt(2) ternd asks for itself.
+ * TCP and UDP sockets, with their addresses, and datagrams that wait in their queues: INET and
+ * DATAGRAM. Connections of TCP are another matter (obj_tcp.c). What can be set by setsockopt(2)
+ * ternd asks for itself.
  */
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -27,8 +27,10 @@
 #include <net/tcp_states.h>
 #include <net/udp.h>
 
+#include "connection.h"
 #include "inet.h"
 #include "obj.h"
+#include "pod.h"
 
 #define LINEAR	2048	/* bytes of a datagram, up to which it is in one piece */
 
@@ -138,22 +140,22 @@ static bool has_keys(const struct sock *sk)
 #endif
 }
 
-static const char *tcp_refused(const struct sock *sk)
+static const char *tcp_refused(const struct tern_table *table, const struct sock *sk)
 {
 	if (inet_csk(sk)->icsk_ulp_ops)
 		return "a TCP socket with a protocol above it (TCP_ULP)";
 	if (has_keys(sk))
 		return "a TCP socket with keys (TCP_MD5SIG)";
 	switch (READ_ONCE(sk->sk_state)) {
-	case TCP_ESTABLISHED:
-		return "an established TCP connection";
 	case TCP_LISTEN:
-		return has_callers(sk) ?
+		return has_callers(sk) && !tern_is_pod(table->tree) ?
 			"a listening TCP socket whose callers have not been accepted" : NULL;
 	case TCP_CLOSE:
 		return has_past(sk) ? "a TCP socket whose connection has ended" : NULL;
 	default:
-		return "a TCP socket that is being connected, or closed";
+		/* elsewhere its address stays, and with it whoever is at the other end */
+		return tern_is_pod(table->tree) ? tern_connection_refused(sk) :
+			"a TCP connection, which moves only with a pod (tern run --net)";
 	}
 }
 
@@ -178,7 +180,7 @@ static const char *udp_refused(const struct sock *sk)
 const char *tern_inet_refused(const struct tern_table *table, const struct tern_entry *entry,
 			      struct sock *sk)
 {
-	const char *what = is_tcp(sk) ? tcp_refused(sk) : udp_refused(sk);
+	const char *what = is_tcp(sk) ? tcp_refused(table, sk) : udp_refused(sk);
 
 	if (what)
 		return what;
@@ -191,7 +193,8 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 		return "a TCP or UDP socket with an error that has not been read";
 	if (has_program(sk))
 		return "a TCP or UDP socket with a filter (SO_ATTACH_*)";
-	if (has_multicast(sk))
+	/* one that has been accepted has an interface, which TCP does not use */
+	if (is_udp(sk) && has_multicast(sk))
 		return "a socket in a multicast group, or bound to an interface for what it sends";
 	if (is_link_local(sk))
 		return "a socket with a link-local address";
@@ -206,7 +209,8 @@ static void describe_addresses(const struct sock *sk, struct tern_obj_inet *obj)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 	/* who has been connected without a name is given one that the other host may not have */
-	bool own = sk->sk_state != TCP_ESTABLISHED || sk->sk_userlocks & SOCK_BINDADDR_LOCK;
+	bool own = is_tcp(sk) || sk->sk_state != TCP_ESTABLISHED ||
+		   sk->sk_userlocks & SOCK_BINDADDR_LOCK;
 
 	obj->port = inet->inet_num;
 	if (obj->flags & TERN_INET_CONNECTED)
@@ -237,7 +241,7 @@ static void describe(struct sock *sk, struct tern_obj_inet *obj)
 	if (sk->sk_state == TCP_LISTEN) {
 		obj->flags |= TERN_INET_LISTENS;
 		obj->backlog = READ_ONCE(sk->sk_max_ack_backlog);
-	} else if (is_udp(sk) && sk->sk_state == TCP_ESTABLISHED) {
+	} else if (sk->sk_state != TCP_CLOSE) {
 		obj->flags |= TERN_INET_CONNECTED;
 	}
 	if (is_udp(sk))
@@ -371,7 +375,7 @@ static int save_queue(struct tern_saver *saver, int fd, struct sock *sk)
 }
 
 /**
- * tern_inet_save() - INET, and DATAGRAM for what waits
+ * tern_inet_save() - INET, and DATAGRAM, or TCP and STREAM, for what waits
  * @saver: where to
  * @entry: the first one of its description
  * @sk: accepted by tern_inet_refused()
@@ -385,8 +389,15 @@ int tern_inet_save(struct tern_saver *saver, const struct tern_entry *entry, str
 	struct tern_obj_inet obj = { .desc = id };
 
 	describe(sk, &obj);
+	/* they will have been accepted soon */
+	if (obj.flags & TERN_INET_LISTENS && !saver->table->draft && has_callers(sk))
+		return -EBUSY;
 	tern_image_put(saver->image, TERN_OBJ_INET, &obj, sizeof(obj), NULL, 0);
-	return is_udp(sk) && !saver->table->draft ? save_queue(saver, entry->fd, sk) : 0;
+	if (saver->table->draft)
+		return 0;
+	if (is_udp(sk))
+		return save_queue(saver, entry->fd, sk);
+	return obj.flags & TERN_INET_CONNECTED ? tern_connection_save(saver, entry->fd, sk) : 0;
 }
 
 /* ---- load -------------------------------------------------------------------- */

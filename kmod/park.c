@@ -24,6 +24,7 @@
 
 #include "arch/arch.h"
 #include "capture.h"
+#include "connection.h"
 #include "fault.h"
 #include "image.h"
 #include "migration.h"
@@ -419,6 +420,7 @@ void tern_park_end(struct tern_migration *m, enum tern_verdict verdict)
 	wake_up_all(&m->wait);
 	list_for_each_entry_safe(thread, tmp, &m->threads, node)
 		tern_thread_unlink(thread);
+	tern_connections_forget(&m->connections);
 }
 
 /** tern_park_put_mm() - give the address space back to a migrant that runs on */
@@ -617,6 +619,7 @@ int tern_park_commit(struct tern_migration *m, struct tern_image_io *io,
 	if (err)
 		goto out;
 	leave_parent(m);
+	tern_connections_silence(&m->connections);
 	tern_park_end(m, TERN_VERDICT_VANISH);
 	err = tern_migration_set(m, TERN_COMMITTED);
 out:

@@ -74,6 +74,7 @@ struct tern_entry {
  * @any_carried: it has a regular file that moves with it, if at all
  * @nr_carried: such files that have a number
  * @draft: the process runs
+ * @connections: of a process that stands: receives the TCP connections that are saved
  */
 struct tern_table {
 	struct tern_entry *all;
@@ -95,6 +96,7 @@ struct tern_table {
 	bool any_carried;
 	u32 nr_carried;
 	bool draft;
+	struct list_head *connections;
 };
 
 /* Of a file that is mapped, and not of a descriptor. */

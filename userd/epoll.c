@@ -99,6 +99,9 @@ static int add_line(struct reader *r, const char *line)
 	e.data = data;
 	e.target = find_target(r, fd);
 	r->times[fd]++;
+	/* it has been registered since the capture, and will be in the next one */
+	if (!e.target && r->seen->draft)
+		return 0;
 	if (!e.target)
 		return tern_why_set(r->seen->why, -EOPNOTSUPP,
 				    "an epoll instance (fd %d) watches what was descriptor %d, which the process has closed and only others have open",

@@ -63,6 +63,7 @@ static inline size_t pad8(size_t len)
  * @ended: the last child that has ended
  * @watch: the last WATCH object
  * @option: the last OPTION object
+ * @stream: the last TCP or STREAM object
  * @has_options: by description's id - 1: there are some of it
  * @carried: CARRIED objects by id - 1
  * @is_used: of each file that moves: a description or a mapping of it is there
@@ -98,6 +99,7 @@ struct image_check {
 	const struct tern_obj_ended *ended;
 	const struct tern_obj_watch *watch;
 	const struct tern_obj_option *option;
+	const struct tern_obj *stream;
 	bool *has_options;
 	const struct tern_obj_carried **carried;
 	bool *is_used;
@@ -140,6 +142,8 @@ int check_extra(struct image_check *c, const struct tern_obj *obj, __u32 desc);
 int check_inet(struct image_check *c, const struct tern_obj *obj);
 int check_option(struct image_check *c, const struct tern_obj *obj);
 int check_datagram(struct image_check *c, const struct tern_obj *obj);
+int check_tcp(struct image_check *c, const struct tern_obj *obj);
+int check_stream(struct image_check *c, const struct tern_obj *obj);
 int check_netlink(struct image_check *c, const struct tern_obj *obj);
 int relate_option(struct image_check *c, const struct tern_obj *obj);
 /* image_carried.c: likewise */

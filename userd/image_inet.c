@@ -32,7 +32,7 @@ int check_inet(struct image_check *c, const struct tern_obj *obj)
 	    k->uid == ~0U || k->gid == ~0U || k->reserved || k->port > PORT_MAX ||
 	    k->peer_port > PORT_MAX || !fits(k->local, k->family) || !fits(k->peer, k->family))
 		return check_bad(c, obj, "a field is out of range");
-	if (k->type == SOCK_STREAM ? connected || k->shutdown : listens || k->maxseg)
+	if (k->type == SOCK_STREAM ? (connected && listens) || k->shutdown : listens || k->maxseg)
 		return check_bad(c, obj, "what such a socket cannot be");
 	if ((listens ? !k->port : k->backlog) ||
 	    (!connected && (k->peer_port || !check_is_zero(k->peer, sizeof(k->peer)))))
@@ -74,6 +74,36 @@ int check_datagram(struct image_check *c, const struct tern_obj *obj)
 	    !fits(d->from, family) || !fits(d->to, family))
 		return check_bad(c, obj, "a field is out of range");
 	return d->len > TERN_DATAGRAM_MAX || len != d->len ? check_bad(c, obj, "bad contents") : 0;
+}
+
+/* What it may be the kernel looks at. */
+int check_tcp(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_tcp *t = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (len || t->fd < 0 || t->fd >= FD_MAX || t->flags & ~TERN_TCP_FLAGS_ALL || t->reserved ||
+	    t->shutdown > 3 || !t->port || t->port > PORT_MAX || !t->peer_port ||
+	    t->peer_port > PORT_MAX)
+		return check_bad(c, obj, "a field is out of range");
+	c->stream = obj;
+	return 0;
+}
+
+int check_stream(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_stream *s = tern_obj_payload(obj), *last;
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	if (s->queue >= TERN_NR_QUEUES || !s->len || s->len > TERN_STREAM_MAX || len != s->len)
+		return check_bad(c, obj, "bad contents");
+	last = c->stream && c->stream->type == TERN_OBJ_STREAM ? tern_obj_payload(c->stream) : NULL;
+	if (!c->stream || (last && last->queue > s->queue))
+		return check_bad(c, obj, "bytes of no connection, or not in their order");
+	c->stream = obj;
+	return 0;
 }
 
 int check_netlink(struct image_check *c, const struct tern_obj *obj)

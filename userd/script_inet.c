@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TCP and UDP sockets without a connection, and those of netlink. They have their addresses
- * as soon as they are made, so that whoever has one of them is found out before the process
- * stands still; but nobody can connect to one, or send to it, before everything else is in
- * place. Datagrams that wait are LOAD's.
+ * TCP and UDP sockets, and those of netlink. They have their addresses as soon as they are
+ * made, so that whoever has one of them is found out before the process stands still; but
+ * nobody can connect to one, or send to it, before everything else is in place. Connections of
+ * TCP, with their addresses, and datagrams that wait are LOAD's.
  */
 #include <linux/filter.h>
 #include <linux/netlink.h>
@@ -133,7 +133,7 @@ static int inet_open(struct tern_script *s, const struct script_fds *fds,
 		set(s, IPPROTO_TCP, TCP_MAXSEG, &k->maxseg, sizeof(k->maxseg));
 	if (k->type == SOCK_DGRAM)
 		close_ears(s);
-	if (k->type == SOCK_STREAM || !shares_address(fds, k))
+	if (k->type == SOCK_STREAM ? !(k->flags & TERN_INET_CONNECTED) : !shares_address(fds, k))
 		give_addresses(s, k, SLOT_HIGH, 1 << 0);
 	script_place(s, fds, d, SLOT_HIGH);
 	return 0;

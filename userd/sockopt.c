@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,8 +31,44 @@ static bool is_told_always(const struct tern_option *o)
 	return o->level == IPPROTO_IPV6 && o->name == IPV6_V6ONLY;
 }
 
+/*
+ * Of a connection: as it goes on the kernel changes them, and has them in TCP; or one that is
+ * accepted has what nobody can set, and nobody needs.
+ */
+static bool is_the_connections(const struct tern_option *o)
+{
+	switch (o->level) {
+	case IPPROTO_TCP:
+		return o->name == TCP_QUICKACK || o->name == TCP_WINDOW_CLAMP;
+	case IPPROTO_IP:
+		return o->name == IP_MULTICAST_TTL;
+	case IPPROTO_IPV6:
+		return o->name == IPV6_MULTICAST_HOPS;
+	default:
+		return false;
+	}
+}
+
+static int ask(int fd, int name, int *value)
+{
+	socklen_t len = sizeof(*value);
+
+	return getsockopt(fd, SOL_SOCKET, name, value, &len);
+}
+
+static bool is_connection(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	int type;
+
+	return !ask(fd, SO_TYPE, &type) && type == SOCK_STREAM &&
+	       !getpeername(fd, (struct sockaddr *)&peer, &len);
+}
+
 static int add_changed(struct tern_seen *seen, __u32 desc, int own, int fresh)
 {
+	bool connection = is_connection(own);
 	const struct tern_option *o;
 	__u8 value[16];
 	int len, err;
@@ -39,6 +76,8 @@ static int add_changed(struct tern_seen *seen, __u32 desc, int own, int fresh)
 	for (o = tern_options; o->len; o++) {
 		struct tern_obj_option obj = { .desc = desc, .level = o->level, .name = o->name };
 
+		if (connection && is_the_connections(o))
+			continue;
 		len = get(own, o, obj.value);
 		if (len < 0 || (get(fresh, o, value) == len && !memcmp(value, obj.value, len) &&
 				!is_told_always(o)))
@@ -60,18 +99,16 @@ static int add(struct tern_seen *seen, __u32 desc, int own, int fresh, int famil
 	return err ? err : add_changed(seen, desc, own, fresh);
 }
 
-static int ask(int fd, int name, int *value)
-{
-	socklen_t len = sizeof(*value);
-
-	return getsockopt(fd, SOL_SOCKET, name, value, &len);
-}
-
 /** tern_seen_socket() - a socket: OPTION for whatever has been set; of netlink NETLINK, too */
 int tern_seen_socket(struct tern_seen *seen, const struct tern_seen_fd *fd)
 {
 	int own = tern_seen_dup(seen, fd->fd), fresh, family, type, protocol, err;
 
+	if (own == -EAGAIN && seen->draft) {
+		/* it has been closed since, and will not be in the next capture */
+		seen->why->text[0] = '\0';
+		return 0;
+	}
 	if (own < 0)
 		return own;
 	if (ask(own, SO_DOMAIN, &family) || ask(own, SO_TYPE, &type) ||

@@ -68,7 +68,9 @@
 	X(INET,		31, struct tern_obj_inet,	131072) \
 	X(OPTION,	32, struct tern_obj_option,	1048576) \
 	X(DATAGRAM,	33, struct tern_obj_datagram,	1048576) \
-	X(NETLINK,	34, struct tern_obj_netlink,	131072)
+	X(NETLINK,	34, struct tern_obj_netlink,	131072) \
+	X(TCP,		35, struct tern_obj_tcp,	131072) \
+	X(STREAM,	36, struct tern_obj_stream,	1048576)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -800,7 +802,7 @@ struct tern_obj_peer {
 };
 
 /**
- * struct tern_obj_inet - of a TCP or UDP socket that has no connection
+ * struct tern_obj_inet - of a TCP or UDP socket
  * @desc: the description
  * @family: AF_INET or AF_INET6
  * @type: SOCK_STREAM: TCP, SOCK_DGRAM: UDP
@@ -838,7 +840,7 @@ struct tern_obj_inet {
 };
 
 #define TERN_INET_LISTENS	(1U << 0)
-#define TERN_INET_CONNECTED	(1U << 1)	/* of datagrams: sends to @peer, and hears nobody else */
+#define TERN_INET_CONNECTED	(1U << 1)	/* to @peer; of TCP the rest is in TCP and STREAM */
 #define TERN_INET_FLAGS_ALL	((1U << 2) - 1)
 
 /**
@@ -886,6 +888,118 @@ struct tern_obj_datagram {
 };
 
 #define TERN_DATAGRAM_MAX	65535	/* bytes */
+
+/**
+ * struct tern_obj_tcp - a TCP connection, at the moment of the capture. What the peer must not
+ *	see change, and what of its own measurements helps it to go on at the same speed. Numbers
+ *	of bytes are those of RFC 9293 (SND.UNA, …), which the two ends count in
+ * @fd: a descriptor of it
+ * @state: TCP_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2, _CLOSE_WAIT, _LAST_ACK or _CLOSING
+ *	(tcp_states.h)
+ * @flags: TERN_TCP_*
+ * @shutdown: 1: nothing is to be received any more, 2: nothing sent
+ * @copied_seq: what the process has read
+ * @rcv_nxt: what has been received, a FIN included
+ * @rcv_wup: what has been acknowledged
+ * @rcv_wnd: window that the peer has been offered then
+ * @snd_una: what the peer has acknowledged
+ * @snd_nxt: what has been sent
+ * @write_seq: what the process has written, a FIN included
+ * @snd_wnd: window that the peer offers
+ * @snd_wl1: the segment that said so
+ * @max_window: the largest one
+ * @mss_clamp: longest segment that the peer takes
+ * @snd_wscale: as agreed upon, 0 to 14
+ * @rcv_wscale: likewise
+ * @ts_now: what the next timestamp would be; counted on
+ * @ts_recent: the peer's last one
+ * @ts_age: seconds since that came
+ * @rcv_ssthresh: window that may be offered
+ * @window_clamp: and at most
+ * @rcvbuf: bytes of its buffer, as it has grown
+ * @sndbuf: likewise
+ * @srtt_us: smoothed round trip, in eighths of a microsecond; 0: none has been measured
+ * @mdev_us: its deviation, in quarters
+ * @mdev_max_us: the largest one of late
+ * @rttvar_us: smoothed
+ * @rto_us: until something is sent again
+ * @snd_cwnd: congestion window, in segments
+ * @snd_ssthresh: where it grows slowly
+ * @reordering: segments by which the network may change the order
+ * @bound: SOCK_BINDADDR_LOCK and SOCK_BINDPORT_LOCK: asked for by bind(2)
+ */
+struct tern_obj_tcp {
+	__s32 fd;
+	__u32 state;
+	__u32 flags;
+	__u32 shutdown;
+	__u32 copied_seq;
+	__u32 rcv_nxt;
+	__u32 rcv_wup;
+	__u32 rcv_wnd;
+	__u32 snd_una;
+	__u32 snd_nxt;
+	__u32 write_seq;
+	__u32 snd_wnd;
+	__u32 snd_wl1;
+	__u32 max_window;
+	__u32 mss_clamp;
+	__u32 snd_wscale;
+	__u32 rcv_wscale;
+	__u32 ts_now;
+	__u32 ts_recent;
+	__u32 ts_age;
+	__u32 rcv_ssthresh;
+	__u32 window_clamp;
+	__u32 rcvbuf;
+	__u32 sndbuf;
+	__u32 srtt_us;
+	__u32 mdev_us;
+	__u32 mdev_max_us;
+	__u32 rttvar_us;
+	__u32 rto_us;
+	__u32 snd_cwnd;
+	__u32 snd_ssthresh;
+	__u32 reordering;
+	__u32 bound;
+	__u32 reserved;
+	__u8 local[16];
+	__u8 peer[16];
+	__u32 port;
+	__u32 peer_port;
+};
+
+#define TERN_TCP_SACK		(1U << 0)	/* options that both ends have agreed upon */
+#define TERN_TCP_WSCALE		(1U << 1)
+#define TERN_TCP_TIMESTAMPS	(1U << 2)
+#define TERN_TCP_INTERACTIVE	(1U << 3)	/* it waits with acknowledgements (TCP_QUICKACK is off) */
+#define TERN_TCP_FLAGS_ALL	((1U << 4) - 1)
+
+/**
+ * enum tern_queue - which bytes of a connection
+ * @TERN_QUEUE_RECEIVED: the process has not read them
+ * @TERN_QUEUE_SENT: the peer has not acknowledged them
+ * @TERN_QUEUE_UNSENT: behind these
+ */
+enum tern_queue {
+	TERN_QUEUE_RECEIVED,
+	TERN_QUEUE_SENT,
+	TERN_QUEUE_UNSENT,
+	TERN_NR_QUEUES,
+};
+
+/**
+ * struct tern_obj_stream - bytes in a queue of the connection of the TCP object before, in the
+ *	order of enum tern_queue
+ * @queue: enum tern_queue
+ * @len: bytes, which follow, 1 to TERN_STREAM_MAX
+ */
+struct tern_obj_stream {
+	__u32 queue;
+	__u32 len;
+};
+
+#define TERN_STREAM_MAX	65536U
 
 /**
  * struct tern_obj_netlink - of a netlink socket; added by ternd
@@ -1198,6 +1312,8 @@ TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
 TERN_ASSERT_SIZE(struct tern_obj_inet, 88);
 TERN_ASSERT_SIZE(struct tern_obj_option, 32);
 TERN_ASSERT_SIZE(struct tern_obj_datagram, 64);
+TERN_ASSERT_SIZE(struct tern_obj_tcp, 176);
+TERN_ASSERT_SIZE(struct tern_obj_stream, 8);
 TERN_ASSERT_SIZE(struct tern_obj_netlink, 40);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 
