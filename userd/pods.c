@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dev.h"
@@ -68,17 +70,25 @@ static void remove_group(const char *group)
 		tern_log(LOG_WARNING, "%s cannot be removed: %s", group, strerror(errno));
 }
 
+static void look_later(const struct tern_pods *pods)
+{
+	timerfd_settime(pods->timer, 0, &(struct itimerspec){ .it_value.tv_sec = OLD_S }, NULL);
+}
+
 /* Its events come from now on. */
 static void add(struct tern_pods *pods, const char *name)
 {
 	char group[TERN_POD_PATH_MAX], path[TERN_POD_PATH_MAX + 16];
 	struct tern_pod_watch *more;
 	unsigned int i;
+	struct stat st;
 	int wd;
 
 	if (!tern_pod_name_valid(name))
 		return;
 	group_path(pods, name, group);
+	if (stat(group, &st))
+		return;
 	snprintf(path, sizeof(path), "%s/cgroup.events", group);
 	wd = inotify_add_watch(pods->fd, path, IN_MODIFY);
 	for (i = 0; i < pods->nr && pods->watch[i].wd != wd; i++)
@@ -92,10 +102,11 @@ static void add(struct tern_pods *pods, const char *name)
 	}
 	pods->watch = more;
 	more[pods->nr].wd = wd;
+	more[pods->nr].ino = st.st_ino;
 	snprintf(more[pods->nr].name, sizeof(more->name), "%s", name);
 	pods->nr++;
 	/* it may have ended before we have seen it, but not before it was about to begin */
-	timerfd_settime(pods->timer, 0, &(struct itimerspec){ .it_value.tv_sec = OLD_S }, NULL);
+	look_later(pods);
 }
 
 static void forget(struct tern_pods *pods, int wd)
@@ -108,13 +119,19 @@ static void forget(struct tern_pods *pods, int wd)
 		pods->watch[i] = pods->watch[--pods->nr];
 }
 
-static void look(const struct tern_pods *pods, const struct tern_pod_watch *watch)
+/* @min_s: unless it is younger than that. */
+static void look(const struct tern_pods *pods, const struct tern_pod_watch *watch, int min_s)
 {
 	char group[TERN_POD_PATH_MAX];
+	struct stat st;
 
 	group_path(pods, watch->name, group);
-	if (is_empty(group))
+	if (stat(group, &st) || st.st_ino != watch->ino || !is_empty(group))
+		return;
+	if (time(NULL) - st.st_ctime >= min_s)
 		remove_group(group);
+	else
+		look_later(pods);
 }
 
 static void look_at(const struct tern_pods *pods, int wd)
@@ -123,7 +140,8 @@ static void look_at(const struct tern_pods *pods, int wd)
 
 	for (i = 0; i < pods->nr; i++)
 		if (pods->watch[i].wd == wd)
-			look(pods, &pods->watch[i]);
+			/* somebody has been in it */
+			look(pods, &pods->watch[i], 0);
 }
 
 /* Those that are there. */
@@ -200,5 +218,5 @@ void tern_pods_look(struct tern_pods *pods)
 	if (read(pods->timer, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return;
 	for (i = 0; i < pods->nr; i++)
-		look(pods, &pods->watch[i]);
+		look(pods, &pods->watch[i], OLD_S / 2);
 }

@@ -3,15 +3,19 @@
 #ifndef TERN_PODS_H
 #define TERN_PODS_H
 
+#include <sys/types.h>
+
 #include "pod.h"
 
 /**
  * struct tern_pod_watch - one pod
  * @wd: of its cgroup.events
+ * @ino: of its control group: there may be another pod of that name already
  * @name: its name
  */
 struct tern_pod_watch {
 	int wd;
+	ino_t ino;
 	char name[TERN_POD_NAME_MAX];
 };
 
