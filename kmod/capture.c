@@ -17,6 +17,7 @@
 #include "arch/arch.h"
 #include "capture.h"
 #include "connection.h"
+#include "desc.h"
 #include "fault.h"
 #include "image.h"
 #include "migration.h"
@@ -421,6 +422,8 @@ static int save_memory_and_files(struct tern_migration *m, const struct tern_tre
 	err = tern_obj_vma_save(mm, &table, image);
 	if (!err)
 		err = tern_obj_desc_save(&table, image, why);
+	if (!err && !draft && leader == tree->task[0] && tern_is_pod(tree))
+		err = tern_orphans_save(&(struct tern_saver) { .table = &table, .image = image });
 	tern_table_fini(&table);
 	return err;
 }

@@ -1,28 +1,78 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* TCP connections that move. */
+/*
+ * TCP connections that move.
+ *
+ * obj_tcp.c	what of them is in the image
+ * connection.c	how they come to life, and end
+ * caller.c	those that have not been accepted
+ * orphan.c	those that have been closed
+ */
 #ifndef TERN_CONNECTION_H
 #define TERN_CONNECTION_H
 
 #include <linux/list.h>
 #include <linux/types.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
 #include <tern/image.h>
 
-struct sock;
+struct sk_buff;
 struct task_struct;
 struct tern_saver;
 
-const char *tern_connection_refused(const struct sock *sk);
-int tern_connection_save(struct tern_saver *saver, int fd, struct sock *sk);
+/* What bind(2) has asked for; sets of states (include/net/tcp_states.h). */
+#define CONNECTION_BOUND	(SOCK_BINDADDR_LOCK | SOCK_BINDPORT_LOCK)
+#define CONNECTION_HEARD_FIN	(TCPF_CLOSE_WAIT | TCPF_LAST_ACK | TCPF_CLOSING)
+#define CONNECTION_SAID_FIN	(TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_LAST_ACK | TCPF_CLOSING)
 
+/**
+ * struct tern_connection - a connection, while it is in two places
+ * @node: of a migration, by its lock
+ * @sk: held
+ * @file: destination: of it, or of the socket that it has called, held: whoever has it open may be killed at any moment. NULL at
+ *	the source, where files are counted
+ * @sock: destination: of an orphan, to be released
+ * @orphan: source: no process has it
+ * @obj: destination: as captured
+ * @sent: destination: all that is in flight is in its queue
+ */
+struct tern_connection {
+	struct list_head node;
+	struct sock *sk;
+	struct file *file;
+	struct socket *sock;
+	bool orphan;
+	struct tern_obj_tcp obj;
+	bool sent;
+};
+
+static inline bool connection_is(const struct tern_obj_tcp *obj, u32 states)
+{
+	return 1U << obj->state & states;
+}
+
+/* obj_tcp.c */
+const char *tern_connection_refused(const struct sock *sk);
+int tern_connection_save(struct tern_saver *saver, int fd, struct sock *sk, u32 flags);
 bool tern_connection_valid(const struct tern_obj *head, const struct tern_obj_tcp *obj);
 bool tern_stream_valid(const struct tern_obj *head, const struct tern_obj_stream *obj);
+
+/* connection.c */
+struct tern_connection *tern_connection_add(struct list_head *connections, struct sock *sk);
 int tern_connection_load(struct list_head *connections, struct task_struct *leader,
 			 const struct tern_obj_tcp *obj);
 int tern_stream_load(struct list_head *connections, const struct tern_obj_stream *obj);
 int tern_connections_finish(struct list_head *connections);
-
 void tern_connections_go(struct list_head *connections);
 void tern_connections_silence(struct list_head *connections);
 void tern_connections_forget(struct list_head *connections);
+
+/* caller.c */
+int tern_callers_save(struct tern_saver *saver, int fd, struct sock *listener);
+struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *obj);
+
+/* orphan.c */
+int tern_orphans_save(struct tern_saver *saver);
+struct socket *tern_orphan_make(struct task_struct *leader, int family);
 
 #endif /* TERN_CONNECTION_H */

@@ -389,15 +389,15 @@ int tern_inet_save(struct tern_saver *saver, const struct tern_entry *entry, str
 	struct tern_obj_inet obj = { .desc = id };
 
 	describe(sk, &obj);
-	/* they will have been accepted soon */
-	if (obj.flags & TERN_INET_LISTENS && !saver->table->draft && has_callers(sk))
-		return -EBUSY;
 	tern_image_put(saver->image, TERN_OBJ_INET, &obj, sizeof(obj), NULL, 0);
 	if (saver->table->draft)
 		return 0;
 	if (is_udp(sk))
 		return save_queue(saver, entry->fd, sk);
-	return obj.flags & TERN_INET_CONNECTED ? tern_connection_save(saver, entry->fd, sk) : 0;
+	if (obj.flags & TERN_INET_LISTENS)
+		return tern_callers_save(saver, entry->fd, sk);
+	return obj.flags & TERN_INET_CONNECTED ?
+	       tern_connection_save(saver, entry->fd, sk, 0) : 0;
 }
 
 /* ---- load -------------------------------------------------------------------- */

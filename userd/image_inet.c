@@ -83,7 +83,7 @@ int check_tcp(struct image_check *c, const struct tern_obj *obj)
 	size_t len;
 
 	tern_obj_tail(obj, &len);
-	if (len || t->fd < 0 || t->fd >= FD_MAX || t->flags & ~TERN_TCP_FLAGS_ALL || t->reserved ||
+	if (len || t->fd < -1 || t->fd >= FD_MAX || t->flags & ~TERN_TCP_FLAGS_ALL ||
 	    t->shutdown > 3 || !t->port || t->port > PORT_MAX || !t->peer_port ||
 	    t->peer_port > PORT_MAX)
 		return check_bad(c, obj, "a field is out of range");

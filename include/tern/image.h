@@ -893,7 +893,9 @@ struct tern_obj_datagram {
  * struct tern_obj_tcp - a TCP connection, at the moment of the capture. What the peer must not
  *	see change, and what of its own measurements helps it to go on at the same speed. Numbers
  *	of bytes are those of RFC 9293 (SND.UNA, …), which the two ends count in
- * @fd: a descriptor of it
+ * @fd: a descriptor of it; of one that has not been accepted, of the socket that listens; of
+ *	one that no process has any more -1
+ * @family: AF_INET or AF_INET6
  * @state: TCP_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2, _CLOSE_WAIT, _LAST_ACK or _CLOSING
  *	(tcp_states.h)
  * @flags: TERN_TCP_*
@@ -926,10 +928,16 @@ struct tern_obj_datagram {
  * @snd_cwnd: congestion window, in segments
  * @snd_ssthresh: where it grows slowly
  * @reordering: segments by which the network may change the order
+ * @ecn: TCP_ECN_OK, _QUEUE_CWR, _DEMAND_CWR (net/tcp.h)
+ * @local: address, in network byte order; of IPv4 the first four bytes
+ * @peer: likewise
+ * @port: in the host's byte order
+ * @peer_port: likewise
  * @bound: SOCK_BINDADDR_LOCK and SOCK_BINDPORT_LOCK: asked for by bind(2)
  */
 struct tern_obj_tcp {
 	__s32 fd;
+	__u32 family;
 	__u32 state;
 	__u32 flags;
 	__u32 shutdown;
@@ -961,19 +969,21 @@ struct tern_obj_tcp {
 	__u32 snd_cwnd;
 	__u32 snd_ssthresh;
 	__u32 reordering;
-	__u32 bound;
-	__u32 reserved;
+	__u32 ecn;
 	__u8 local[16];
 	__u8 peer[16];
 	__u32 port;
 	__u32 peer_port;
+	__u32 bound;
 };
 
 #define TERN_TCP_SACK		(1U << 0)	/* options that both ends have agreed upon */
 #define TERN_TCP_WSCALE		(1U << 1)
 #define TERN_TCP_TIMESTAMPS	(1U << 2)
 #define TERN_TCP_INTERACTIVE	(1U << 3)	/* it waits with acknowledgements (TCP_QUICKACK is off) */
-#define TERN_TCP_FLAGS_ALL	((1U << 4) - 1)
+#define TERN_TCP_CALLER		(1U << 4)	/* it has not been accepted */
+#define TERN_TCP_ORPHAN		(1U << 5)	/* it has been closed, and is not over */
+#define TERN_TCP_FLAGS_ALL	((1U << 6) - 1)
 
 /**
  * enum tern_queue - which bytes of a connection
@@ -1312,7 +1322,7 @@ TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
 TERN_ASSERT_SIZE(struct tern_obj_inet, 88);
 TERN_ASSERT_SIZE(struct tern_obj_option, 32);
 TERN_ASSERT_SIZE(struct tern_obj_datagram, 64);
-TERN_ASSERT_SIZE(struct tern_obj_tcp, 176);
+TERN_ASSERT_SIZE(struct tern_obj_tcp, 180);
 TERN_ASSERT_SIZE(struct tern_obj_stream, 8);
 TERN_ASSERT_SIZE(struct tern_obj_netlink, 40);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);

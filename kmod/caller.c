@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Those who have called a socket that listens, and have not been accepted: the handshake is
+ * over, or it lacks the last of its three segments, in which case it is done without: that
+ * segment comes, or has come to be held, and finds a connection.
+ *
+ * At the destination each is made as a SYN cookie is turned into a connection
+ * (net/ipv4/syncookies.c): so it inherits from the socket that listens whatever it would have.
+ */
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/rculist_nulls.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include <net/inet_connection_sock.h>
+#include <net/inet_hashtables.h>
+#include <net/request_sock.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "compat.h"
+#include "connection.h"
+#include "desc.h"
+#include "table.h"
+
+#define TTL	64	/* of a segment that goes nowhere */
+
+/* ---- save -------------------------------------------------------------------- */
+
+/**
+ * struct callers - of a socket that listens
+ * @sk: connections, or requests for one; each is held
+ * @nr: how many
+ * @max: how many there is room for; more is -ENOSPC
+ */
+struct callers {
+	struct sock **sk;
+	unsigned int nr;
+	unsigned int max;
+};
+
+static int add(struct callers *callers, struct sock *sk)
+{
+	if (callers->nr == callers->max)
+		return -ENOSPC;
+	callers->sk[callers->nr++] = sk;
+	return 0;
+}
+
+static void put_all(struct callers *callers)
+{
+	unsigned int i;
+
+	for (i = 0; i < callers->nr; i++)
+		sock_gen_put(callers->sk[i]);
+	kvfree(callers->sk);
+}
+
+/* In the order in which they will be accepted. */
+static int find_waiting(struct callers *callers, struct sock *listener)
+{
+	struct request_sock_queue *queue = &inet_csk(listener)->icsk_accept_queue;
+	struct request_sock *req;
+	int err = 0;
+
+	spin_lock_bh(&queue->rskq_lock);
+	for (req = queue->rskq_accept_head; req && !err; req = req->dl_next) {
+		err = add(callers, req->sk);
+		if (!err)
+			sock_hold(req->sk);
+	}
+	spin_unlock_bh(&queue->rskq_lock);
+	return err;
+}
+
+/* They are among all the connections of the host (net/ipv4/inet_hashtables.c). */
+static int find_half_open(struct callers *callers, struct sock *listener)
+{
+	struct inet_hashinfo *hashinfo = sock_net(listener)->ipv4.tcp_death_row.hashinfo;
+	struct hlist_nulls_node *node;
+	struct sock *sk;
+	unsigned int i;
+	int err = 0;
+
+	if (!reqsk_queue_len(&inet_csk(listener)->icsk_accept_queue))
+		return 0;
+	for (i = 0; i <= hashinfo->ehash_mask && !err; i++) {
+		if (hlist_nulls_empty(&hashinfo->ehash[i].chain))
+			continue;
+		spin_lock_bh(inet_ehash_lockp(hashinfo, i));
+		sk_nulls_for_each(sk, node, &hashinfo->ehash[i].chain) {
+			if (sk->sk_state != TCP_NEW_SYN_RECV ||
+			    inet_reqsk(sk)->rsk_listener != listener ||
+			    !refcount_inc_not_zero(&sk->sk_refcnt))
+				continue;
+			err = add(callers, sk);
+			if (!err)
+				continue;
+			sock_gen_put(sk);
+			break;
+		}
+		spin_unlock_bh(inet_ehash_lockp(hashinfo, i));
+	}
+	return err;
+}
+
+static int find(struct callers *callers, struct sock *listener)
+{
+	int err;
+
+	do {
+		*callers = (struct callers) {
+			.max = READ_ONCE(listener->sk_ack_backlog) + 16 +
+			       reqsk_queue_len(&inet_csk(listener)->icsk_accept_queue),
+		};
+		callers->sk = kvmalloc_array(callers->max, sizeof(*callers->sk), GFP_KERNEL);
+		if (!callers->sk)
+			return -ENOMEM;
+		err = find_waiting(callers, listener);
+		if (!err)
+			err = find_half_open(callers, listener);
+		if (err)
+			put_all(callers);
+	} while (err == -ENOSPC);
+	return err;
+}
+
+/* The connection that there will be. It can send when the peer has said for how much it has room. */
+static void save_half_open(struct tern_saver *saver, int fd, const struct sock *listener,
+			   const struct request_sock *req)
+{
+	const struct tcp_request_sock *treq = tcp_rsk(req);
+	const struct inet_request_sock *ireq = inet_rsk(req);
+	struct tern_obj_tcp obj = {
+		.fd = fd, .family = listener->sk_family, .state = TCP_ESTABLISHED,
+		.flags = TERN_TCP_CALLER | (ireq->sack_ok ? TERN_TCP_SACK : 0) |
+			 (ireq->wscale_ok ? TERN_TCP_WSCALE : 0) |
+			 (ireq->tstamp_ok ? TERN_TCP_TIMESTAMPS : 0),
+		.copied_seq = treq->rcv_isn + 1, .rcv_nxt = treq->rcv_isn + 1,
+		.rcv_wup = treq->rcv_isn + 1, .rcv_wnd = req->rsk_rcv_wnd,
+		.snd_una = treq->snt_isn + 1, .snd_nxt = treq->snt_isn + 1,
+		.write_seq = treq->snt_isn + 1, .snd_wl1 = treq->rcv_isn,
+		.mss_clamp = req->mss, .snd_wscale = ireq->snd_wscale,
+		.rcv_wscale = ireq->rcv_wscale, .ts_recent = READ_ONCE(req->ts_recent),
+		.ts_now = compat_tcp_clock(tcp_sk(listener)) + treq->ts_off,
+		.rcv_ssthresh = req->rsk_rcv_wnd, .window_clamp = req->rsk_window_clamp,
+		.rcvbuf = listener->sk_rcvbuf, .sndbuf = listener->sk_sndbuf,
+		.snd_cwnd = TCP_INIT_CWND, .snd_ssthresh = TCP_INFINITE_SSTHRESH,
+		.reordering = tcp_sk(listener)->reordering,
+		.ecn = ireq->ecn_ok ? TCP_ECN_OK : 0,
+		.port = ireq->ir_num, .peer_port = ntohs(ireq->ir_rmt_port),
+		.bound = listener->sk_userlocks & CONNECTION_BOUND,
+	};
+
+	if (ireq->ireq_family == AF_INET6) {
+		memcpy(obj.local, &ireq->ir_v6_loc_addr, sizeof(obj.local));
+		memcpy(obj.peer, &ireq->ir_v6_rmt_addr, sizeof(obj.peer));
+	} else if (listener->sk_family == AF_INET6) {
+		ipv6_addr_set_v4mapped(ireq->ir_loc_addr, (struct in6_addr *)obj.local);
+		ipv6_addr_set_v4mapped(ireq->ir_rmt_addr, (struct in6_addr *)obj.peer);
+	} else {
+		memcpy(obj.local, &ireq->ir_loc_addr, sizeof(ireq->ir_loc_addr));
+		memcpy(obj.peer, &ireq->ir_rmt_addr, sizeof(ireq->ir_rmt_addr));
+	}
+	tern_image_put(saver->image, TERN_OBJ_TCP, &obj, sizeof(obj), NULL, 0);
+}
+
+static int save(struct tern_saver *saver, int fd, const struct sock *listener, struct sock *sk)
+{
+	if (sk->sk_state == TCP_NEW_SYN_RECV) {
+		save_half_open(saver, fd, listener, inet_reqsk(sk));
+		return 0;
+	}
+	/* that is told to whoever accepts it, and there is nobody to tell */
+	if (sk->sk_state == TCP_CLOSE)
+		return 0;
+	return tern_connection_save(saver, fd, sk, TERN_TCP_CALLER);
+}
+
+/**
+ * tern_callers_save() - TCP, and STREAM, for all who wait to be accepted
+ * @saver: where to
+ * @fd: a descriptor of the socket that they have called
+ * @listener: that, of a process that stands
+ */
+int tern_callers_save(struct tern_saver *saver, int fd, struct sock *listener)
+{
+	struct callers callers;
+	unsigned int i;
+	int err = find(&callers, listener);
+
+	if (err)
+		return err;
+	for (i = 0; i < callers.nr && !err; i++)
+		err = save(saver, fd, listener, callers.sk[i]);
+	put_all(&callers);
+	return err;
+}
+
+/* ---- load -------------------------------------------------------------------- */
+
+#ifdef CONFIG_TCP_MD5SIG
+static struct tcp_md5sig_key *no_key(const struct sock *sk, const struct sock *addr_sk)
+{
+	return NULL;
+}
+#endif
+
+static const struct tcp_request_sock_ops request_ops = {
+#ifdef CONFIG_TCP_MD5SIG
+	.req_md5_lookup = no_key,
+#endif
+};
+
+/* By IPv4, whatever the socket that listens says. */
+static bool is_mapped(const struct sock *listener, const struct tern_obj_tcp *obj)
+{
+	return listener->sk_family == AF_INET6 &&
+	       ipv6_addr_v4mapped((const struct in6_addr *)obj->peer);
+}
+
+/* The last four bytes of a mapped one, the first ones of any other. */
+static __be32 in4(const u8 addr[16], bool mapped)
+{
+	return get_unaligned((const __be32 *)(addr + (mapped ? 12 : 0)));
+}
+
+static struct request_sock *make_request(struct sock *listener, const struct tern_obj_tcp *obj)
+{
+	bool mapped = is_mapped(listener, obj);
+	struct request_sock *req;
+	struct tcp_request_sock *treq;
+	struct inet_request_sock *ireq;
+
+	req = inet_reqsk_alloc(mapped ? tcp_prot.rsk_prot : listener->sk_prot->rsk_prot, listener,
+			       false);
+	if (!req)
+		return NULL;
+	treq = tcp_rsk(req);
+	ireq = inet_rsk(req);
+	memset((u8 *)treq + offsetof(typeof(*treq), af_specific), 0,
+	       sizeof(*treq) - offsetof(typeof(*treq), af_specific));
+	treq->af_specific = &request_ops;
+	treq->rcv_isn = obj->copied_seq - 1;
+	treq->rcv_nxt = obj->copied_seq;
+	treq->snt_isn = obj->snd_una - 1;
+	treq->ts_off = obj->ts_now - compat_tcp_clock(tcp_sk(listener));
+	treq->txhash = net_tx_rndhash();
+	req->mss = obj->mss_clamp;
+	req->ts_recent = obj->ts_recent;
+	req->rsk_rcv_wnd = obj->rcv_wnd;
+	req->rsk_window_clamp = obj->window_clamp;
+	req->syncookie = 0;
+	ireq->snd_wscale = obj->snd_wscale;
+	ireq->rcv_wscale = obj->rcv_wscale;
+	ireq->tstamp_ok = !!(obj->flags & TERN_TCP_TIMESTAMPS);
+	ireq->sack_ok = !!(obj->flags & TERN_TCP_SACK);
+	ireq->wscale_ok = !!(obj->flags & TERN_TCP_WSCALE);
+	ireq->ecn_ok = 0;
+	ireq->acked = 0;
+	ireq->no_srccheck = 0;
+	ireq->smc_ok = 0;
+	ireq->ir_mark = listener->sk_mark;
+	ireq->ir_iif = listener->sk_bound_dev_if;
+	ireq->ir_num = obj->port;
+	ireq->ir_rmt_port = htons(obj->peer_port);
+	if (listener->sk_family == AF_INET6 && !mapped) {
+		memcpy(&ireq->ir_v6_loc_addr, obj->local, sizeof(obj->local));
+		memcpy(&ireq->ir_v6_rmt_addr, obj->peer, sizeof(obj->peer));
+	} else {
+		ireq->ireq_family = AF_INET;
+		ireq->ir_loc_addr = in4(obj->local, mapped);
+		ireq->ir_rmt_addr = in4(obj->peer, mapped);
+	}
+	return req;
+}
+
+static void put_ip(struct sk_buff *skb, const struct sock *listener,
+		   const struct tern_obj_tcp *obj)
+{
+	if (listener->sk_family == AF_INET6 && !is_mapped(listener, obj)) {
+		struct ipv6hdr *ip = skb_put_zero(skb, sizeof(*ip));
+
+		ip6_flow_hdr(ip, 0, 0);
+		ip->hop_limit = TTL;
+		ip->nexthdr = IPPROTO_TCP;
+		memcpy(&ip->saddr, obj->peer, sizeof(ip->saddr));
+		memcpy(&ip->daddr, obj->local, sizeof(ip->daddr));
+		skb->protocol = htons(ETH_P_IPV6);
+	} else {
+		struct iphdr *ip = skb_put_zero(skb, sizeof(*ip));
+
+		ip->version = 4;
+		ip->ihl = sizeof(*ip) / 4;
+		ip->ttl = TTL;
+		ip->protocol = IPPROTO_TCP;
+		ip->saddr = in4(obj->peer, is_mapped(listener, obj));
+		ip->daddr = in4(obj->local, is_mapped(listener, obj));
+		skb->protocol = htons(ETH_P_IP);
+	}
+}
+
+/* The last segment of the handshake, as it is when TCP looks at it. */
+static struct sk_buff *make_ack(const struct sock *listener, const struct tern_obj_tcp *obj)
+{
+	struct sk_buff *skb = alloc_skb(sizeof(struct ipv6hdr) + sizeof(struct tcphdr),
+					GFP_KERNEL);
+	struct tcphdr *th;
+
+	if (!skb)
+		return NULL;
+	skb_reset_network_header(skb);
+	put_ip(skb, listener, obj);
+	skb_set_transport_header(skb, skb->len);
+	th = skb_put_zero(skb, sizeof(*th));
+	th->source = htons(obj->peer_port);
+	th->dest = htons(obj->port);
+	th->seq = htonl(obj->copied_seq);
+	th->ack_seq = htonl(obj->snd_una);
+	th->doff = sizeof(*th) / 4;
+	th->ack = 1;
+	th->window = htons(min_t(u32, obj->snd_wnd >> obj->snd_wscale, U16_MAX));
+	__skb_pull(skb, skb_transport_offset(skb));
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	memset(TCP_SKB_CB(skb), 0, sizeof(*TCP_SKB_CB(skb)));
+	TCP_SKB_CB(skb)->seq = obj->copied_seq;
+	TCP_SKB_CB(skb)->end_seq = obj->copied_seq;
+	TCP_SKB_CB(skb)->ack_seq = obj->snd_una;
+	TCP_SKB_CB(skb)->tcp_flags = TCPHDR_ACK;
+	return skb;
+}
+
+/* With softirqs off. NULL: the queue of @listener is full, or there is no way to the peer. */
+static struct sock *make_child(struct sock *listener, struct request_sock *req,
+			       struct sk_buff *ack)
+{
+	struct sock *sk;
+	bool own;
+
+	sk = inet_csk(listener)->icsk_af_ops->syn_recv_sock(listener, ack, req, NULL, NULL, &own,
+							     NULL);
+	if (!sk)
+		return NULL;
+	refcount_set(&req->rsk_refcnt, 1);
+	/* one reference is the queue's, and one ours */
+	if (!inet_csk_reqsk_queue_add(listener, req, sk)) {
+		bh_unlock_sock(sk);
+		sock_put(sk);
+		return NULL;
+	}
+	/* takes @ack */
+	sk->sk_backlog_rcv(sk, skb_get(ack));
+	bh_unlock_sock(sk);
+	return sk;
+}
+
+/**
+ * tern_caller_make() - let somebody have called a socket that listens
+ * @listener: of a shell, whose threads wait
+ * @obj: accepted by tern_connection_valid(), with TERN_TCP_CALLER
+ *
+ * Return: the connection, held; ERR_PTR: -ENOMEM, -EADDRNOTAVAIL.
+ */
+struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *obj)
+{
+	struct request_sock *req = make_request(listener, obj);
+	struct sk_buff *ack = make_ack(listener, obj);
+	struct sock *sk = NULL;
+
+	if (!req || !ack) {
+		if (req)
+			__reqsk_free(req);
+		kfree_skb(ack);
+		return ERR_PTR(-ENOMEM);
+	}
+	rcu_read_lock();
+	local_bh_disable();
+	sk = make_child(listener, req, ack);
+	local_bh_enable();
+	rcu_read_unlock();
+	kfree_skb(ack);
+	if (!sk) {
+		if (!refcount_read(&req->rsk_refcnt))
+			__reqsk_free(req);
+		else
+			reqsk_put(req);
+		return ERR_PTR(-EADDRNOTAVAIL);
+	}
+	return sk;
+}
