@@ -19,6 +19,11 @@
 #include <linux/wait.h>
 #include <net/tcp.h>
 
+/* 6.5 moved the splitting of frames out of netdevice.h. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#include <net/gso.h>
+#endif
+
 /* 6.3 moved file locks out of fs.h. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #include <linux/filelock.h>

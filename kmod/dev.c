@@ -22,6 +22,7 @@
 #include "capture.h"
 #include "dev.h"
 #include "fault.h"
+#include "hold.h"
 #include "host.h"
 #include "keep.h"
 #include "memory.h"
@@ -307,6 +308,22 @@ static long ioc_tree(struct tern_migration *m, void __user *uarg)
 	return err;
 }
 
+static long ioc_hold(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_why why = {};
+	struct tern_hold_io arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (arg.reserved)
+		return -EINVAL;
+	err = tern_hold(m, &arg, &why);
+	if (err)
+		put_why(&why, arg.why, arg.why_len);
+	return err ?: put_arg(&arg, sizeof(arg), uarg);
+}
+
 typedef int (*image_fn)(struct tern_migration *m, struct tern_image_io *io,
 			struct tern_why *why);
 
@@ -471,6 +488,8 @@ static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		return ioc_went(m, uarg);
 	case TERN_IOC_UFFD_READ:
 		return ioc_uffd_read(m, uarg);
+	case TERN_IOC_HOLD:
+		return ioc_hold(m, uarg);
 	default:
 		return -ENOTTY;
 	}

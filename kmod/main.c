@@ -14,12 +14,14 @@
  *   obj_*.c      one kind of object each
  *   memory.c     pages of a parked address space
  *   keep.c       files and layout events that outlive the daemon
+ *   hold.c       frames that come to a pod while it is nowhere
  *   arch/        registers
  */
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
 #include "dev.h"
+#include "hold.h"
 #include "host.h"
 #include "netlink.h"
 
@@ -27,9 +29,12 @@ static int __init tern_init(void)
 {
 	int err;
 
-	err = tern_host_init();
+	err = tern_hold_init();
 	if (err)
 		return err;
+	err = tern_host_init();
+	if (err)
+		goto err_hold;
 	err = tern_netlink_init();
 	if (err)
 		goto err_host;
@@ -42,6 +47,8 @@ err_netlink:
 	tern_netlink_exit();
 err_host:
 	tern_host_exit();
+err_hold:
+	tern_hold_exit();
 	return err;
 }
 
@@ -50,6 +57,7 @@ static void __exit tern_exit(void)
 	tern_dev_exit();
 	tern_netlink_exit();
 	tern_host_exit();
+	tern_hold_exit();
 	/*
 	 * A thread that has just given its module reference back may still be
 	 * in the last instructions of its task work; it leaves them before it

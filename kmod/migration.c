@@ -16,6 +16,7 @@
 #include "become.h"
 #include "connection.h"
 #include "dev.h"
+#include "hold.h"
 #include "host.h"
 #include "keep.h"
 #include "migration.h"
@@ -103,6 +104,7 @@ int tern_migration_set(struct tern_migration *m, enum tern_state to)
 		m->image = NULL;
 		m->image_size = 0;
 		tern_connections_forget(&m->connections);
+		tern_hold_end(m, to == TERN_FAILED);
 		m->ended = ktime_get_boottime();
 		tern_unit_remove(m);
 		put_net(m->host->net);
@@ -117,7 +119,7 @@ static void migration_free(struct kref *ref)
 {
 	struct tern_migration *m = container_of(ref, typeof(*m), ref);
 
-	WARN_ON(!list_empty(&m->threads));
+	WARN_ON(!list_empty(&m->threads) || m->hold);
 	tern_keep_drop(m);
 	if (m->mm)
 		mmput(m->mm);
@@ -614,6 +616,8 @@ int tern_migration_fail(struct tern_migration *m, u32 flags, int err,
 	}
 	m->err = err;
 	strscpy(m->why.text, why, sizeof(m->why.text));
+	if (to == TERN_FAILED)
+		tern_hold_release(m);
 	if (m->side == TERN_SOURCE)
 		tern_park_end(m, TERN_VERDICT_THAW);
 	else

@@ -16,6 +16,7 @@
 
 struct tern_host;
 struct tern_handle;
+struct tern_hold;
 struct tern_unit;
 
 /**
@@ -55,6 +56,7 @@ struct tern_unit;
  * @nr_signals: source: signals that CAPTURE has seen, per signal number
  * @alarm_travels: source: ITIMER_REAL was armed at CAPTURE, and expires elsewhere
  * @connections: of TCP: source: captured; destination: loaded, and still silent
+ * @hold: source: on its network namespace, or NULL
  * @kept: files by key (struct tern_keep)
  * @nr_spaces: address spaces known: the migrant's and those it forked
  * @log: layout events
@@ -103,6 +105,7 @@ struct tern_migration {
 	u32 nr_signals[64];
 	bool alarm_travels;
 	struct list_head connections;
+	struct tern_hold *hold;
 	struct xarray kept;
 	u32 nr_spaces;
 	struct tern_uffd_event *log;

@@ -26,6 +26,7 @@
 #include "capture.h"
 #include "connection.h"
 #include "fault.h"
+#include "hold.h"
 #include "image.h"
 #include "migration.h"
 #include "obj.h"
@@ -435,6 +436,7 @@ void tern_park_put_mm(struct tern_migration *m)
 
 static void unpark(struct tern_migration *m)
 {
+	tern_hold_release(m);
 	tern_park_end(m, TERN_VERDICT_THAW);
 	tern_park_put_mm(m);
 	WARN_ON(tern_migration_set(m, TERN_REQUESTED));
@@ -492,6 +494,8 @@ static int park_locked(struct tern_migration *m, struct tern_park *park,
 	park->nr_threads = count_standing(m, &stood);
 	if (!err)
 		err = tern_migration_set(m, TERN_PARKED);
+	if (!err)
+		tern_hold_cut(m);
 undo:
 	if (err) {
 		unpark(m);
@@ -622,6 +626,7 @@ int tern_park_commit(struct tern_migration *m, struct tern_image_io *io,
 	tern_connections_silence(&m->connections);
 	tern_park_end(m, TERN_VERDICT_VANISH);
 	err = tern_migration_set(m, TERN_COMMITTED);
+	tern_hold_forward(m);
 out:
 	mutex_unlock(&m->lock);
 	tern_image_free(&image);

@@ -75,6 +75,7 @@ static const struct {
 	{ "KEPT", TERN_IOC_KEPT, sizeof(struct tern_keep), false },
 	{ "WENT", TERN_IOC_WENT, sizeof(struct tern_went), false },
 	{ "UFFD_READ", TERN_IOC_UFFD_READ, sizeof(struct tern_uffd_read), false },
+	{ "HOLD", TERN_IOC_HOLD, sizeof(struct tern_hold_io), false },
 };
 
 #define NR_CALLS (sizeof(calls) / sizeof(calls[0]))
@@ -162,7 +163,7 @@ TEST_F(dev, unknown_numbers)
 	int dev = job(_metadata, 99);
 	unsigned int nr;
 
-	for (nr = 29; nr < 256; nr++)
+	for (nr = 30; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY, call(dev, _IO(TERN_IOC_MAGIC, nr), NULL));
 	EXPECT_EQ(-ENOTTY, call(dev, _IO('T', 1), NULL));
 	close(dev);

@@ -192,9 +192,9 @@ static int let_leave(struct tern_source *s, __u64 captured, __u64 bytes_before,
 }
 
 /*
- * A pod's address is on the segment once: from here on nowhere, until it is where the pod
- * is. Behind SENT, for a daemon that ends before leaves a pod that runs on here; behind it
- * whoever learns that it does sets it up again (fail() in source.c).
+ * A pod's address is on the segment once: from here on nobody answers by it, until the pod
+ * does; what comes for it is held. Behind SENT, for a daemon that ends before leaves a pod
+ * that runs on here; behind it whoever learns that it does undoes this (fail() in source.c).
  */
 static int leave_segment(struct tern_source *root)
 {
@@ -204,7 +204,7 @@ static int leave_segment(struct tern_source *root)
 		return 0;
 	/* it is to go with the pod */
 	tern_prepared_unwatch(p);
-	return tern_net_down(root->job->pid, &root->why);
+	return tern_net_mute(root->job->pid, &root->why);
 }
 
 /* In doubt: from here on only the destination's word counts. */
@@ -400,6 +400,8 @@ static int prepare_all(struct tern_unit *unit, unsigned int attempt)
 			rc = tern_first_create(&s->first, s->job->host->first);
 		if (!rc)
 			rc = introduce(unit, i);
+		if (!rc && s->prepared.net)
+			rc = tern_forward_start(&s->forward, s->job, s->dev, &s->why);
 		rc = tern_unit_blame(unit, i, rc);
 	}
 	if (!rc && tern_source_held(unit->member[0]))
@@ -466,6 +468,7 @@ static int attempt(struct tern_unit *unit, unsigned int n)
 
 static void forget_attempt(struct tern_source *s)
 {
+	tern_forward_stop(&s->forward);
 	tern_lanes_close(&s->lanes);
 	tern_draft_fini(&s->draft);
 	tern_precopy_fini(&s->precopy);

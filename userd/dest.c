@@ -309,6 +309,7 @@ static void give_up(struct tern_dest *d, int err)
 
 static void fini(struct tern_dest *d)
 {
+	tern_inject_drop(&d->inject);
 	tern_dest_build_fini(d);
 	tern_dest_prepare_fini(d);
 	tern_link_fini(&d->link);

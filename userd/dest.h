@@ -13,6 +13,7 @@
 #include "changes.h"
 #include "copies.h"
 #include "host.h"
+#include "inject.h"
 #include "kin.h"
 #include "link.h"
 #include "memo.h"
@@ -45,6 +46,7 @@ struct tern_dest_pages {
  * @pod_text: the limits of that
  * @pod: how it is made
  * @net: its interface, NULL: it has none
+ * @inject: what has come to it at the source, NULL: nothing can
  * @kin: in the register of shells, if it moves with others
  * @copies: what was made of those that were not here; outlives the attempt
  * @shell: the shell, once there is one
@@ -81,6 +83,7 @@ struct tern_dest {
 	const char *pod_text;
 	struct tern_pod pod;
 	const struct tern_wire_net *net;
+	struct tern_inject *inject;
 	struct tern_kin kin;
 	struct tern_copies *copies;
 	struct tern_shell_proc shell;

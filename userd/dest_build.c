@@ -226,6 +226,7 @@ static int let_go(struct tern_dest *d, __u64 *loaded)
 	if (err)
 		return tern_why_set(&d->why, err, "the process could not be let go on %s: %s", host,
 				    strerror(-err));
+	tern_inject_go(d->inject);
 	return 0;
 }
 

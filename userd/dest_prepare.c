@@ -345,6 +345,22 @@ static int send_ready(struct tern_dest *d)
 	return err;
 }
 
+static int make_net(struct tern_dest *d)
+{
+	const struct tern_host *host = d->job->host;
+	int rc = tern_net_make(d->shell.pid, d->pod_name, host->bridge, host->name, d->net,
+			       &d->why);
+
+	if (rc)
+		return rc;
+	rc = tern_net_index(d->shell.pid);
+	if (rc > 0)
+		rc = tern_inject_create(&d->inject, d->job->id, d->job->peer, rc);
+	return rc < 0 ? tern_why_set(&d->why, rc,
+				     "nothing can be handed to the interface of the pod on %s: %s",
+				     host->name, strerror(-rc)) : 0;
+}
+
 /* The shell, and where it lives. */
 static int make_shell(struct tern_dest *d, struct tern_birth *birth)
 {
@@ -373,8 +389,7 @@ static int make_shell(struct tern_dest *d, struct tern_birth *birth)
 	d->shell.pid = pids[0];
 	d->job->pid = pids[0];
 	if (d->net)
-		err = tern_net_make(pids[0], d->pod_name, d->job->host->bridge,
-				    d->job->host->name, d->net, &d->why);
+		err = make_net(d);
 	if (err)
 		return err;
 	/* System V segments that move with it are made by this thread */

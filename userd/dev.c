@@ -383,6 +383,19 @@ int tern_dev_uffd_read(int dev, struct tern_uffd_read *read)
 	return call(dev, TERN_IOC_UFFD_READ, read);
 }
 
+/** tern_dev_hold() - hold frames back when the migrant stands; returns where they are read */
+int tern_dev_hold(int dev, struct tern_why *why)
+{
+	char text[TERN_WHY_LEN] = "";
+	struct tern_hold_io io = {
+		.size = sizeof(io), .why = (unsigned long)text, .why_len = sizeof(text),
+	};
+	int err = call(dev, TERN_IOC_HOLD, &io);
+
+	take_why(why, text, err);
+	return err ? err : io.fd;
+}
+
 /** tern_dev_learn() - show the module a blocked template thread */
 int tern_dev_learn(int dev, int tid)
 {

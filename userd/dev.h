@@ -62,6 +62,7 @@ int tern_dev_report(int dev, const struct tern_report *report);
 int tern_dev_keep(int dev, unsigned int key, int fd);
 int tern_dev_kept(int dev, unsigned int key);	/* returns the descriptor */
 int tern_dev_uffd_read(int dev, struct tern_uffd_read *read);
+int tern_dev_hold(int dev, struct tern_why *why);	/* returns the descriptor */
 int tern_dev_learn(int dev, int tid);
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "dev.h"
 #include "greet.h"
+#include "inject.h"
 #include "lines.h"
 #include "link.h"
 
@@ -158,6 +159,10 @@ static int greet(struct greeting *g, struct tern_why *why)
 	if (rc)
 		return tern_why_set(why, rc, "it went away");
 	fd = tern_link_release(&g->link);
+	if (hello.lane == TERN_LANE_FRAMES) {
+		tern_inject_hand(hello.id, peer, fd);
+		return 0;
+	}
 	if (hello.lane >= TERN_LANE_LINE) {
 		tern_lines_hand(hello.id, hello.lane, fd);
 		return 0;

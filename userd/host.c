@@ -227,7 +227,7 @@ int tern_hello_check(struct tern_wire_hello *hello, struct tern_why *why)
 		return tern_why_set(why, -EPROTO,
 				    "the peer speaks version %u of the protocol, we %u: install the same release on both",
 				    hello->version, TERN_WIRE_VERSION);
-	if (hello->lane > TERN_LANE_DEAD || hello->flags || !hello->id ||
+	if (hello->lane > TERN_LANE_FRAMES || hello->flags || !hello->id ||
 	    !clean(hello->host, sizeof(hello->host)) || !clean(hello->cpu, sizeof(hello->cpu)))
 		return tern_why_set(why, -EPROTO, "the peer's greeting is malformed");
 	return 0;

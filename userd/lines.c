@@ -311,9 +311,17 @@ static void connect_home(__u64 id, int fd)
 	close(run);
 }
 
-/* A connection to @peer that is no lane; -1: it cannot be had now. */
-static int call(const struct tern_host *host, const struct tern_peer *peer, __u64 id,
-		unsigned int lane)
+/**
+ * tern_lines_call() - a connection that is no lane
+ * @host: this one
+ * @peer: to whom
+ * @id: what @lane is about
+ * @lane: what is wanted
+ *
+ * Return: it, greeted; -1: it cannot be had now.
+ */
+int tern_lines_call(const struct tern_host *host, const struct tern_peer *peer, __u64 id,
+		    unsigned int lane)
 {
 	struct tern_wire_hello hello = host->hello;
 	struct tern_why why = { "" };
@@ -336,7 +344,7 @@ static int call(const struct tern_host *host, const struct tern_peer *peer, __u6
 static void connect_away(const struct tern_host *host, const struct tern_peer *home, __u64 id,
 			 int fd)
 {
-	int far = call(host, home, id, TERN_LANE_LINE);
+	int far = tern_lines_call(host, home, id, TERN_LANE_LINE);
 
 	/* its first word comes from there */
 	if (far < 0)
@@ -355,7 +363,7 @@ static void tell_dead(const struct tern_host *host, const struct tern_peer *home
 	for (i = 0; home && far < 0 && i < TELL_MOST; i++) {
 		if (i)
 			sleep(TELL_S);
-		far = call(host, home, id, TERN_LANE_DEAD);
+		far = tern_lines_call(host, home, id, TERN_LANE_DEAD);
 	}
 	if (far >= 0)
 		close(far);

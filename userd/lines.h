@@ -9,6 +9,8 @@ struct tern_why;
 
 int tern_lines_listen(struct tern_why *why);
 void tern_lines_start(struct tern_jobs *jobs, int fd);
+int tern_lines_call(const struct tern_host *host, const struct tern_peer *peer, __u64 id,
+		    unsigned int lane);
 void tern_lines_hand(__u64 id, unsigned int lane, int fd);
 
 #endif

@@ -55,6 +55,8 @@ static size_t most(unsigned int type)
 		return TERN_WIRE_PAGES_LEN;
 	case TERN_MSG_PACKED:
 		return TERN_WIRE_PACKED_MAX;
+	case TERN_MSG_FRAME:
+		return TERN_WIRE_FRAME_LEN;
 	default:
 		return fixed[type];
 	}

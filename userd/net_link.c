@@ -7,7 +7,10 @@
  * Owns nothing. A process without an interface of Tern is left as it is.
  */
 #include <errno.h>
-#include <net/if.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <netlink/route/link/bridge.h>
 #include <string.h>
 
@@ -108,27 +111,89 @@ int tern_net_attach(int pid, const char *bridge, const char *host, struct tern_w
 				     bridge, host, strerror(-rc)) : 0;
 }
 
-static int set_up(int pid, bool up, struct tern_why *why)
+/** tern_net_down() - let it be on the segment no more; @pid: a process of the pod */
+int tern_net_down(int pid, struct tern_why *why)
 {
 	struct pair pair;
 	int rc = find_pair(pid, &pair);
 
 	if (rc > 0) {
-		rc = tern_net_set_up(pair.space.here, pair.end, up);
+		rc = tern_net_set_up(pair.space.here, pair.end, false);
 		put_pair(&pair);
 	}
-	return rc < 0 ? tern_why_set(why, rc, "the interface of the pod could not be taken %s: %s",
-				     up ? "up" : "down", strerror(-rc)) : 0;
+	return rc < 0 ? tern_why_set(why, rc, "the interface of the pod could not be taken down: %s",
+				     strerror(-rc)) : 0;
 }
 
-/** tern_net_down() - let it be on the segment no more; @pid: a process of the pod */
-int tern_net_down(int pid, struct tern_why *why)
+/*
+ * What the pod sends goes nowhere, but its carrier stays, and with it the way by which the
+ * segment brings what is still sent to it. -ENODEV: it is not so, and need not be undone.
+ */
+static int set_mute(const struct pair *pair, bool mute)
 {
-	return set_up(pid, false, why);
+	struct tcmsg tc = {
+		.tcm_family = AF_UNSPEC, .tcm_parent = TC_H_ROOT,
+		.tcm_ifindex = rtnl_link_get_ifindex(pair->eth0),
+	};
+	struct nl_msg *msg = nlmsg_alloc_simple(mute ? RTM_NEWQDISC : RTM_DELQDISC,
+						mute ? NLM_F_CREATE | NLM_F_REPLACE : 0);
+	int err;
+
+	if (!msg)
+		return -ENOMEM;
+	if (nlmsg_append(msg, &tc, sizeof(tc), NLMSG_ALIGNTO) ||
+	    nla_put_string(msg, TCA_KIND, "blackhole")) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	err = tern_net_errno(nl_send_sync(pair->space.there, msg));
+	return !mute && err == -EINVAL ? -ENODEV : err;
 }
 
-/** tern_net_up() - as before tern_net_down() */
-int tern_net_up(int pid, struct tern_why *why)
+/**
+ * tern_net_mute() - let it say nothing any more; it is still spoken to
+ * @pid: a process of the pod
+ * @why: sentence
+ */
+int tern_net_mute(int pid, struct tern_why *why)
 {
-	return set_up(pid, true, why);
+	struct pair pair;
+	int rc = find_pair(pid, &pair);
+
+	if (rc > 0) {
+		rc = set_mute(&pair, true);
+		put_pair(&pair);
+	}
+	return rc < 0 ? tern_why_set(why, rc,
+				     "the interface of the pod could not be kept from sending: %s",
+				     strerror(-rc)) : 0;
+}
+
+/** tern_net_unmute() - as before tern_net_mute(); its neighbours are told that it is here */
+int tern_net_unmute(int pid, struct tern_why *why)
+{
+	struct pair pair;
+	int rc = find_pair(pid, &pair);
+
+	if (rc > 0) {
+		rc = set_mute(&pair, false);
+		if (!rc || rc == -ENODEV)
+			rc = announce(&pair);
+		put_pair(&pair);
+	}
+	return rc < 0 ? tern_why_set(why, rc, "the interface of the pod could not be let send: %s",
+				     strerror(-rc)) : 0;
+}
+
+/** tern_net_index() - number of this host's end; 0: there is none; or negative errno */
+int tern_net_index(int pid)
+{
+	struct pair pair;
+	int rc = find_pair(pid, &pair);
+
+	if (rc > 0) {
+		rc = rtnl_link_get_ifindex(pair.end);
+		put_pair(&pair);
+	}
+	return rc;
 }

@@ -77,12 +77,12 @@ int tern_source_pause(const struct tern_source *s, unsigned int ms)
 	return poll(&p, 1, ms) > 0 ? -ECANCELED : 0;
 }
 
-/* A pod's interface, which has been taken down when its process was in doubt. */
+/* A pod's interface, which has been kept from sending when its process was in doubt. */
 static void return_to_segment(const struct tern_source *s)
 {
 	struct tern_why why = { "" };
 
-	if (tern_net_up(s->job->pid, &why))
+	if (tern_net_unmute(s->job->pid, &why))
 		say(s, LOG_ERR, "%s", why.text);
 }
 
@@ -285,6 +285,7 @@ static void serve(struct tern_source *s)
 	tern_dev_report(s->dev, &s->report);
 	rc = tern_source_serve(s);
 	if (!rc) {
+		tern_forward_over(&s->forward);
 		say(s, LOG_INFO, "independent: nothing of process %d is left here", s->job->pid);
 		return;
 	}
@@ -500,6 +501,7 @@ struct tern_source *tern_source_create(struct tern_job *job, int dev)
 void tern_source_destroy(struct tern_source *s)
 {
 	tern_party_leave(s);
+	tern_forward_stop(&s->forward);
 	tern_lanes_fini(&s->lanes);
 	tern_prepared_fini(&s->prepared);
 	tern_map_fini(&s->map);

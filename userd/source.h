@@ -6,6 +6,7 @@
 #include "changes.h"
 #include "dev.h"
 #include "flush.h"
+#include "forward.h"
 #include "host.h"
 #include "lanes.h"
 #include "map.h"
@@ -49,6 +50,7 @@ struct tern_memo {
  * @dev: handle that stands for it
  * @lanes: to the destination
  * @prepared: what the destination was told
+ * @forward: what comes for the pod, NULL: it has no interface
  * @objections: of the kernel to a capture, one after another
  * @released: what was held (TERN_HOLD) has been asked for
  * @drafts: how many drafts were sent
@@ -75,6 +77,7 @@ struct tern_source {
 	int dev;
 	struct tern_lanes lanes;
 	struct tern_prepared prepared;
+	struct tern_forward *forward;
 	unsigned int objections;
 	bool released;
 	unsigned int drafts;

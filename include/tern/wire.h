@@ -47,7 +47,7 @@
 #include <tern/image.h>
 
 #define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
-#define TERN_WIRE_VERSION	12
+#define TERN_WIRE_VERSION	13
 #define TERN_WIRE_PORT		7837
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
@@ -60,6 +60,8 @@
 #define TERN_WIRE_WARM_MAX	(512U << 10)	/* bytes of one WARM */
 #define TERN_POD_TEXT_MAX	4096		/* of a pod in PREPARE, with its NUL */
 #define TERN_WIRE_COPY_MAX	(256U << 10)	/* bytes of a file in one COPY */
+#define TERN_WIRE_FRAME_MAX	(14U + 65535U)	/* bytes of an Ethernet frame, or many in one */
+#define TERN_WIRE_FRAME_LEN	(sizeof(struct tern_wire_frame) + TERN_WIRE_FRAME_MAX)
 
 /* X(NAME, id, fixed payload or void-like struct tern_wire_none, lane mask) */
 #define TERN_MESSAGES(X) \
@@ -86,7 +88,9 @@
 	X(FRESH,	21, struct tern_wire_none) \
 	X(PACKED,	22, struct tern_wire_packed) \
 	X(COPY,		23, struct tern_wire_copy) \
-	X(COPIED,	24, struct tern_wire_none)
+	X(COPIED,	24, struct tern_wire_none) \
+	X(FRAME,	25, struct tern_wire_frame) \
+	X(FRAMES_END,	26, struct tern_wire_none)
 
 enum tern_msg_type {
 #define X(name, id, type) TERN_MSG_##name = id,
@@ -116,6 +120,13 @@ struct tern_wire_none {
  */
 #define TERN_LANE_LINE	2
 #define TERN_LANE_DEAD	3	/* the pod has ended without a word; nothing follows */
+
+/*
+ * Another one, opened by the source of a pod that has an interface, when READY has come: with
+ * the id of the root's migration. When the pod runs at the destination, what still comes for
+ * it to the source follows as FRAME, and then FRAMES_END; nothing is answered.
+ */
+#define TERN_LANE_FRAMES	4
 
 /**
  * struct tern_wire_hello - first message of a lane, in both directions
@@ -492,6 +503,26 @@ struct tern_wire_complete {
 #define TERN_WIRE_FILES_SAFE	(1U << 0)	/* those that have moved are on disk */
 
 /**
+ * struct tern_wire_frame - a frame that has come to the pod's interface (TERN_LANE_FRAMES)
+ * @flags: VIRTIO_NET_HDR_F_NEEDS_CSUM or 0
+ * @gso_type: VIRTIO_NET_HDR_GSO_*: it stands for many, of TCP, or 0
+ * @hdr_len: a hint: bytes of its headers
+ * @gso_size: bytes of payload that each of those has
+ * @csum_start: where its checksum has to begin
+ * @csum_offset: and where it goes, from there
+ *
+ * As struct virtio_net_hdr; the frame follows, from its Ethernet header on.
+ */
+struct tern_wire_frame {
+	__u8 flags;
+	__u8 gso_type;
+	__u16 hdr_len;
+	__u16 gso_size;
+	__u16 csum_start;
+	__u16 csum_offset;
+};
+
+/**
  * struct tern_wire_answer - after QUERY
  * @state: enum tern_state of the destination's half, 0: not known here
  * @reserved: 0
@@ -536,5 +567,6 @@ TERN_ASSERT_SIZE(struct tern_wire_resumed, 80);
 TERN_ASSERT_SIZE(struct tern_wire_fault, 16);
 TERN_ASSERT_SIZE(struct tern_wire_complete, 72);
 TERN_ASSERT_SIZE(struct tern_wire_answer, 8);
+TERN_ASSERT_SIZE(struct tern_wire_frame, 10);
 
 #endif /* _TERN_WIRE_H */

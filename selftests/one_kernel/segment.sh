@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Both hosts have a bridge, and between them is a third host, c, to which the neighbours of
-# pods talk:
+# Pods with an interface, for tests that have read lib.sh. Both hosts have a bridge, and
+# between them is a third host, c, to which the pods' neighbours talk:
 #
 #	a: pod eth0 ── br0 ── seg ─── c: sega ── br0 ── segb ─── b: seg ── br0 ── eth0 pod
 
 V4=10.98.0.5
 V6=fd98::5
 MAC=02:54:0a:62:00:05
-# shellcheck disable=SC2034
+# for tests that use some of these only
+export MAC
 NET=(--bridge br0 --net "$V4/24,$V6/64" --gateway 10.98.0.9 --gateway fd98::9)
 
 # segment: the bridges and what is between them
@@ -16,7 +17,6 @@ segment()
 {
 	local host
 
-	modprobe -q bridge
 	host_up c 30000 0
 	on c "ip link add br0 type bridge && ip address add 10.98.0.9/24 dev br0 &&
 		ip address add fd98::9/64 dev br0 nodad && ip link set br0 up" || return 1
@@ -29,7 +29,7 @@ segment()
 	done
 }
 
-# inside HOST COMMAND…: in the pod's network
+# inside HOST COMMAND…: in the pod's namespaces
 inside()
 {
 	local pid
@@ -49,6 +49,18 @@ reachable()
 	wait_until 10 answers $V4 && wait_until 10 answers $V6
 }
 
+# neighbours: what c believes
+neighbours()
+{
+	on c "ip neigh show dev br0" | sed -n "s/^\($V4\|$V6\) .*lladdr \([^ ]*\).*/\1 \2/p" | sort
+}
+
+known()
+{
+	neighbours
+	[[ $(neighbours) == "$V4 $MAC"$'\n'"$V6 $MAC" ]]
+}
+
 # ends HOST: of pods, on that host
 ends()
 {
@@ -65,4 +77,11 @@ none_on()
 		on "$1" "ip link show"
 		return 1
 	}
+}
+
+# behind PORT: where c's bridge believes the pod to be
+behind()
+{
+	on c "bridge fdb show br br0" | grep -i "^$MAC"
+	on c "bridge fdb show br br0" | grep -i "^$MAC dev $1 " >"$WORK/said"
 }

@@ -24,6 +24,7 @@
  *  6: own_fds in struct tern_become; PEER objects in LOAD
  *  7: SOCKET objects say what is under way in their queues; huge pages in CARRIED;
  *     TERN_IOC_NEXT_DATA, TERN_IOC_NEXT_PAGES
+ *  8: TERN_IOC_HOLD
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -31,7 +32,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	7
+#define TERN_ABI_VERSION	8
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */
@@ -602,6 +603,40 @@ struct tern_next_data {
 	__u64 offset;
 };
 
+/**
+ * struct tern_hold_io - hold frames back that come while the migrant is nowhere
+ *	(TERN_IOC_HOLD; not to be confused with TERN_HOLD)
+ * @size: sizeof(struct tern_hold_io)
+ * @fd: out: close-on-exec; what has come is read from it
+ * @why: sentence buffer
+ * @why_len: its size
+ * @reserved: 0
+ *
+ * At the source, in TERN_REQUESTED or TERN_PREPARED, of a migrant with a network namespace of
+ * its own. Nothing is held until PARK has stopped the migrant, which is the first to stop of
+ * those that move together. From then on what comes to its network namespace, by any
+ * interface, is queued. THAW and FAIL let it go on to the migrant's sockets, in its order.
+ * From TERN_COMMITTED on it is read: read(2) gives one frame each, struct virtio_net_hdr,
+ * little-endian, and from its Ethernet header on all of it; without those of loopback, and
+ * those that come after COMMIT and are not for the migrant alone.
+ * 0 says that the migrant runs on here. poll(2) and O_NONBLOCK are heeded.
+ *
+ * The hold is the migration's, and to ask for it once more, in any state that is not final,
+ * gives another descriptor of it. It ends with the migration and all of these; as long it
+ * keeps the namespace. /proc/PID/fdinfo tells how many frames were held, and how many were
+ * dropped, because more than 64 MiB would have been held.
+ * Errors: EBADFD there is none, and it is too late; EINVAL the migrant has no network
+ * namespace of its own; EBUSY an interface belongs to a bridge, or the like; from read(2)
+ * EMSGSIZE the buffer is too short for the next frame, which remains.
+ */
+struct tern_hold_io {
+	__u32 size;
+	__s32 fd;
+	__u64 why;
+	__u32 why_len;
+	__u32 reserved;
+};
+
 /* ---- the shell -------------------------------------------------------- */
 
 /**
@@ -738,6 +773,7 @@ struct tern_info {
 #define TERN_IOC_TREE		_IO(TERN_IOC_MAGIC, 26)
 #define TERN_IOC_NEXT_DATA	_IO(TERN_IOC_MAGIC, 27)
 #define TERN_IOC_NEXT_PAGES	_IO(TERN_IOC_MAGIC, 28)
+#define TERN_IOC_HOLD		_IO(TERN_IOC_MAGIC, 29)
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
