@@ -29,6 +29,7 @@
 #include "connection.h"
 #include "dev.h"
 #include "fault.h"
+#include "hold.h"
 #include "image.h"
 #include "inet.h"
 #include "keep.h"
@@ -649,6 +650,9 @@ int tern_become_resume(struct tern_migration *m)
 		tern_connections_go(&m->connections);
 	if (!err && !list_empty(&m->threads))
 		let_go(m);
+	/* those that move with it are loaded, too: every socket is open */
+	if (!err)
+		tern_hold_end(m, true);
 	mutex_unlock(&m->lock);
 	return err;
 }

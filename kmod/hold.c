@@ -6,6 +6,9 @@
  * on here, they go on into the stack, in their order; if it runs elsewhere, the daemon reads
  * them and sends them after it.
  *
+ * At the destination frames are queued from the beginning, until all that are to receive them
+ * are there; if they will never be, the daemon sends them back.
+ *
  * No netfilter hooks: registering the first one patches code, and that takes a while.
  *
  * A hold belongs to its migration, and to each descriptor that a daemon has of it. It keeps
@@ -67,6 +70,7 @@ enum mode {
  * @busy: name of one that has a receive handler already; under rtnl
  * @wait: those who read
  * @work: the end of it
+ * @ahead: it is the destination's: the source has got what is for all the segment
  * @queue: frames, as their handler got them; its lock guards what follows
  * @mode: enum mode
  * @bytes: memory that frames take
@@ -81,6 +85,7 @@ struct tern_hold {
 	char busy[IFNAMSIZ];
 	wait_queue_head_t wait;
 	struct work_struct work;
+	bool ahead;
 	struct sk_buff_head queue;
 	enum mode mode;
 	size_t bytes;
@@ -139,7 +144,7 @@ static bool keep(struct tern_hold *hold, struct sk_buff *skb)
 	spin_lock_bh(&hold->queue.lock);
 	if (passes(hold->mode)) {
 		kept = false;
-	} else if (hold->mode == MODE_FORWARD && is_void(skb)) {
+	} else if ((hold->mode == MODE_FORWARD || hold->ahead) && is_void(skb)) {
 		full = true;
 	} else if (hold->bytes + skb->truesize > HOLD_MAX) {
 		hold->dropped++;
@@ -267,6 +272,8 @@ static struct tern_hold *make(const struct tern_migration *m, struct tern_why *w
 	INIT_WORK(&hold->work, end_work);
 	skb_queue_head_init(&hold->queue);
 	hold->nb.notifier_call = on_device;
+	hold->ahead = m->side == TERN_DESTINATION;
+	hold->mode = hold->ahead ? MODE_HOLD : MODE_PASS;
 	hold->net = net_of(m->pid);
 	if (!hold->net) {
 		kfree(hold);
@@ -286,24 +293,28 @@ static struct tern_hold *make(const struct tern_migration *m, struct tern_why *w
 	return ERR_PTR(err);
 }
 
-/* That of @m, which gets @new if it has none. With a reference. */
+static bool may_begin(const struct tern_migration *m)
+{
+	return m->side == TERN_SOURCE ?
+	       m->state == TERN_REQUESTED || m->state == TERN_PREPARED :
+	       m->state == TERN_SHELL && m->pid;
+}
+
+/* That of @m, which gets @new if it has none. With a reference; NULL: it may have one. */
 static struct tern_hold *hold_of(struct tern_migration *m, struct tern_hold *new)
 {
-	struct tern_hold *hold = ERR_PTR(-EBADFD);
+	struct tern_hold *hold;
 
 	mutex_lock(&m->lock);
-	if (m->side == TERN_SOURCE && !tern_state_final(m->state)) {
-		if (!m->hold && new &&
-		    (m->state == TERN_REQUESTED || m->state == TERN_PREPARED)) {
-			kref_get(&new->ref);
-			m->hold = new;
-		}
-		hold = m->hold;
-		if (hold)
-			kref_get(&hold->ref);
-		else if (m->state != TERN_REQUESTED && m->state != TERN_PREPARED)
-			hold = ERR_PTR(-EBADFD);
+	if (!m->hold && new && may_begin(m)) {
+		kref_get(&new->ref);
+		m->hold = new;
 	}
+	hold = m->hold;
+	if (hold)
+		kref_get(&hold->ref);
+	else if (!may_begin(m))
+		hold = ERR_PTR(-EBADFD);
 	mutex_unlock(&m->lock);
 	return hold;
 }
@@ -385,7 +396,7 @@ void tern_hold_release(struct tern_migration *m)
 		let_all_go(m->hold, MODE_PASS);
 }
 
-/** tern_hold_forward() - it runs elsewhere: the daemon may read */
+/** tern_hold_forward() - it runs elsewhere, and not here: the daemon may read */
 void tern_hold_forward(struct tern_migration *m)
 {
 	struct tern_hold *hold = m->hold;

@@ -104,7 +104,9 @@ int tern_migration_set(struct tern_migration *m, enum tern_state to)
 		m->image = NULL;
 		m->image_size = 0;
 		tern_connections_forget(&m->connections);
-		tern_hold_end(m, to == TERN_FAILED);
+		if (to == TERN_FAILED && m->side == TERN_DESTINATION)
+			tern_hold_forward(m);
+		tern_hold_end(m, to == TERN_FAILED && m->side == TERN_SOURCE);
 		m->ended = ktime_get_boottime();
 		tern_unit_remove(m);
 		put_net(m->host->net);
@@ -616,12 +618,13 @@ int tern_migration_fail(struct tern_migration *m, u32 flags, int err,
 	}
 	m->err = err;
 	strscpy(m->why.text, why, sizeof(m->why.text));
-	if (to == TERN_FAILED)
-		tern_hold_release(m);
-	if (m->side == TERN_SOURCE)
+	if (m->side == TERN_SOURCE) {
+		if (to == TERN_FAILED)
+			tern_hold_release(m);
 		tern_park_end(m, TERN_VERDICT_THAW);
-	else
+	} else {
 		tern_become_end(m);
+	}
 	/*
 	 * What a lost migrant forked would read zeros if the userfaultfds were
 	 * closed; they stay for ever. Otherwise nobody waits any more.

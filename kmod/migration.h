@@ -56,7 +56,7 @@ struct tern_unit;
  * @nr_signals: source: signals that CAPTURE has seen, per signal number
  * @alarm_travels: source: ITIMER_REAL was armed at CAPTURE, and expires elsewhere
  * @connections: of TCP: source: captured; destination: loaded, and still silent
- * @hold: source: on its network namespace, or NULL
+ * @hold: on its network namespace, or NULL
  * @kept: files by key (struct tern_keep)
  * @nr_spaces: address spaces known: the migrant's and those it forked
  * @log: layout events

@@ -187,12 +187,15 @@ static int join_segment(struct tern_dest *d)
 	return tern_net_attach(d->job->pid, host->bridge, host->name, &d->why);
 }
 
-/* It does not run here: before the source hears of it, which comes back to where it was. */
+/*
+ * It does not run here: before the source hears of it, which lets the pod speak again. What
+ * still comes here is held, and goes back (inject.c).
+ */
 static void leave_segment(struct tern_dest *d)
 {
 	struct tern_why why = { "" };
 
-	if (d->net && tern_net_down(d->job->pid, &why))
+	if (d->net && tern_net_mute(d->job->pid, &why))
 		tern_log(LOG_ERR, "migration %016" PRIx64 ": %s", (uint64_t)d->job->id, why.text);
 }
 

@@ -348,14 +348,17 @@ static int send_ready(struct tern_dest *d)
 static int make_net(struct tern_dest *d)
 {
 	const struct tern_host *host = d->job->host;
-	int rc = tern_net_make(d->shell.pid, d->pod_name, host->bridge, host->name, d->net,
+	int hold, rc = tern_net_make(d->shell.pid, d->pod_name, host->bridge, host->name, d->net,
 			       &d->why);
 
 	if (rc)
 		return rc;
 	rc = tern_net_index(d->shell.pid);
-	if (rc > 0)
-		rc = tern_inject_create(&d->inject, d->job->id, d->job->peer, rc);
+	hold = rc > 0 ? tern_dev_hold(d->dev, &d->why) : rc;
+	if (hold < 0)
+		rc = hold;
+	else if (rc > 0)
+		rc = tern_inject_create(&d->inject, d->job->id, d->job->peer, rc, hold);
 	return rc < 0 ? tern_why_set(&d->why, rc,
 				     "nothing can be handed to the interface of the pod on %s: %s",
 				     host->name, strerror(-rc)) : 0;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "dev.h"
 
@@ -383,7 +384,7 @@ int tern_dev_uffd_read(int dev, struct tern_uffd_read *read)
 	return call(dev, TERN_IOC_UFFD_READ, read);
 }
 
-/** tern_dev_hold() - hold frames back when the migrant stands; returns where they are read */
+/** tern_dev_hold() - hold frames back; returns where they are read, which does not block */
 int tern_dev_hold(int dev, struct tern_why *why)
 {
 	char text[TERN_WHY_LEN] = "";
@@ -393,6 +394,10 @@ int tern_dev_hold(int dev, struct tern_why *why)
 	int err = call(dev, TERN_IOC_HOLD, &io);
 
 	take_why(why, text, err);
+	if (!err && fcntl(io.fd, F_SETFL, O_NONBLOCK)) {
+		err = -errno;
+		close(io.fd);
+	}
 	return err ? err : io.fd;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The source's end of a pod's frames. From the moment when the pod stands the kernel holds
- * what comes to it (kmod/hold.c), and gives it to us once the pod runs at the destination: by
- * a connection of its own it goes there, until nothing more comes.
+ * what comes to it, and gives it to us once the pod runs at the destination: by a connection
+ * of its own it goes there, until nothing more comes. If it does not run there, what has come
+ * there for it comes back.
  *
  * A thread for each pod that is prepared, which ends by itself, if need be later than the
  * migration. The connection is made while the pod runs, so that it is there when it is
@@ -13,7 +14,6 @@
  * atomic.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -24,14 +24,14 @@
 #include <unistd.h>
 
 #include "dev.h"
+#include "ferry.h"
 #include "forward.h"
 #include "host.h"
 #include "lines.h"
-#include "link.h"
 
 #define QUIET_MS	1000	/* without a frame, and none is expected any more */
 #define LONGEST_MS	60000	/* but not longer, if they do not end */
-#define LINGER_MS	1000
+#define BACK_MS		3000	/* for the first that comes back */
 
 enum phase {
 	ON,	/* the migration is under way */
@@ -46,10 +46,7 @@ enum phase {
  * @bell: eventfd: @phase is another one
  * @id: of the migration
  * @peer: the destination's name
- * @hold: descriptor of the kernel's hold
- * @link: to the destination
- * @frames: that were sent
- * @buf: one of them
+ * @ferry: with all but the bell
  */
 struct tern_forward {
 	unsigned int refs;
@@ -57,19 +54,18 @@ struct tern_forward {
 	int bell;
 	__u64 id;
 	const char *peer;
-	int hold;
-	struct tern_link link;
-	__u64 frames;
-	char buf[TERN_WIRE_FRAME_LEN];
+	struct tern_ferry ferry;
 };
 
 static void put(struct tern_forward *f)
 {
 	if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL))
 		return;
-	tern_link_fini(&f->link);
-	if (f->hold >= 0)
-		close(f->hold);
+	tern_link_fini(&f->ferry.link);
+	if (f->ferry.hold >= 0)
+		close(f->ferry.hold);
+	if (f->ferry.end >= 0)
+		close(f->ferry.end);
 	if (f->bell >= 0)
 		close(f->bell);
 	free(f);
@@ -83,38 +79,24 @@ static __u64 now_ms(void)
 	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
 }
 
-/* All that there is. 1: so far; 0: the pod is here, and there will be nothing. */
-static int send_frames(struct tern_forward *f)
+/* All that there is. 1: so far; 0: the pod is here, and what came back has, too. */
+static int ferry(struct tern_forward *f)
 {
-	ssize_t n;
-	int rc;
+	int rc = tern_ferry_send(&f->ferry);
 
-	for (;;) {
-		n = read(f->hold, f->buf, sizeof(f->buf));
-		if (!n)
-			return 0;
-		if (n < 0)
-			return errno == EAGAIN || errno == EINTR ? 1 : -errno;
-		rc = tern_link_send(&f->link, TERN_MSG_FRAME, f->buf, n);
-		if (rc)
-			return rc;
-		f->frames++;
-	}
-}
-
-static void say_end(struct tern_forward *f)
-{
-	if (!tern_link_send(&f->link, TERN_MSG_FRAMES_END, NULL, 0))
-		tern_link_linger(&f->link, LINGER_MS);
+	/* a destination that has given up an attempt, or has died, says nothing */
+	if (!rc)
+		tern_ferry_take(&f->ferry, BACK_MS);
+	return rc;
 }
 
 /* 0: all has been sent, or there is nothing to be sent. */
 static int forward(struct tern_forward *f)
 {
 	struct pollfd p[3] = {
-		{ .fd = f->hold, .events = POLLIN },
+		{ .fd = f->ferry.hold, .events = POLLIN },
 		{ .fd = f->bell, .events = POLLIN },
-		{ .fd = f->link.fd, .events = POLLIN },
+		{ .fd = f->ferry.link.fd, .events = POLLIN },
 	};
 	__u64 over = 0, now;
 	eventfd_t nothing;
@@ -123,30 +105,28 @@ static int forward(struct tern_forward *f)
 
 	for (;;) {
 		phase = __atomic_load_n(&f->phase, __ATOMIC_ACQUIRE);
-		if (phase == STOP)
-			return 0;
-		rc = poll(p, 3, phase == OVER ? QUIET_MS : -1);
+		rc = poll(p, 3, phase == OVER ? QUIET_MS : phase == STOP ? 0 : -1);
 		if (rc < 0 && errno != EINTR)
 			return -errno;
 		now = now_ms();
 		if (phase == OVER && !over)
 			over = now;
-		if (!rc || (over && now - over > LONGEST_MS)) {
-			say_end(f);
+		if (phase == OVER && (!rc || now - over > LONGEST_MS)) {
+			tern_ferry_send_end(&f->ferry);
 			return 0;
 		}
-		if (rc < 0)
-			continue;
-		if (p[1].revents)
-			eventfd_read(f->bell, &nothing);
-		/* the destination has nothing to say */
-		if (p[2].revents)
-			return -ECONNRESET;
-		if (p[0].revents) {
-			rc = send_frames(f);
+		/* before all else: once the pod is here the destination may have something to say */
+		if (rc > 0 && p[0].revents) {
+			rc = ferry(f);
 			if (rc <= 0)
 				return rc;
 		}
+		if (phase == STOP)
+			return 0;
+		if (rc > 0 && p[2].revents)
+			return -ECONNRESET;
+		if (rc > 0 && p[1].revents)
+			eventfd_read(f->bell, &nothing);
 	}
 }
 
@@ -159,9 +139,11 @@ static void *run(void *arg)
 		tern_log(LOG_WARNING,
 			 "migration %016" PRIx64 ": what still comes for the pod is not sent on to host %s: %s",
 			 (uint64_t)f->id, f->peer, strerror(-rc));
-	else if (f->frames)
-		tern_log(LOG_INFO, "migration %016" PRIx64 ": %llu frames sent on to host %s",
-			 (uint64_t)f->id, (unsigned long long)f->frames, f->peer);
+	else if (f->ferry.sent || f->ferry.taken)
+		tern_log(LOG_INFO,
+			 "migration %016" PRIx64 ": %llu frames sent on to host %s, %llu have come back",
+			 (uint64_t)f->id, (unsigned long long)f->ferry.sent, f->peer,
+			 (unsigned long long)f->ferry.taken);
 	put(f);
 	return NULL;
 }
@@ -174,7 +156,16 @@ static int connect_peer(struct tern_forward *f, const struct tern_job *job, stru
 		return tern_why_set(why, -ECONNRESET,
 				    "host %s cannot be reached by a connection for what comes to the pod's address",
 				    job->peer->name);
-	return tern_link_init(&f->link, fd, -1);
+	return tern_link_init(&f->ferry.link, fd, -1);
+}
+
+static int open_end(struct tern_forward *f, int pid)
+{
+	int index = tern_net_index(pid);
+
+	if (index > 0)
+		f->ferry.end = tern_ferry_open(index);
+	return index <= 0 ? (index ? index : -ENODEV) : f->ferry.end < 0 ? f->ferry.end : 0;
 }
 
 static int start_thread(struct tern_forward *f)
@@ -210,18 +201,15 @@ int tern_forward_start(struct tern_forward **forward, const struct tern_job *job
 	if (!f)
 		return -ENOMEM;
 	f->refs = 1;
-	f->link.fd = -1;
+	f->ferry.link.fd = f->ferry.hold = f->ferry.end = -1;
 	f->id = job->id;
 	f->peer = job->peer->name;
 	f->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = f->bell < 0 ? -errno : 0;
-	f->hold = rc ? rc : tern_dev_hold(dev, why);
-	if (!rc && f->hold < 0)
-		rc = f->hold;
-	if (!rc && fcntl(f->hold, F_SETFL, O_NONBLOCK))
-		rc = -errno;
-	if (!rc)
-		rc = connect_peer(f, job, why);
+	rc = f->bell < 0 ? -errno : open_end(f, job->pid);
+	if (!rc) {
+		f->ferry.hold = tern_dev_hold(dev, why);
+		rc = f->ferry.hold < 0 ? f->ferry.hold : connect_peer(f, job, why);
+	}
 	if (!rc)
 		rc = start_thread(f);
 	if (rc)
@@ -250,7 +238,7 @@ void tern_forward_over(struct tern_forward **forward)
 	leave(forward, OVER);
 }
 
-/** tern_forward_stop() - nothing is sent any more */
+/** tern_forward_stop() - nothing is sent any more; if the pod is here, what comes back is taken */
 void tern_forward_stop(struct tern_forward **forward)
 {
 	leave(forward, STOP);

@@ -1,30 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The destination's end of a pod's frames. What the source sends (forward.c) waits in the
- * connection until the pod runs here; then it is put into this host's end of the pod's
- * interface, and so comes to the pod as if it had been sent to it here.
+ * connection until the pod runs here. If it will never run here, what has come here for it
+ * goes back, and by then the source has told the segment where it is.
  *
  * Owns the table of the pods that are expected, guarded by its lock, and a thread for each
- * connection. A frame is checked before it is used, and by the kernel once more.
+ * connection.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/if_packet.h>
-#include <linux/virtio_net.h>
-#include <net/ethernet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "dev.h"
+#include "ferry.h"
 #include "host.h"
 #include "inject.h"
-#include "link.h"
 
-#define BODY_MS		10000
+#define QUIET_MS	1000	/* without a frame that has to go back */
+#define LONGEST_S	20
 
 enum state {
 	WAITS,	/* the pod is being made */
@@ -37,7 +35,8 @@ enum state {
  * @refs: the job, and the thread if there is one
  * @id: of the migration
  * @peer: whence it comes
- * @fd: packet socket of this host's end of its interface
+ * @end: packet socket of this host's end of its interface
+ * @hold: what has come to it here; -1: it has been let in
  * @state: enum state
  * @busy: it has a thread
  * @next: in the table
@@ -46,7 +45,8 @@ struct tern_inject {
 	unsigned int refs;
 	__u64 id;
 	const struct tern_peer *peer;
-	int fd;
+	int end;
+	int hold;
 	enum state state;
 	bool busy;
 	struct tern_inject *next;
@@ -61,25 +61,10 @@ static void put(struct tern_inject *inject)
 {
 	if (--inject->refs)
 		return;
-	close(inject->fd);
+	close(inject->end);
+	if (inject->hold >= 0)
+		close(inject->hold);
 	free(inject);
-}
-
-static int open_end(int index)
-{
-	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_ifindex = index };
-	int fd, err, one = 1;
-
-	/* it hears nothing: no protocol */
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (!setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) &&
-	    !bind(fd, (struct sockaddr *)&at, sizeof(at)))
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
 }
 
 /**
@@ -88,22 +73,23 @@ static int open_end(int index)
  * @id: of the migration
  * @peer: whence it comes
  * @index: of this host's end of its interface
+ * @hold: what comes to it here; ours from now on
  */
 int tern_inject_create(struct tern_inject **inject, __u64 id, const struct tern_peer *peer,
-		       int index)
+		       int index, int hold)
 {
 	struct tern_inject *new = calloc(1, sizeof(*new));
-	int fd;
+	int end = new ? tern_ferry_open(index) : -ENOMEM;
 
 	*inject = NULL;
-	if (!new)
-		return -ENOMEM;
-	fd = open_end(index);
-	if (fd < 0) {
+	if (end < 0) {
+		close(hold);
 		free(new);
-		return fd;
+		return end;
 	}
-	*new = (struct tern_inject){ .refs = 1, .id = id, .peer = peer, .fd = fd };
+	*new = (struct tern_inject){
+		.refs = 1, .id = id, .peer = peer, .end = end, .hold = hold,
+	};
 	pthread_mutex_lock(&lock);
 	new->next = table;
 	table = new;
@@ -119,6 +105,9 @@ void tern_inject_go(struct tern_inject *inject)
 		return;
 	pthread_mutex_lock(&lock);
 	inject->state = GOES;
+	/* it is over, and would keep the namespace */
+	close(inject->hold);
+	inject->hold = -1;
 	pthread_cond_broadcast(&news);
 	pthread_mutex_unlock(&lock);
 }
@@ -142,63 +131,17 @@ void tern_inject_drop(struct tern_inject **inject)
 	pthread_mutex_unlock(&lock);
 }
 
-/* ---- frames ----------------------------------------------------------------------------- */
-
-/**
- * tern_inject_check() - can this be a frame?
- * @frame: from a peer
- * @len: bytes that follow it
- *
- * Return: 0 or -EPROTO.
- */
-int tern_inject_check(const struct tern_wire_frame *frame, size_t len)
-{
-	unsigned int kind = frame->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
-	bool partial = frame->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
-
-	if (len < ETH_HLEN || len > TERN_WIRE_FRAME_MAX ||
-	    frame->flags & ~VIRTIO_NET_HDR_F_NEEDS_CSUM)
-		return -EPROTO;
-	if (partial && (frame->csum_start < ETH_HLEN ||
-			(size_t)frame->csum_start + frame->csum_offset + 2 > len))
-		return -EPROTO;
-	switch (kind) {
-	case VIRTIO_NET_HDR_GSO_NONE:
-		return frame->gso_type || frame->gso_size ? -EPROTO : 0;
-	case VIRTIO_NET_HDR_GSO_TCPV4:
-	case VIRTIO_NET_HDR_GSO_TCPV6:
-		return frame->gso_size ? 0 : -EPROTO;
-	default:
-		return -EPROTO;
-	}
-}
+/* ---- connections ------------------------------------------------------------------------ */
 
 /**
  * struct catcher - a connection's thread
  * @inject: the pod
- * @link: the connection
- * @lost: frames that could not be handed on
- * @buf: one of them
+ * @ferry: its end is @inject's
  */
 struct catcher {
 	struct tern_inject *inject;
-	struct tern_link link;
-	__u64 lost;
-	char buf[TERN_WIRE_FRAME_LEN];
+	struct tern_ferry ferry;
 };
-
-/* An error is the link's; an interface that has gone is the pod's affair. */
-static int catch_one(struct catcher *c, size_t len)
-{
-	const struct tern_wire_frame *frame = (const void *)c->buf;
-	int rc = tern_link_recv_body(&c->link, c->buf, len, BODY_MS);
-
-	if (!rc)
-		rc = tern_inject_check(frame, len - sizeof(*frame));
-	if (!rc && send(c->inject->fd, c->buf, len, 0) < 0)
-		c->lost++;
-	return rc;
-}
 
 static bool goes(struct tern_inject *inject)
 {
@@ -212,32 +155,47 @@ static bool goes(struct tern_inject *inject)
 	return goes;
 }
 
-static void catch_all(struct catcher *c)
+static void take_all(struct catcher *c)
 {
-	struct tern_wire head;
-	int rc;
+	struct tern_ferry *ferry = &c->ferry;
+	int rc = tern_ferry_take(ferry, 0);
 
-	do {
-		rc = tern_link_recv_head(&c->link, &head, 0);
-		if (!rc && head.type == TERN_MSG_FRAMES_END)
-			break;
-		if (!rc)
-			rc = head.type == TERN_MSG_FRAME ? catch_one(c, head.len) : -EPROTO;
-	} while (!rc);
-	if (rc || c->lost)
+	if (rc || ferry->lost)
 		tern_log(LOG_WARNING,
-			 "migration %016" PRIx64 ": not all that came for the pod to host %s was handed on: %s",
+			 "migration %016" PRIx64 ": not all that has come for the pod to host %s was handed to it: %s",
 			 (uint64_t)c->inject->id, c->inject->peer->name,
 			 rc ? strerror(-rc) : "its interface did not take it");
+}
+
+/* Until nothing more comes, or the source does not want it. */
+static void give_back(struct catcher *c)
+{
+	struct pollfd p[2] = {
+		{ .fd = c->ferry.hold, .events = POLLIN },
+		{ .fd = c->ferry.link.fd, .events = POLLIN },
+	};
+	time_t until = time(NULL) + LONGEST_S;
+
+	do {
+		if (tern_ferry_send(&c->ferry) < 0)
+			return;
+	} while (poll(p, 2, QUIET_MS) > 0 && !p[1].revents && time(NULL) < until);
+	if (!p[1].revents)
+		tern_ferry_send_end(&c->ferry);
 }
 
 static void *run(void *arg)
 {
 	struct catcher *c = arg;
 
-	if (goes(c->inject))
-		catch_all(c);
-	tern_link_fini(&c->link);
+	c->ferry.end = c->inject->end;
+	if (goes(c->inject)) {
+		take_all(c);
+	} else {
+		c->ferry.hold = c->inject->hold;
+		give_back(c);
+	}
+	tern_link_fini(&c->ferry.link);
 	pthread_mutex_lock(&lock);
 	c->inject->busy = false;
 	put(c->inject);
@@ -268,7 +226,7 @@ static int start(struct catcher *c, int fd)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
-	int rc = tern_link_init(&c->link, fd, -1);
+	int rc = tern_link_init(&c->ferry.link, fd, -1);
 
 	if (rc)
 		return rc;
@@ -277,7 +235,7 @@ static int start(struct catcher *c, int fd)
 	rc = -pthread_create(&thread, &attr, run, c);
 	pthread_attr_destroy(&attr);
 	if (rc)
-		tern_link_fini(&c->link);
+		tern_link_fini(&c->ferry.link);
 	return rc;
 }
 

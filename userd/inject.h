@@ -4,16 +4,14 @@
 #define TERN_INJECT_H
 
 #include <linux/tern.h>
-#include <tern/wire.h>
 
 struct tern_inject;
 struct tern_peer;
 
 int tern_inject_create(struct tern_inject **inject, __u64 id, const struct tern_peer *peer,
-		       int index);
+		       int index, int hold);
 void tern_inject_go(struct tern_inject *inject);
 void tern_inject_drop(struct tern_inject **inject);
 void tern_inject_hand(__u64 id, const struct tern_peer *peer, int fd);
-int tern_inject_check(const struct tern_wire_frame *frame, size_t len);
 
 #endif

@@ -37,7 +37,6 @@ int tern_net_make(int pid, const char *pod, const char *bridge, const char *host
 
 /* net_link.c */
 int tern_net_attach(int pid, const char *bridge, const char *host, struct tern_why *why);
-int tern_net_down(int pid, struct tern_why *why);
 int tern_net_mute(int pid, struct tern_why *why);
 int tern_net_unmute(int pid, struct tern_why *why);
 int tern_net_index(int pid);

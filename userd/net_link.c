@@ -111,20 +111,6 @@ int tern_net_attach(int pid, const char *bridge, const char *host, struct tern_w
 				     bridge, host, strerror(-rc)) : 0;
 }
 
-/** tern_net_down() - let it be on the segment no more; @pid: a process of the pod */
-int tern_net_down(int pid, struct tern_why *why)
-{
-	struct pair pair;
-	int rc = find_pair(pid, &pair);
-
-	if (rc > 0) {
-		rc = tern_net_set_up(pair.space.here, pair.end, false);
-		put_pair(&pair);
-	}
-	return rc < 0 ? tern_why_set(why, rc, "the interface of the pod could not be taken down: %s",
-				     strerror(-rc)) : 0;
-}
-
 /*
  * What the pod sends goes nowhere, but its carrier stays, and with it the way by which the
  * segment brings what is still sent to it. -ENODEV: it is not so, and need not be undone.

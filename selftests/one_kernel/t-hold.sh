@@ -120,7 +120,7 @@ taken()
 
 [[ -e /sys/fs/cgroup/cgroup.procs ]] || skip "needs cgroup version 2 at /sys/fs/cgroup"
 modprobe -q bridge
-plan 16
+plan 18
 must "there is a segment" segment
 must "the daemons know their bridges" daemons_with "bridge = br0"
 POD_OPTIONS=("${NET[@]}")
@@ -129,7 +129,7 @@ must "it is reachable" reachable
 must "all that is sent to it comes, while it stays" flows sleep 1
 must "and while it moves to b and back, twice" flows there_and_back
 must "and while it is prepared" flows prepared
-for fault in park_save capture sent shell load; do
+for fault in park_save capture sent shell become load resume; do
 	must "and when it fails ($fault)" flows fails $fault
 done
 must "and when its daemon dies before it has moved" flows killed

@@ -612,19 +612,24 @@ struct tern_next_data {
  * @why_len: its size
  * @reserved: 0
  *
- * At the source, in TERN_REQUESTED or TERN_PREPARED, of a migrant with a network namespace of
- * its own. Nothing is held until PARK has stopped the migrant, which is the first to stop of
- * those that move together. From then on what comes to its network namespace, by any
- * interface, is queued. THAW and FAIL let it go on to the migrant's sockets, in its order.
- * From TERN_COMMITTED on it is read: read(2) gives one frame each, struct virtio_net_hdr,
- * little-endian, and from its Ethernet header on all of it; without those of loopback, and
- * those that come after COMMIT and are not for the migrant alone.
- * 0 says that the migrant runs on here. poll(2) and O_NONBLOCK are heeded.
+ * Of a migrant with a network namespace of its own; of those that move together, it is the
+ * root that has a hold. At the source in TERN_REQUESTED or TERN_PREPARED: nothing is held
+ * until PARK has stopped it. From then on what comes to its namespace, by any interface, is
+ * queued. THAW and FAIL let it go on to the migrant's sockets, in its order; from
+ * TERN_COMMITTED on it is read.
  *
- * The hold is the migration's, and to ask for it once more, in any state that is not final,
- * gives another descriptor of it. It ends with the migration and all of these; as long it
- * keeps the namespace. /proc/PID/fdinfo tells how many frames were held, and how many were
- * dropped, because more than 64 MiB would have been held.
+ * At the destination in TERN_SHELL, when the shell has joined: what comes is queued at once.
+ * RESUME lets it go on; when the migration has failed, it is read.
+ *
+ * read(2) gives one frame each: struct virtio_net_hdr, little-endian, and all of it, from its
+ * Ethernet header on; without those of loopback, and those that are for all the segment and
+ * come when the other host has them, too. 0 says that the migrant is here. poll(2) and
+ * O_NONBLOCK are heeded.
+ *
+ * The hold is the migration's, and to ask for it once more, until that has ended, gives
+ * another descriptor of it. It ends with the migration and all of these; so long it keeps the
+ * namespace. /proc/PID/fdinfo tells how many frames were held, and how many were dropped,
+ * because more than 64 MiB would have been held.
  * Errors: EBADFD there is none, and it is too late; EINVAL the migrant has no network
  * namespace of its own; EBUSY an interface belongs to a bridge, or the like; from read(2)
  * EMSGSIZE the buffer is too short for the next frame, which remains.
