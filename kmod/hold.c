@@ -162,6 +162,14 @@ static bool keep(struct tern_hold *hold, struct sk_buff *skb)
 	return kept;
 }
 
+/* There was no memory for it. */
+static void count_dropped(struct tern_hold *hold)
+{
+	spin_lock_bh(&hold->queue.lock);
+	hold->dropped++;
+	spin_unlock_bh(&hold->queue.lock);
+}
+
 static rx_handler_result_t hold_frame(struct sk_buff **pskb)
 {
 	struct sk_buff *skb = *pskb;
@@ -170,8 +178,10 @@ static rx_handler_result_t hold_frame(struct sk_buff **pskb)
 	if (passes(READ_ONCE(hold->mode)) || skb == READ_ONCE(hold->passing) || is_not_ours(skb))
 		return RX_HANDLER_PASS;
 	skb = skb_share_check(skb, GFP_ATOMIC);
-	if (!skb)
+	if (!skb) {
+		count_dropped(hold);
 		return RX_HANDLER_CONSUMED;
+	}
 	*pskb = skb;
 	/* it may stay for long: whoever has sent it, on this host, is not to wait for it */
 	skb_orphan(skb);

@@ -90,6 +90,13 @@ static int ferry(struct tern_forward *f)
 	return rc;
 }
 
+static bool is_cut(const struct tern_forward *f)
+{
+	char byte;
+
+	return recv(f->ferry.link.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
 /* 0: all has been sent, or there is nothing to be sent. */
 static int forward(struct tern_forward *f)
 {
@@ -115,7 +122,6 @@ static int forward(struct tern_forward *f)
 			tern_ferry_send_end(&f->ferry);
 			return 0;
 		}
-		/* before all else: once the pod is here the destination may have something to say */
 		if (rc > 0 && p[0].revents) {
 			rc = ferry(f);
 			if (rc <= 0)
@@ -123,8 +129,12 @@ static int forward(struct tern_forward *f)
 		}
 		if (phase == STOP)
 			return 0;
-		if (rc > 0 && p[2].revents)
-			return -ECONNRESET;
+		if (rc > 0 && p[2].revents) {
+			if (is_cut(f))
+				return -ECONNRESET;
+			/* it knows already that the pod is here, and we shall soon */
+			p[2].fd = -1;
+		}
 		if (rc > 0 && p[1].revents)
 			eventfd_read(f->bell, &nothing);
 	}

@@ -123,8 +123,8 @@ struct tern_wire_none {
 
 /*
  * Another one, opened by the source of a pod that has an interface, when READY has come: with
- * the id of the root's migration. When the pod runs at the destination, what still comes for
- * it to the source follows as FRAME, and then FRAMES_END; nothing is answered.
+ * the id of the root's migration. When it is known where the pod runs, who does not have it
+ * sends what has come to it there, as FRAME, and then FRAMES_END; nothing is answered.
  */
 #define TERN_LANE_FRAMES	4
 

@@ -19,6 +19,7 @@
 
 #define MOST	(1U << 20)
 #define TELL_NS	100000000ULL
+#define BALLAST	(4U << 20)	/* it takes a while until all of it has moved */
 
 /**
  * struct count - of one version of IP
@@ -31,6 +32,15 @@ static struct count {
 	unsigned int nr;
 	unsigned int twice;
 } counts[2];
+
+static void take_ballast(void)
+{
+	static char ballast[BALLAST];
+	unsigned int i;
+
+	for (i = 0; i < BALLAST; i += 4096)
+		page_fill(ballast + i, i + 1);
+}
 
 static int open_socket(unsigned int port)
 {
@@ -94,6 +104,7 @@ int main(int argc, char **argv)
 	struct pollfd p = { .events = POLLIN };
 
 	migrant_start(argc, argv, 1, "PORT");
+	take_ballast();
 	p.fd = open_socket(atoi(argv[2]));
 	migrant_tell("ready", "yes");
 	while (migrant_step()) {

@@ -101,7 +101,7 @@ killed()
 # nothing of the pod is left there in the end
 slowly()
 {
-	slow "$1" 5mbit && tern "$1" migrate web "$2" --mode=lazy --no-wait || return 1
+	slow "$1" 1mbit && tern "$1" migrate web "$2" --mode=lazy --no-wait || return 1
 	paging()
 	{
 		tern "$1" status | grep paging >"$WORK/said"
