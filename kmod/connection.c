@@ -334,10 +334,8 @@ static void receive_fin(struct sock *sk, const struct tern_obj_tcp *obj)
 		WRITE_ONCE(tp->copied_seq, tp->rcv_nxt);
 	sk->sk_shutdown |= RCV_SHUTDOWN;
 	sock_set_flag(sk, SOCK_DONE);
-	if (sk->sk_state == TCP_ESTABLISHED)
-		tcp_set_state(sk, TCP_CLOSE_WAIT);
-	else if (sk->sk_state == TCP_FIN_WAIT1)
-		tcp_set_state(sk, TCP_CLOSING);
+	/* whichever of the two FINs was first */
+	tcp_set_state(sk, obj->state);
 }
 
 static void set_measured(struct sock *sk, const struct tern_obj_tcp *obj)
@@ -458,7 +456,9 @@ static void go(struct sock *sk, const struct tern_obj_tcp *obj)
 
 	lock_sock(sk);
 	tp->repair = 0;
-	tp->snd_wnd = obj->snd_wnd;
+	/* unless the peer has told a newer one meanwhile */
+	if (!tp->snd_wnd)
+		tp->snd_wnd = obj->snd_wnd;
 	if (tp->packets_out)
 		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, inet_csk(sk)->icsk_rto,
 					  TCP_RTO_MAX);

@@ -20,6 +20,7 @@
  * held: whoever drops the last reference leaves that to a work item.
  */
 #include <linux/anon_inodes.h>
+#include <linux/etherdevice.h>
 #include <linux/file.h>
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
@@ -119,6 +120,13 @@ static bool is_not_ours(const struct sk_buff *skb)
 	       (skb_vlan_tag_present(skb) && skb_vlan_tag_get_id(skb));
 }
 
+/* The pod's own, from the other host, where it did not come to live after all. */
+static bool is_own(const struct sk_buff *skb)
+{
+	return !(skb->dev->flags & IFF_LOOPBACK) &&
+	       ether_addr_equal(eth_hdr(skb)->h_source, skb->dev->dev_addr);
+}
+
 /* Under queue.lock. */
 static void add(struct tern_hold *hold, struct sk_buff *skb)
 {
@@ -183,6 +191,10 @@ static rx_handler_result_t hold_frame(struct sk_buff **pskb)
 		return RX_HANDLER_CONSUMED;
 	}
 	*pskb = skb;
+	if (is_own(skb)) {
+		kfree_skb(skb);
+		return RX_HANDLER_CONSUMED;
+	}
 	/* it may stay for long: whoever has sent it, on this host, is not to wait for it */
 	skb_orphan(skb);
 	skb_dst_force(skb);
@@ -306,8 +318,26 @@ static struct tern_hold *make(const struct tern_migration *m, struct tern_why *w
 static bool may_begin(const struct tern_migration *m)
 {
 	return m->side == TERN_SOURCE ?
-	       m->state == TERN_REQUESTED || m->state == TERN_PREPARED :
+	       m->state == TERN_REQUESTED || m->state == TERN_PREPARED ||
+	       m->state == TERN_PARKED :
 	       m->state == TERN_SHELL && m->pid;
+}
+
+/**
+ * tern_hold_cut() - the migrant stands: from here on nothing reaches its sockets
+ * @m: with its lock held, as for all that follow; it need not have a hold
+ *
+ * Who was on the way past the handler has arrived when this returns.
+ */
+void tern_hold_cut(struct tern_migration *m)
+{
+	lockdep_assert_held(&m->lock);
+	if (!m->hold)
+		return;
+	spin_lock_bh(&m->hold->queue.lock);
+	WRITE_ONCE(m->hold->mode, MODE_HOLD);
+	spin_unlock_bh(&m->hold->queue.lock);
+	synchronize_rcu_expedited();
 }
 
 /* That of @m, which gets @new if it has none. With a reference; NULL: it may have one. */
@@ -319,6 +349,9 @@ static struct tern_hold *hold_of(struct tern_migration *m, struct tern_hold *new
 	if (!m->hold && new && may_begin(m)) {
 		kref_get(&new->ref);
 		m->hold = new;
+		/* it is prepared while it stands */
+		if (m->state == TERN_PARKED)
+			tern_hold_cut(m);
 	}
 	hold = m->hold;
 	if (hold)
@@ -341,23 +374,6 @@ static struct tern_hold *get(struct tern_migration *m, struct tern_why *why)
 	hold = hold_of(m, new);
 	put(new);
 	return hold ?: ERR_PTR(-EBADFD);
-}
-
-/**
- * tern_hold_cut() - the migrant stands: from here on nothing reaches its sockets
- * @m: with its lock held, as for all that follow; it need not have a hold
- *
- * Who was on the way past the handler has arrived when this returns.
- */
-void tern_hold_cut(struct tern_migration *m)
-{
-	lockdep_assert_held(&m->lock);
-	if (!m->hold)
-		return;
-	spin_lock_bh(&m->hold->queue.lock);
-	WRITE_ONCE(m->hold->mode, MODE_HOLD);
-	spin_unlock_bh(&m->hold->queue.lock);
-	synchronize_rcu_expedited();
 }
 
 /* The oldest goes on into the stack. Return: false: there is none, and others pass. */

@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "net.h"
 #include "pod.h"
@@ -385,6 +386,20 @@ static int hold(struct tern_unit *unit, unsigned int attempt)
 	return rc;
 }
 
+/* What comes for a pod while it stands; without an interface, what it says to itself. */
+static int hold_frames(struct tern_source *s)
+{
+	int hold;
+
+	if (s->prepared.net)
+		return tern_forward_start(&s->forward, s->job, s->dev, &s->why);
+	/* the migration keeps it, and there is nothing to be read */
+	hold = tern_dev_hold(s->dev, &s->why);
+	if (hold >= 0)
+		close(hold);
+	return hold < 0 ? hold : 0;
+}
+
 /* All shells first, for they are each other's parents; then what they wear. */
 static int prepare_all(struct tern_unit *unit, unsigned int attempt)
 {
@@ -400,8 +415,8 @@ static int prepare_all(struct tern_unit *unit, unsigned int attempt)
 			rc = tern_first_create(&s->first, s->job->host->first);
 		if (!rc)
 			rc = introduce(unit, i);
-		if (!rc && s->prepared.net)
-			rc = tern_forward_start(&s->forward, s->job, s->dev, &s->why);
+		if (!rc && s->prepared.pod)
+			rc = hold_frames(s);
 		rc = tern_unit_blame(unit, i, rc);
 	}
 	if (!rc && tern_source_held(unit->member[0]))

@@ -84,7 +84,8 @@ int check_tcp(struct image_check *c, const struct tern_obj *obj)
 
 	tern_obj_tail(obj, &len);
 	if (len || t->fd < -1 || t->fd >= FD_MAX || t->flags & ~TERN_TCP_FLAGS_ALL ||
-	    t->shutdown > 3 || !t->port || t->port > PORT_MAX || !t->peer_port ||
+	    (t->family != AF_INET && t->family != AF_INET6) || !fits(t->local, t->family) ||
+	    !fits(t->peer, t->family) || t->shutdown > 3 || !t->port || t->port > PORT_MAX || !t->peer_port ||
 	    t->peer_port > PORT_MAX)
 		return check_bad(c, obj, "a field is out of range");
 	c->stream = obj;

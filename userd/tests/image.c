@@ -84,6 +84,9 @@ static void build(void)
 				       .value = { 7 } };
 	struct tern_obj_datagram datagram = { .fd = 5, .version = 4, .port = 53, .own_port = 65535,
 					      .len = 3, .segment = 2, .from = { 1, 1, 1, 1 } };
+	struct tern_obj_tcp tcp = { .fd = 5, .family = AF_INET, .port = 65535, .peer_port = 1 };
+	struct tern_obj_stream unread = { .queue = TERN_QUEUE_RECEIVED, .len = 3 };
+	struct tern_obj_stream unsent = { .queue = TERN_QUEUE_UNSENT, .len = 1 };
 	struct tern_obj_desc s8 = { .id = 21, .kind = TERN_DESC_NETLINK };
 	struct tern_obj_netlink route = { .desc = 21, .type = SOCK_RAW, .groups = ~0ULL };
 	struct tern_obj_option ack = { .desc = 21, .level = SOL_NETLINK, .name = NETLINK_EXT_ACK,
@@ -204,6 +207,9 @@ static void build(void)
 	PUT(TERN_OBJ_NETLINK, route, NULL, 0);
 	PUT(TERN_OBJ_OPTION, ack, NULL, 0);
 	PUT(TERN_OBJ_DATAGRAM, datagram, "abc", 3);
+	PUT(TERN_OBJ_TCP, tcp, NULL, 0);
+	PUT(TERN_OBJ_STREAM, unread, "abc", 3);
+	PUT(TERN_OBJ_STREAM, unsent, "d", 1);
 	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
 	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_WATCH, w2, "/", 2);
@@ -786,6 +792,34 @@ static void spoil_inet(void)
 	SPOILED(d->to[15], 1);
 }
 
+static void spoil_connections(void)
+{
+	struct tern_obj_tcp *tcp = find(TERN_OBJ_TCP, 0);
+	struct tern_obj_stream *first = find(TERN_OBJ_STREAM, 0), *last = find(TERN_OBJ_STREAM, 1);
+
+	SPOILED(tcp->fd, -2);
+	SPOILED(tcp->fd, 1048576);
+	SPOILED(tcp->family, AF_UNIX);
+	SPOILED(tcp->flags, TERN_TCP_FLAGS_ALL + 1);
+	SPOILED(tcp->shutdown, 4);
+	SPOILED(tcp->port, 0);
+	SPOILED(tcp->port, 65536);
+	SPOILED(tcp->peer_port, 0);
+	SPOILED(tcp->peer_port, 65536);
+	SPOILED(tcp->local[4], 1);
+	SPOILED(tcp->peer[15], 1);
+	SPOILED(first->queue, TERN_NR_QUEUES);
+	SPOILED(first->len, 0);
+	SPOILED(first->len, 2);
+	SPOILED(first->len, 4);
+	SPOILED(first->len, TERN_STREAM_MAX + 1);
+	SPOILED(last->queue, TERN_NR_QUEUES);
+	/* not in their order */
+	first->queue = TERN_QUEUE_UNSENT;
+	SPOILED(last->queue, TERN_QUEUE_SENT);
+	first->queue = TERN_QUEUE_RECEIVED;
+}
+
 static void spoil_locks(void)
 {
 	struct tern_obj_lock *l = find(TERN_OBJ_LOCK, 0);
@@ -920,6 +954,7 @@ int main(int argc, char **argv)
 	spoil_watches();
 	spoil_sockets();
 	spoil_inet();
+	spoil_connections();
 	spoil_locks();
 	spoil_frame();
 	changes();
