@@ -247,6 +247,79 @@ TEST_F(dev, flags)
 	close(server);
 }
 
+static pid_t in_own_network(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!unshare(CLONE_NEWNET))
+			raise(SIGSTOP);
+		for (;;)
+			pause();
+	}
+	waitpid(pid, NULL, WUNTRACED);
+	kill(pid, SIGCONT);
+	return pid;
+}
+
+/* The source of a migration of @pid. */
+static int source(struct __test_metadata *_metadata, int dev, pid_t pid)
+{
+	struct tern_ask ask = { .size = sizeof(ask), .what = TERN_ASK_MIGRATE, .pid = pid,
+				.host = "peer" };
+	struct tern_attach attach = { .size = sizeof(attach), .side = TERN_SOURCE };
+	int handle = dev_open();
+
+	EXPECT_EQ(0, call(dev, TERN_IOC_ASK, &ask));
+	attach.id = ask.id;
+	EXPECT_EQ(0, call(handle, TERN_IOC_ATTACH, &attach));
+	return handle;
+}
+
+TEST_F(dev, held)
+{
+	struct tern_hold_io hold = { .size = sizeof(hold) }, again = { .size = sizeof(again) };
+	struct tern_fail fail = { .size = sizeof(fail), .err = ECANCELED };
+	char why[TERN_WHY_LEN] = "", frame[256];
+	int server = dev_open(), handle;
+	pid_t pid;
+
+	ASSERT_EQ(0, serve(server));
+	hold.why = (uintptr_t)why;
+	hold.why_len = sizeof(why);
+	/* a destination without a shell */
+	handle = job(_metadata, 77);
+	EXPECT_EQ(-EBADFD, call(handle, TERN_IOC_HOLD, &hold));
+	hold.reserved = 1;
+	EXPECT_EQ(-EINVAL, call(handle, TERN_IOC_HOLD, &hold));
+	hold.reserved = 0;
+	close(handle);
+	/* whose network is the host's */
+	handle = source(_metadata, self->dev, getpid());
+	EXPECT_EQ(-EINVAL, call(handle, TERN_IOC_HOLD, &hold));
+	EXPECT_NE('\0', why[0]);
+	close(handle);
+	pid = in_own_network();
+	handle = source(_metadata, self->dev, pid);
+	ASSERT_EQ(0, call(handle, TERN_IOC_HOLD, &hold));
+	ASSERT_EQ(0, call(handle, TERN_IOC_HOLD, &again));
+	EXPECT_NE(hold.fd, again.fd);
+	close(again.fd);
+	EXPECT_EQ(0, fcntl(hold.fd, F_SETFL, O_NONBLOCK));
+	EXPECT_EQ(-1, read(hold.fd, frame, sizeof(frame)));
+	EXPECT_EQ(EAGAIN, errno);
+	/* it stays: nothing will come */
+	EXPECT_EQ(0, call(handle, TERN_IOC_FAIL, &fail));
+	EXPECT_EQ(0, read(hold.fd, frame, sizeof(frame)));
+	EXPECT_EQ(-EBADFD, call(handle, TERN_IOC_HOLD, &again));
+	close(handle);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(hold.fd);
+	close(server);
+}
+
 TEST_F(dev, asked)
 {
 	struct tern_ask arg = { .size = sizeof(arg), .what = TERN_ASK_MIGRATE, .host = "peer" };
