@@ -22,9 +22,8 @@
 #include "compat.h"
 #include "connection.h"
 #include "desc.h"
+#include "segment.h"
 #include "table.h"
-
-#define TTL	64	/* of a segment that goes nowhere */
 
 /* ---- save -------------------------------------------------------------------- */
 
@@ -213,22 +212,9 @@ static const struct tcp_request_sock_ops request_ops = {
 #endif
 };
 
-/* By IPv4, whatever the socket that listens says. */
-static bool is_mapped(const struct sock *listener, const struct tern_obj_tcp *obj)
-{
-	return listener->sk_family == AF_INET6 &&
-	       ipv6_addr_v4mapped((const struct in6_addr *)obj->peer);
-}
-
-/* The last four bytes of a mapped one, the first ones of any other. */
-static __be32 in4(const u8 addr[16], bool mapped)
-{
-	return get_unaligned((const __be32 *)(addr + (mapped ? 12 : 0)));
-}
-
 static struct request_sock *make_request(struct sock *listener, const struct tern_obj_tcp *obj)
 {
-	bool mapped = is_mapped(listener, obj);
+	bool mapped = tern_segment_is_mapped(obj);
 	struct request_sock *req;
 	struct tcp_request_sock *treq;
 	struct inet_request_sock *ireq;
@@ -270,65 +256,10 @@ static struct request_sock *make_request(struct sock *listener, const struct ter
 		memcpy(&ireq->ir_v6_rmt_addr, obj->peer, sizeof(obj->peer));
 	} else {
 		ireq->ireq_family = AF_INET;
-		ireq->ir_loc_addr = in4(obj->local, mapped);
-		ireq->ir_rmt_addr = in4(obj->peer, mapped);
+		ireq->ir_loc_addr = tern_segment_in4(obj->local, mapped);
+		ireq->ir_rmt_addr = tern_segment_in4(obj->peer, mapped);
 	}
 	return req;
-}
-
-static void put_ip(struct sk_buff *skb, const struct sock *listener,
-		   const struct tern_obj_tcp *obj)
-{
-	if (listener->sk_family == AF_INET6 && !is_mapped(listener, obj)) {
-		struct ipv6hdr *ip = skb_put_zero(skb, sizeof(*ip));
-
-		ip6_flow_hdr(ip, 0, 0);
-		ip->hop_limit = TTL;
-		ip->nexthdr = IPPROTO_TCP;
-		memcpy(&ip->saddr, obj->peer, sizeof(ip->saddr));
-		memcpy(&ip->daddr, obj->local, sizeof(ip->daddr));
-		skb->protocol = htons(ETH_P_IPV6);
-	} else {
-		struct iphdr *ip = skb_put_zero(skb, sizeof(*ip));
-
-		ip->version = 4;
-		ip->ihl = sizeof(*ip) / 4;
-		ip->ttl = TTL;
-		ip->protocol = IPPROTO_TCP;
-		ip->saddr = in4(obj->peer, is_mapped(listener, obj));
-		ip->daddr = in4(obj->local, is_mapped(listener, obj));
-		skb->protocol = htons(ETH_P_IP);
-	}
-}
-
-/* The last segment of the handshake, as it is when TCP looks at it. */
-static struct sk_buff *make_ack(const struct sock *listener, const struct tern_obj_tcp *obj)
-{
-	struct sk_buff *skb = alloc_skb(sizeof(struct ipv6hdr) + sizeof(struct tcphdr),
-					GFP_KERNEL);
-	struct tcphdr *th;
-
-	if (!skb)
-		return NULL;
-	skb_reset_network_header(skb);
-	put_ip(skb, listener, obj);
-	skb_set_transport_header(skb, skb->len);
-	th = skb_put_zero(skb, sizeof(*th));
-	th->source = htons(obj->peer_port);
-	th->dest = htons(obj->port);
-	th->seq = htonl(obj->copied_seq);
-	th->ack_seq = htonl(obj->snd_una);
-	th->doff = sizeof(*th) / 4;
-	th->ack = 1;
-	th->window = htons(min_t(u32, obj->snd_wnd >> obj->snd_wscale, U16_MAX));
-	__skb_pull(skb, skb_transport_offset(skb));
-	skb->ip_summed = CHECKSUM_UNNECESSARY;
-	memset(TCP_SKB_CB(skb), 0, sizeof(*TCP_SKB_CB(skb)));
-	TCP_SKB_CB(skb)->seq = obj->copied_seq;
-	TCP_SKB_CB(skb)->end_seq = obj->copied_seq;
-	TCP_SKB_CB(skb)->ack_seq = obj->snd_una;
-	TCP_SKB_CB(skb)->tcp_flags = TCPHDR_ACK;
-	return skb;
 }
 
 /* With softirqs off. NULL: the queue of @listener is full, or there is no way to the peer. */
@@ -365,7 +296,7 @@ static struct sock *make_child(struct sock *listener, struct request_sock *req,
 struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *obj)
 {
 	struct request_sock *req = make_request(listener, obj);
-	struct sk_buff *ack = make_ack(listener, obj);
+	struct sk_buff *ack = tern_segment_make(obj, obj->copied_seq, NULL, 0);
 	struct sock *sk = NULL;
 
 	if (!req || !ack) {

@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "connection.h"
 #include "inet.h"
+#include "segment.h"
 #include "table.h"
 
 /**
@@ -35,6 +36,7 @@ struct tern_connection *tern_connection_add(struct list_head *connections, struc
 		return NULL;
 	sock_hold(sk);
 	c->sk = sk;
+	skb_queue_head_init(&c->apart);
 	list_add_tail(&c->node, connections);
 	return c;
 }
@@ -46,6 +48,7 @@ void tern_connections_forget(struct list_head *connections)
 
 	list_for_each_entry_safe(c, next, connections, node) {
 		list_del(&c->node);
+		skb_queue_purge(&c->apart);
 		if (c->file)
 			fput(c->file);
 		if (c->sock)
@@ -164,7 +167,7 @@ static int load(struct list_head *connections, struct file *file, const struct t
 	struct socket *sock = sock_from_file(file);
 	struct tern_connection *c;
 
-	if (!sock || !sock->sk || !is_fresh(sock->sk))
+	if (!sock || !sock->sk || !is_fresh(sock->sk) || sock->sk->sk_family != obj->family)
 		return -ENOTSOCK;
 	c = tern_connection_add(connections, sock->sk);
 	if (!c)
@@ -182,7 +185,8 @@ static int load_caller(struct list_head *connections, struct file *file,
 	struct tern_connection *c;
 	struct sock *sk;
 
-	if (!sock || !sock->sk || !tern_inet_is(sock->sk) || sock->sk->sk_state != TCP_LISTEN)
+	if (!sock || !sock->sk || !tern_inet_is(sock->sk) || sock->sk->sk_state != TCP_LISTEN ||
+	    sock->sk->sk_family != obj->family)
 		return -ENOTSOCK;
 	sk = tern_caller_make(sock->sk, obj);
 	if (IS_ERR(sk))
@@ -296,6 +300,17 @@ static int end_sent(struct tern_connection *c)
 	return err;
 }
 
+/* For the time when what the connection says to that may be heard. */
+static int keep_apart(struct tern_connection *c, const struct tern_obj_stream *obj)
+{
+	struct sk_buff *skb = tern_segment_make(&c->obj, obj->seq, obj + 1, obj->len);
+
+	if (!skb)
+		return -ENOMEM;
+	__skb_queue_tail(&c->apart, skb);
+	return 0;
+}
+
 /**
  * tern_stream_load() - put bytes into a queue of the last connection
  * @connections: of their migration, by its lock
@@ -313,6 +328,8 @@ int tern_stream_load(struct list_head *connections, const struct tern_obj_stream
 		return -EBADMSG;
 	c = list_last_entry(connections, struct tern_connection, node);
 	sk = c->sk;
+	if (obj->queue == TERN_QUEUE_APART)
+		return keep_apart(c, obj);
 	if (c->sent && obj->queue != TERN_QUEUE_UNSENT)
 		return -EBADMSG;
 	if (obj->queue == TERN_QUEUE_RECEIVED)
@@ -449,9 +466,12 @@ int tern_connections_finish(struct list_head *connections)
 }
 
 /* What is in flight may have been lost, and what waits may leave if there is room. */
-static void go(struct sock *sk, const struct tern_obj_tcp *obj)
+static void go(struct tern_connection *c)
 {
+	const struct tern_obj_tcp *obj = &c->obj;
+	struct sock *sk = c->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
+	struct sk_buff *skb;
 	u8 nonagle;
 
 	lock_sock(sk);
@@ -462,6 +482,8 @@ static void go(struct sock *sk, const struct tern_obj_tcp *obj)
 	if (tp->packets_out)
 		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, inet_csk(sk)->icsk_rto,
 					  TCP_RTO_MAX);
+	while ((skb = __skb_dequeue(&c->apart)))
+		sk->sk_backlog_rcv(sk, skb);
 	/* somebody may wait for that */
 	if (tp->rcv_nxt != tp->rcv_wup)
 		compat_tcp_send_ack(sk);
@@ -479,7 +501,7 @@ void tern_connections_go(struct list_head *connections)
 	struct tern_connection *c;
 
 	list_for_each_entry(c, connections, node)
-		go(c->sk, &c->obj);
+		go(c);
 	tern_connections_forget(connections);
 }
 

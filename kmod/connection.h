@@ -11,6 +11,7 @@
 #define TERN_CONNECTION_H
 
 #include <linux/list.h>
+#include <linux/skbuff.h>
 #include <linux/types.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
@@ -34,6 +35,7 @@ struct tern_saver;
  * @sock: destination: of an orphan, to be released
  * @orphan: source: no process has it
  * @obj: destination: as captured
+ * @apart: destination: segments that have come out of order
  * @sent: destination: all that is in flight is in its queue
  */
 struct tern_connection {
@@ -43,6 +45,7 @@ struct tern_connection {
 	struct socket *sock;
 	bool orphan;
 	struct tern_obj_tcp obj;
+	struct sk_buff_head apart;
 	bool sent;
 };
 

@@ -24,6 +24,7 @@
 #include "table.h"
 
 #define WINDOW_MAX	(1U << 30)	/* of RFC 7323 */
+#define SEGMENT		16384		/* bytes in one that is made anew */
 #define ECN		(TCP_ECN_OK | TCP_ECN_QUEUE_CWR | TCP_ECN_DEMAND_CWR)
 #define CALLS		(TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)
 #define MOVES		(TCPF_ESTABLISHED | CONNECTION_HEARD_FIN | CONNECTION_SAID_FIN)
@@ -127,13 +128,15 @@ static void describe(const struct sock *sk, struct tern_obj_tcp *obj)
 /**
  * struct writer - bytes on their way from packets into STREAM
  * @image: where to
- * @obj: what is being filled
+ * @obj: what is being filled; its seq is the next one's
  * @data: TERN_STREAM_MAX bytes, of which @obj->len are used
+ * @max: so many in one object
  */
 struct writer {
 	struct tern_image *image;
 	struct tern_obj_stream obj;
 	u8 *data;
+	u32 max;
 };
 
 static void flush(struct writer *w)
@@ -141,6 +144,7 @@ static void flush(struct writer *w)
 	if (w->obj.len)
 		tern_image_put(w->image, TERN_OBJ_STREAM, &w->obj, sizeof(w->obj), w->data,
 			       w->obj.len);
+	w->obj.seq += w->obj.len;
 	w->obj.len = 0;
 }
 
@@ -150,7 +154,7 @@ static int write_skb(struct writer *w, const struct sk_buff *skb, u32 from, u32 
 	u32 offset = from - TCP_SKB_CB(skb)->seq;
 
 	while (from != to) {
-		u32 len = min_t(u32, to - from, TERN_STREAM_MAX - w->obj.len);
+		u32 len = min_t(u32, to - from, w->max - w->obj.len);
 		int err = skb_copy_bits(skb, offset, w->data + w->obj.len, len);
 
 		if (err)
@@ -158,7 +162,7 @@ static int write_skb(struct writer *w, const struct sk_buff *skb, u32 from, u32 
 		w->obj.len += len;
 		offset += len;
 		from += len;
-		if (w->obj.len == TERN_STREAM_MAX)
+		if (w->obj.len == w->max)
 			flush(w);
 	}
 	return 0;
@@ -180,13 +184,19 @@ static int write_from(struct writer *w, const struct sk_buff *skb, u32 *at)
 	return err;
 }
 
+static void begin(struct writer *w, enum tern_queue queue, u32 seq)
+{
+	w->obj = (struct tern_obj_stream) { .queue = queue, .seq = seq };
+	w->max = queue == TERN_QUEUE_APART ? SEGMENT : TERN_STREAM_MAX;
+}
+
 static int write_received(struct writer *w, const struct sock *sk)
 {
 	const struct sk_buff *skb;
 	u32 at = tcp_sk(sk)->copied_seq;
 	int err = 0;
 
-	w->obj.queue = TERN_QUEUE_RECEIVED;
+	begin(w, TERN_QUEUE_RECEIVED, at);
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
 		err = write_from(w, skb, &at);
 		if (err)
@@ -202,7 +212,7 @@ static int write_sent(struct writer *w, const struct sock *sk)
 	u32 at = tcp_sk(sk)->snd_una;
 	int err = 0;
 
-	w->obj.queue = TERN_QUEUE_SENT;
+	begin(w, TERN_QUEUE_SENT, at);
 	for (node = rb_first(&sk->tcp_rtx_queue); node && !err; node = rb_next(node))
 		err = write_from(w, rb_to_skb(node), &at);
 	flush(w);
@@ -215,13 +225,30 @@ static int write_unsent(struct writer *w, const struct sock *sk)
 	u32 at = tcp_sk(sk)->snd_nxt;
 	int err = 0;
 
-	w->obj.queue = TERN_QUEUE_UNSENT;
+	begin(w, TERN_QUEUE_UNSENT, at);
 	skb_queue_walk(&sk->sk_write_queue, skb) {
 		err = write_from(w, skb, &at);
 		if (err)
 			break;
 	}
 	flush(w);
+	return err;
+}
+
+/* What has come out of order: pieces with holes between them. */
+static int write_apart(struct writer *w, const struct sock *sk)
+{
+	const struct rb_node *node;
+	int err = 0;
+
+	for (node = rb_first(&tcp_sk(sk)->out_of_order_queue); node && !err; node = rb_next(node)) {
+		const struct sk_buff *skb = rb_to_skb(node);
+		u32 seq = TCP_SKB_CB(skb)->seq;
+
+		begin(w, TERN_QUEUE_APART, seq);
+		err = write_skb(w, skb, seq, seq + skb->len);
+		flush(w);
+	}
 	return err;
 }
 
@@ -237,7 +264,9 @@ static int save_locked(struct tern_saver *saver, int fd, struct sock *sk, u32 fl
 	err = write_received(w, sk);
 	if (!err)
 		err = write_sent(w, sk);
-	return err ?: write_unsent(w, sk);
+	if (!err)
+		err = write_unsent(w, sk);
+	return err ?: write_apart(w, sk);
 }
 
 /**
@@ -246,8 +275,6 @@ static int save_locked(struct tern_saver *saver, int fd, struct sock *sk, u32 fl
  * @fd: a descriptor of it
  * @sk: accepted by tern_connection_refused(), of a process that stands
  * @flags: TERN_TCP_CALLER: @fd is of the socket that it has called; TERN_TCP_ORPHAN
- *
- * What has come out of order is not taken: the peer sends it once more.
  *
  * Return: 0, -ENOMEM, -EAGAIN: the connection has come to an end just now.
  */
@@ -331,6 +358,6 @@ bool tern_connection_valid(const struct tern_obj *head, const struct tern_obj_tc
 bool tern_stream_valid(const struct tern_obj *head, const struct tern_obj_stream *obj)
 {
 	return head->len >= sizeof(*head) + sizeof(*obj) && obj->queue < TERN_NR_QUEUES &&
-	       obj->len && obj->len <= TERN_STREAM_MAX &&
+	       obj->len && obj->len <= (obj->queue == TERN_QUEUE_APART ? SEGMENT : TERN_STREAM_MAX) &&
 	       head->len == sizeof(*head) + sizeof(*obj) + obj->len;
 }

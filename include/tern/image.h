@@ -990,11 +990,13 @@ struct tern_obj_tcp {
  * @TERN_QUEUE_RECEIVED: the process has not read them
  * @TERN_QUEUE_SENT: the peer has not acknowledged them
  * @TERN_QUEUE_UNSENT: behind these
+ * @TERN_QUEUE_APART: they have come out of order
  */
 enum tern_queue {
 	TERN_QUEUE_RECEIVED,
 	TERN_QUEUE_SENT,
 	TERN_QUEUE_UNSENT,
+	TERN_QUEUE_APART,
 	TERN_NR_QUEUES,
 };
 
@@ -1003,10 +1005,12 @@ enum tern_queue {
  *	order of enum tern_queue
  * @queue: enum tern_queue
  * @len: bytes, which follow, 1 to TERN_STREAM_MAX
+ * @seq: number of the first of them
  */
 struct tern_obj_stream {
 	__u32 queue;
 	__u32 len;
+	__u32 seq;
 };
 
 #define TERN_STREAM_MAX	65536U
@@ -1323,7 +1327,7 @@ TERN_ASSERT_SIZE(struct tern_obj_inet, 88);
 TERN_ASSERT_SIZE(struct tern_obj_option, 32);
 TERN_ASSERT_SIZE(struct tern_obj_datagram, 64);
 TERN_ASSERT_SIZE(struct tern_obj_tcp, 180);
-TERN_ASSERT_SIZE(struct tern_obj_stream, 8);
+TERN_ASSERT_SIZE(struct tern_obj_stream, 12);
 TERN_ASSERT_SIZE(struct tern_obj_netlink, 40);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 

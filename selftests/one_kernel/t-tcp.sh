@@ -48,6 +48,17 @@ moves()
 	hop_pod web "$@" && go_on four && go_on six && none_on "$1"
 }
 
+# far: what c sends, and gets, takes long, is lost, and comes in another order
+far()
+{
+	local port
+
+	for port in sega segb; do
+		in_host c tc qdisc add dev $port root netem delay 10ms 5ms loss 2% || return 1
+	done
+	in_host c tc qdisc add dev br0 root netem delay 10ms 5ms loss 2%
+}
+
 fails()
 {
 	"$HERE/../tools/arm" "$1" && ! migrate web a b && pod_on web a && go_on four && go_on six
@@ -63,7 +74,7 @@ right()
 }
 
 [[ -e /sys/fs/cgroup/cgroup.procs ]] || skip "needs cgroup version 2 at /sys/fs/cgroup"
-plan 18
+plan 21
 must "there is a segment" segment
 must "the daemons know their bridges" daemons_with "bridge = br0"
 POD_OPTIONS=("${NET[@]}")
@@ -76,6 +87,9 @@ must "it moves back, not prepared" moves b a --no-prepare
 for fault in park_save capture sent shell load resume; do
 	must "after a failure ($fault) all of them are answered" fails $fault
 done
+must "it moves to b" moves a b
+must "the segment is slow, and loses packets" far
+must "it moves back" moves b a
 must "it moves to b" moves a b
 must "all that was said by IPv4 was right" right four
 must "and by IPv6" right six
