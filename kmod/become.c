@@ -449,8 +449,9 @@ static int load_connection(struct tern_migration *m, struct task_struct *leader,
 {
 	int err = tern_connection_load(&m->connections, leader, t);
 
-	return err ? tern_why(why, err, "the shell's socket %d did not take a connection (error %d)",
-			      t->fd, err) : 0;
+	return err ? tern_why(why, err,
+			      "the shell's socket %d did not take a connection (error %d)", t->fd,
+			      err) : 0;
 }
 
 static int load_stream(struct tern_migration *m, const struct tern_obj_stream *s,
@@ -465,7 +466,8 @@ static int finish_connections(struct tern_migration *m, struct tern_why *why)
 {
 	int err = tern_connections_finish(&m->connections);
 
-	return err ? tern_why(why, err, "a connection is not what it should be (error %d)", err) : 0;
+	return err ? tern_why(why, err, "a connection is not what it should be (error %d)",
+			      err) : 0;
 }
 
 static int load_ended(struct task_struct *leader, const struct tern_obj_ended *e,

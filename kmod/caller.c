@@ -262,17 +262,26 @@ static struct request_sock *make_request(struct sock *listener, const struct ter
 	return req;
 }
 
-/* With softirqs off. NULL: the queue of @listener is full, or there is no way to the peer. */
+/*
+ * With softirqs off. Takes @ack, unless it returns NULL: there is no way to the peer, or
+ * @listener does not listen any more.
+ */
 static struct sock *make_child(struct sock *listener, struct request_sock *req,
 			       struct sk_buff *ack)
 {
+	const struct inet_connection_sock_af_ops *ops = inet_csk(listener)->icsk_af_ops;
+	u32 backlog = READ_ONCE(listener->sk_max_ack_backlog);
 	struct sock *sk;
 	bool own;
 
-	sk = inet_csk(listener)->icsk_af_ops->syn_recv_sock(listener, ack, req, NULL, NULL, &own,
-							     NULL);
+	/* those without the last segment do not count, until they have it */
+	WRITE_ONCE(listener->sk_max_ack_backlog, U32_MAX / 2);
+	sk = ops->syn_recv_sock(listener, ack, req, NULL, NULL, &own, NULL);
+	WRITE_ONCE(listener->sk_max_ack_backlog, backlog);
 	if (!sk)
 		return NULL;
+	/* it comes so, and this is for sparse */
+	__acquire(&sk->sk_lock.slock);
 	refcount_set(&req->rsk_refcnt, 1);
 	/* one reference is the queue's, and one ours */
 	if (!inet_csk_reqsk_queue_add(listener, req, sk)) {
@@ -280,8 +289,7 @@ static struct sock *make_child(struct sock *listener, struct request_sock *req,
 		sock_put(sk);
 		return NULL;
 	}
-	/* takes @ack */
-	sk->sk_backlog_rcv(sk, skb_get(ack));
+	sk->sk_backlog_rcv(sk, ack);
 	bh_unlock_sock(sk);
 	return sk;
 }
@@ -297,7 +305,7 @@ struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *
 {
 	struct request_sock *req = make_request(listener, obj);
 	struct sk_buff *ack = tern_segment_make(obj, obj->copied_seq, NULL, 0);
-	struct sock *sk = NULL;
+	struct sock *sk;
 
 	if (!req || !ack) {
 		if (req)
@@ -310,8 +318,8 @@ struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *
 	sk = make_child(listener, req, ack);
 	local_bh_enable();
 	rcu_read_unlock();
-	kfree_skb(ack);
 	if (!sk) {
+		kfree_skb(ack);
 		if (!refcount_read(&req->rsk_refcnt))
 			__reqsk_free(req);
 		else

@@ -274,6 +274,12 @@ static int send_all(struct sock *sk, const u8 *data, size_t len)
 	return ret < 0 ? ret : 0;
 }
 
+/* One that is not acknowledged yet, and perhaps not sent. */
+static bool has_fin_to_say(const struct tern_obj_tcp *obj)
+{
+	return connection_is(obj, CONNECTION_SAID_FIN & ~TCPF_FIN_WAIT2);
+}
+
 /* All that is in flight is there; what follows waits, for the peer seems to have no room. */
 static int end_sent(struct tern_connection *c)
 {
@@ -285,7 +291,7 @@ static int end_sent(struct tern_connection *c)
 	if (c->sent)
 		return 0;
 	c->sent = true;
-	if (connection_is(obj, CONNECTION_SAID_FIN & ~TCPF_FIN_WAIT2) && obj->snd_nxt == obj->write_seq) {
+	if (has_fin_to_say(obj) && obj->snd_nxt == obj->write_seq) {
 		err = set_int(sk, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
 		lock_sock(sk);
 		if (!err)
@@ -331,6 +337,9 @@ int tern_stream_load(struct list_head *connections, const struct tern_obj_stream
 	if (obj->queue == TERN_QUEUE_APART)
 		return keep_apart(c, obj);
 	if (c->sent && obj->queue != TERN_QUEUE_UNSENT)
+		return -EBADMSG;
+	/* nobody can have written to what has not been accepted */
+	if (c->obj.flags & TERN_TCP_CALLER && obj->queue != TERN_QUEUE_RECEIVED)
 		return -EBADMSG;
 	if (obj->queue == TERN_QUEUE_RECEIVED)
 		err = set_int(sk, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE);
@@ -438,7 +447,7 @@ static int finish(struct tern_connection *c)
 	if (err)
 		return err;
 	lock_sock(sk);
-	if (connection_is(obj, CONNECTION_SAID_FIN & ~TCPF_FIN_WAIT2) && !(sk->sk_shutdown & SEND_SHUTDOWN))
+	if (has_fin_to_say(obj) && !(sk->sk_shutdown & SEND_SHUTDOWN))
 		sk->sk_prot->shutdown(sk, SEND_SHUTDOWN);
 	set_state(sk, obj);
 	err = is_whole(sk, obj) ? 0 : -EBADMSG;
@@ -507,6 +516,7 @@ void tern_connections_go(struct list_head *connections)
 
 /**
  * tern_connections_silence() - at the source: they are elsewhere; forgets them
+ * @connections: of a migration, by its lock
  *
  * Closed in repair, they end without a word.
  */

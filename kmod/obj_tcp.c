@@ -357,7 +357,9 @@ bool tern_connection_valid(const struct tern_obj *head, const struct tern_obj_tc
 /** tern_stream_valid() - may LOAD take @obj? */
 bool tern_stream_valid(const struct tern_obj *head, const struct tern_obj_stream *obj)
 {
+	u32 max = obj->queue == TERN_QUEUE_APART ? SEGMENT : TERN_STREAM_MAX;
+
 	return head->len >= sizeof(*head) + sizeof(*obj) && obj->queue < TERN_NR_QUEUES &&
-	       obj->len && obj->len <= (obj->queue == TERN_QUEUE_APART ? SEGMENT : TERN_STREAM_MAX) &&
+	       obj->len && obj->len <= max &&
 	       head->len == sizeof(*head) + sizeof(*obj) + obj->len;
 }

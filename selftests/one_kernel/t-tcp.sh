@@ -28,13 +28,13 @@ go_on()
 	before=$(readlink "$dir/said")
 	more()
 	{
-		local then now i
+		local was now i
 
 		[[ ! -L $1/verdict ]] || return 0
-		read -ra then <<<"$2"
+		read -ra was <<<"$2"
 		read -ra now <<<"$(readlink "$1/said")"
-		for ((i = 0; i < ${#then[@]} - 1; i++)); do
-			((now[i] > then[i] + 3)) || return 1
+		for ((i = 0; i < ${#was[@]} - 1; i++)); do
+			((now[i] > was[i] + 3)) || return 1
 		done
 	}
 	wait_until "$LONG" more "$dir" "$before" && [[ ! -L $dir/verdict ]] || {
