@@ -447,7 +447,7 @@ static int load_datagram(struct task_struct *leader, const struct tern_obj_datag
 static int load_connection(struct tern_migration *m, struct task_struct *leader,
 			   const struct tern_obj_tcp *t, struct tern_why *why)
 {
-	int err = tern_connection_load(&m->connections, leader, t);
+	int err = tern_connection_load(m, leader, t);
 
 	return err ? tern_why(why, err,
 			      "the shell's socket %d did not take a connection (error %d)", t->fd,
@@ -620,6 +620,15 @@ static void let_go(struct tern_migration *m)
 		}
 }
 
+/* Of all that move together, before the first of them runs. */
+static void open_sockets(struct tern_migration *m)
+{
+	mutex_lock(&m->lock);
+	tern_connections_go(&m->connections);
+	mutex_unlock(&m->lock);
+	tern_unit_open(m->unit);
+}
+
 /**
  * tern_become_resume() - the migrant runs (TERN_IOC_RESUME)
  * @m: in TERN_LOADED
@@ -643,11 +652,14 @@ int tern_become_resume(struct tern_migration *m)
 		err = tern_unit_go(m->unit);
 	if (err)
 		return err;
+	if (m->unit)
+		open_sockets(m);
 	mutex_lock(&m->lock);
 	if (!m->unit)
 		err = may_resume(m);
 	if (!err)
 		err = tern_migration_set(m, TERN_PAGING);
+	/* those of a unit are open already */
 	if (!err)
 		tern_connections_go(&m->connections);
 	if (!err && !list_empty(&m->threads))

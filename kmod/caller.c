@@ -25,6 +25,8 @@
 #include "segment.h"
 #include "table.h"
 
+#define WALK	4096	/* buckets between two looks whether others want the processor */
+
 /* ---- save -------------------------------------------------------------------- */
 
 /**
@@ -73,6 +75,13 @@ static int find_waiting(struct callers *callers, struct sock *listener)
 	return err;
 }
 
+/* The peer that has not heard our answer asks again, and begins anew at the destination. */
+static bool is_half_open(struct sock *sk, const struct sock *listener)
+{
+	return sk->sk_state == TCP_NEW_SYN_RECV && inet_reqsk(sk)->rsk_listener == listener &&
+	       !inet_reqsk(sk)->num_timeout;
+}
+
 /* They are among all the connections of the host (net/ipv4/inet_hashtables.c). */
 static int find_half_open(struct callers *callers, struct sock *listener)
 {
@@ -85,12 +94,13 @@ static int find_half_open(struct callers *callers, struct sock *listener)
 	if (!reqsk_queue_len(&inet_csk(listener)->icsk_accept_queue))
 		return 0;
 	for (i = 0; i <= hashinfo->ehash_mask && !err; i++) {
+		if (!(i % WALK))
+			cond_resched();
 		if (hlist_nulls_empty(&hashinfo->ehash[i].chain))
 			continue;
 		spin_lock_bh(inet_ehash_lockp(hashinfo, i));
 		sk_nulls_for_each(sk, node, &hashinfo->ehash[i].chain) {
-			if (sk->sk_state != TCP_NEW_SYN_RECV ||
-			    inet_reqsk(sk)->rsk_listener != listener ||
+			if (!is_half_open(sk, listener) ||
 			    !refcount_inc_not_zero(&sk->sk_refcnt))
 				continue;
 			err = add(callers, sk);
@@ -143,8 +153,10 @@ static void save_half_open(struct tern_saver *saver, int fd, const struct sock *
 		.mss_clamp = req->mss, .snd_wscale = ireq->snd_wscale,
 		.rcv_wscale = ireq->rcv_wscale, .ts_recent = READ_ONCE(req->ts_recent),
 		.ts_now = compat_tcp_clock(tcp_sk(listener)) + treq->ts_off,
-		.rcv_ssthresh = req->rsk_rcv_wnd, .window_clamp = req->rsk_window_clamp,
-		.rcvbuf = listener->sk_rcvbuf, .sndbuf = listener->sk_sndbuf,
+		.rcv_ssthresh = req->rsk_rcv_wnd,
+		.window_clamp = min_t(u32, req->rsk_window_clamp, 1U << 30),
+		.rcvbuf = min(listener->sk_rcvbuf, INT_MAX / 2),
+		.sndbuf = min(listener->sk_sndbuf, INT_MAX / 2),
 		.snd_cwnd = TCP_INIT_CWND, .snd_ssthresh = TCP_INFINITE_SSTHRESH,
 		.reordering = tcp_sk(listener)->reordering,
 		.ecn = ireq->ecn_ok ? TCP_ECN_OK : 0,
@@ -165,14 +177,24 @@ static void save_half_open(struct tern_saver *saver, int fd, const struct sock *
 	tern_image_put(saver->image, TERN_OBJ_TCP, &obj, sizeof(obj), NULL, 0);
 }
 
+static bool is_local(const struct request_sock *req)
+{
+	return inet_rsk(req)->ireq_family == AF_INET6 &&
+	       ipv6_addr_type(&inet_rsk(req)->ir_v6_rmt_addr) & IPV6_ADDR_LINKLOCAL;
+}
+
 static int save(struct tern_saver *saver, int fd, const struct sock *listener, struct sock *sk)
 {
 	if (sk->sk_state == TCP_NEW_SYN_RECV) {
-		save_half_open(saver, fd, listener, inet_reqsk(sk));
+		if (!is_local(inet_reqsk(sk)))
+			save_half_open(saver, fd, listener, inet_reqsk(sk));
 		return 0;
 	}
-	/* that is told to whoever accepts it, and there is nobody to tell */
-	if (sk->sk_state == TCP_CLOSE)
+	/*
+	 * That one has ended is told to whoever accepts it, and there is nobody to tell; and one
+	 * that cannot move is no reason to stay, for nobody has spoken with it yet.
+	 */
+	if (tern_connection_refused(sk) || tern_connection_is_local(sk))
 		return 0;
 	return tern_connection_save(saver, fd, sk, TERN_TCP_CALLER);
 }
@@ -235,9 +257,12 @@ static struct request_sock *make_request(struct sock *listener, const struct ter
 	treq->txhash = net_tx_rndhash();
 	req->mss = obj->mss_clamp;
 	req->ts_recent = obj->ts_recent;
-	req->rsk_rcv_wnd = obj->rcv_wnd;
-	req->rsk_window_clamp = obj->window_clamp;
+	/* what the buffer is measured by; the windows that there are come later */
+	req->rsk_rcv_wnd = U16_MAX;
+	req->rsk_window_clamp = U16_MAX;
 	req->syncookie = 0;
+	req->secid = 0;
+	req->peer_secid = 0;
 	ireq->snd_wscale = obj->snd_wscale;
 	ireq->rcv_wscale = obj->rcv_wscale;
 	ireq->tstamp_ok = !!(obj->flags & TERN_TCP_TIMESTAMPS);

@@ -17,9 +17,13 @@
 
 #include "compat.h"
 #include "connection.h"
+#include "host.h"
 #include "inet.h"
+#include "migration.h"
 #include "segment.h"
 #include "table.h"
+
+#define CWND_MAX	(1U << 20)	/* segments: more than any window has room for */
 
 /**
  * tern_connection_add() - remember a socket
@@ -41,13 +45,60 @@ struct tern_connection *tern_connection_add(struct list_head *connections, struc
 	return c;
 }
 
-/** tern_connections_forget() - of all of them only the sockets are left */
+/* Closed in repair, it ends without a word. */
+static void set_repair(struct sock *sk)
+{
+	lock_sock(sk);
+	tcp_sk(sk)->repair = 1;
+	tcp_sk(sk)->repair_queue = TCP_NO_QUEUE;
+	release_sock(sk);
+}
+
+/**
+ * tern_connection_stop() - let it say nothing by itself
+ * @sk: locked
+ */
+void tern_connection_stop(struct sock *sk)
+{
+	/* it is that of probes, too */
+	inet_csk_clear_xmit_timer(sk, ICSK_TIME_RETRANS);
+	inet_csk_clear_xmit_timer(sk, ICSK_TIME_DACK);
+}
+
+/* Behind that, with it locked. Somebody may wait for what it has not acknowledged. */
+static void start(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	unsigned long rto = inet_csk(sk)->icsk_rto;
+
+	if (sk->sk_state == TCP_CLOSE)
+		return;
+	if (tp->packets_out)
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, rto, TCP_RTO_MAX);
+	else if (tcp_send_head(sk))
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, rto, TCP_RTO_MAX);
+	if (tp->rcv_nxt != tp->rcv_wup)
+		compat_tcp_send_ack(sk);
+}
+
+static void run_on(struct sock *sk)
+{
+	lock_sock(sk);
+	start(sk);
+	release_sock(sk);
+}
+
+/** tern_connections_forget() - of all of them only the sockets are left, and run on */
 void tern_connections_forget(struct list_head *connections)
 {
 	struct tern_connection *c, *next;
 
 	list_for_each_entry_safe(c, next, connections, node) {
 		list_del(&c->node);
+		if (c->mute)
+			set_repair(c->sk);
+		if (c->stopped)
+			run_on(c->sk);
 		skb_queue_purge(&c->apart);
 		if (c->file)
 			fput(c->file);
@@ -174,6 +225,7 @@ static int load(struct list_head *connections, struct file *file, const struct t
 		return -ENOMEM;
 	c->file = get_file(file);
 	c->obj = *obj;
+	c->mute = true;
 	return revive(sock, obj);
 }
 
@@ -197,17 +249,16 @@ static int load_caller(struct list_head *connections, struct file *file,
 		return -ENOMEM;
 	c->file = get_file(file);
 	c->obj = *obj;
-	lock_sock(sk);
-	tcp_sk(sk)->repair = 1;
-	release_sock(sk);
+	c->mute = true;
+	set_repair(sk);
 	return 0;
 }
 
 /* One that nobody has: as soon as it may be heard it is closed once more. */
-static int load_orphan(struct list_head *connections, struct task_struct *leader,
+static int load_orphan(struct list_head *connections, struct net *net,
 		       const struct tern_obj_tcp *obj)
 {
-	struct socket *sock = tern_orphan_make(leader, obj->family);
+	struct socket *sock = tern_orphan_make(net, obj->family);
 	struct tern_connection *c;
 
 	if (IS_ERR(sock))
@@ -219,33 +270,47 @@ static int load_orphan(struct list_head *connections, struct task_struct *leader
 	}
 	c->sock = sock;
 	c->obj = *obj;
+	c->mute = true;
 	return revive(sock, obj);
+}
+
+static int load_in(struct tern_migration *m, struct net *net, struct file *file,
+		   const struct tern_obj_tcp *obj)
+{
+	/* the host's own connections are nobody's to make */
+	if (net_eq(net, m->host->net))
+		return -EPERM;
+	if (obj->flags & TERN_TCP_ORPHAN)
+		return load_orphan(&m->connections, net, obj);
+	if (!file)
+		return -ENOTSOCK;
+	return obj->flags & TERN_TCP_CALLER ? load_caller(&m->connections, file, obj) :
+					      load(&m->connections, file, obj);
 }
 
 /**
  * tern_connection_load() - let a socket that a shell has have a connection
- * @connections: receives it, by their migration's lock
+ * @m: gets it, with its lock held
  * @leader: the shell, whose threads wait
  * @obj: accepted by tern_connection_valid()
  *
- * -ENOTSOCK: its descriptor is no such socket; -ENOMEM; or why it has no such address here.
+ * -ENOTSOCK: its descriptor is no such socket; -EPERM: the shell is in no pod; -ENOMEM; or why
+ * it has no such address here.
  */
-int tern_connection_load(struct list_head *connections, struct task_struct *leader,
+int tern_connection_load(struct tern_migration *m, struct task_struct *leader,
 			 const struct tern_obj_tcp *obj)
 {
+	struct net *net = tern_net_of(leader);
 	struct file *file;
 	int err;
 
-	if (obj->flags & TERN_TCP_ORPHAN)
-		return load_orphan(connections, leader, obj);
-	file = tern_table_file(leader, obj->fd);
-	if (!file)
-		return -ENOTSOCK;
-	if (obj->flags & TERN_TCP_CALLER)
-		err = load_caller(connections, file, obj);
-	else
-		err = load(connections, file, obj);
-	fput(file);
+	if (!net)
+		return -ESRCH;
+	file = obj->flags & TERN_TCP_ORPHAN ? NULL : tern_table_file(leader, obj->fd);
+	err = load_in(m, net, file, obj);
+	if (file)
+		fput(file);
+	put_net(net);
 	return err;
 }
 
@@ -377,8 +442,8 @@ static void set_measured(struct sock *sk, const struct tern_obj_tcp *obj)
 						 TCP_RTO_MIN, TCP_RTO_MAX);
 	}
 	tp->ecn_flags |= obj->ecn;
-	tcp_snd_cwnd_set(tp, min(obj->snd_cwnd, tp->snd_cwnd_clamp));
-	tp->snd_ssthresh = max(obj->snd_ssthresh, 2U);
+	tcp_snd_cwnd_set(tp, min3(obj->snd_cwnd, tp->snd_cwnd_clamp, CWND_MAX));
+	tp->snd_ssthresh = clamp_t(u32, obj->snd_ssthresh, 2, TCP_INFINITE_SSTHRESH);
 	tp->reordering = clamp_t(u32, obj->reordering, tp->reordering,
 				 READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_max_reordering));
 	inet_csk(sk)->icsk_ack.pingpong =
@@ -431,13 +496,6 @@ static bool is_whole(struct sock *sk, const struct tern_obj_tcp *obj)
 	       tp->snd_nxt == obj->snd_nxt && tp->write_seq == obj->write_seq;
 }
 
-/* Nothing is to leave before everybody is there. */
-static void stop_timers(struct sock *sk)
-{
-	inet_csk_clear_xmit_timer(sk, ICSK_TIME_RETRANS);
-	inet_csk_clear_xmit_timer(sk, ICSK_TIME_DACK);
-}
-
 static int finish(struct tern_connection *c)
 {
 	struct sock *sk = c->sk;
@@ -451,7 +509,7 @@ static int finish(struct tern_connection *c)
 		sk->sk_prot->shutdown(sk, SEND_SHUTDOWN);
 	set_state(sk, obj);
 	err = is_whole(sk, obj) ? 0 : -EBADMSG;
-	stop_timers(sk);
+	tern_connection_stop(sk);
 	/* if it does not come to life here it ends without a word */
 	tcp_sk(sk)->repair = 1;
 	release_sock(sk);
@@ -483,19 +541,15 @@ static void go(struct tern_connection *c)
 	struct sk_buff *skb;
 	u8 nonagle;
 
+	c->mute = false;
 	lock_sock(sk);
 	tp->repair = 0;
 	/* unless the peer has told a newer one meanwhile */
 	if (!tp->snd_wnd)
 		tp->snd_wnd = obj->snd_wnd;
-	if (tp->packets_out)
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, inet_csk(sk)->icsk_rto,
-					  TCP_RTO_MAX);
 	while ((skb = __skb_dequeue(&c->apart)))
 		sk->sk_backlog_rcv(sk, skb);
-	/* somebody may wait for that */
-	if (tp->rcv_nxt != tp->rcv_wup)
-		compat_tcp_send_ack(sk);
+	start(sk);
 	nonagle = tp->nonagle;
 	release_sock(sk);
 	if (tp->write_seq == tp->snd_nxt)
@@ -525,13 +579,12 @@ void tern_connections_silence(struct list_head *connections)
 	struct tern_connection *c;
 
 	list_for_each_entry(c, connections, node) {
+		c->stopped = false;
+		set_repair(c->sk);
 		lock_sock(c->sk);
-		tcp_sk(c->sk)->repair = 1;
-		tcp_sk(c->sk)->repair_queue = TCP_NO_QUEUE;
-		stop_timers(c->sk);
 		inet_csk_delete_keepalive_timer(c->sk);
 		release_sock(c->sk);
-		/* nobody closes it */
+		/* nobody closes it; its reset goes nowhere, for the interface is muted */
 		if (c->orphan)
 			tcp_abort(c->sk, ECONNABORTED);
 	}

@@ -13,12 +13,15 @@
 #include <linux/list.h>
 #include <linux/skbuff.h>
 #include <linux/types.h>
+#include <net/ipv6.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
 #include <tern/image.h>
 
 struct sk_buff;
+struct net;
 struct task_struct;
+struct tern_migration;
 struct tern_saver;
 
 /* What bind(2) has asked for; sets of states (include/net/tcp_states.h). */
@@ -34,8 +37,10 @@ struct tern_saver;
  *	the source, where files are counted
  * @sock: destination: of an orphan, to be released
  * @orphan: source: no process has it
+ * @stopped: source: it says nothing more than what has been captured
  * @obj: destination: as captured
  * @apart: destination: segments that have come out of order
+ * @mute: destination: it must not say anything, not even that it ends
  * @sent: destination: all that is in flight is in its queue
  */
 struct tern_connection {
@@ -44,14 +49,24 @@ struct tern_connection {
 	struct file *file;
 	struct socket *sock;
 	bool orphan;
+	bool stopped;
 	struct tern_obj_tcp obj;
 	struct sk_buff_head apart;
+	bool mute;
 	bool sent;
 };
 
 static inline bool connection_is(const struct tern_obj_tcp *obj, u32 states)
 {
 	return 1U << obj->state & states;
+}
+
+/* By a link-local address, which is nothing without the number of an interface. */
+static inline bool tern_connection_is_local(const struct sock *sk)
+{
+	return sk->sk_family == AF_INET6 &&
+	       (ipv6_addr_type(&sk->sk_v6_rcv_saddr) | ipv6_addr_type(&sk->sk_v6_daddr)) &
+	       IPV6_ADDR_LINKLOCAL;
 }
 
 /* obj_tcp.c */
@@ -61,8 +76,9 @@ bool tern_connection_valid(const struct tern_obj *head, const struct tern_obj_tc
 bool tern_stream_valid(const struct tern_obj *head, const struct tern_obj_stream *obj);
 
 /* connection.c */
+void tern_connection_stop(struct sock *sk);
 struct tern_connection *tern_connection_add(struct list_head *connections, struct sock *sk);
-int tern_connection_load(struct list_head *connections, struct task_struct *leader,
+int tern_connection_load(struct tern_migration *m, struct task_struct *leader,
 			 const struct tern_obj_tcp *obj);
 int tern_stream_load(struct list_head *connections, const struct tern_obj_stream *obj);
 int tern_connections_finish(struct list_head *connections);
@@ -76,6 +92,7 @@ struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *
 
 /* orphan.c */
 int tern_orphans_save(struct tern_saver *saver);
-struct socket *tern_orphan_make(struct task_struct *leader, int family);
+struct net *tern_net_of(struct task_struct *task);
+struct socket *tern_orphan_make(struct net *net, int family);
 
 #endif /* TERN_CONNECTION_H */

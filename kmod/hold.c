@@ -170,7 +170,6 @@ static bool keep(struct tern_hold *hold, struct sk_buff *skb)
 	return kept;
 }
 
-/* There was no memory for it. */
 static void count_dropped(struct tern_hold *hold)
 {
 	spin_lock_bh(&hold->queue.lock);
@@ -482,7 +481,7 @@ static bool must_split(const struct sk_buff *skb)
 				   !(type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6)));
 }
 
-/* Those that @skb stands for take its place. */
+/* Those that @skb stands for take its place. Under RCU, for its device, which may be going. */
 static void split(struct tern_hold *hold, struct sk_buff *skb)
 {
 	struct sk_buff *seg = __skb_gso_segment(skb, 0, false), *next;
@@ -499,10 +498,14 @@ static void split(struct tern_hold *hold, struct sk_buff *skb)
 		__skb_queue_tail(&list, seg);
 	}
 	spin_lock_bh(&hold->queue.lock);
-	hold->dropped += skb_queue_empty(&list);
-	hold->bytes += bytes;
-	skb_queue_splice(&list, &hold->queue);
+	if (skb->dev->reg_state == NETREG_REGISTERED && !skb_queue_empty(&list)) {
+		hold->bytes += bytes;
+		skb_queue_splice_init(&list, &hold->queue);
+	} else {
+		hold->dropped++;
+	}
 	spin_unlock_bh(&hold->queue.lock);
+	__skb_queue_purge(&list);
 	consume_skb(skb);
 }
 
@@ -525,14 +528,6 @@ static struct sk_buff *next_frame(struct tern_hold *hold)
 	}
 	rcu_read_unlock();
 	return skb;
-}
-
-static void put_back(struct tern_hold *hold, struct sk_buff *skb)
-{
-	spin_lock_bh(&hold->queue.lock);
-	__skb_queue_head(&hold->queue, skb);
-	hold->bytes += skb->truesize;
-	spin_unlock_bh(&hold->queue.lock);
 }
 
 static ssize_t give(struct tern_hold *hold, struct sk_buff *skb, struct iov_iter *to)
@@ -567,10 +562,10 @@ static ssize_t hold_read(struct kiocb *iocb, struct iov_iter *to)
 			return ret;
 	}
 	ret = give(hold, skb, to);
+	/* whoever has no room for it will not get it */
 	if (ret < 0)
-		put_back(hold, skb);
-	else
-		consume_skb(skb);
+		count_dropped(hold);
+	consume_skb(skb);
 	return ret;
 }
 

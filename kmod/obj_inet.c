@@ -110,13 +110,6 @@ static bool has_policy(const struct sock *sk)
 #endif
 }
 
-static bool is_link_local(const struct sock *sk)
-{
-	return sk->sk_family == AF_INET6 &&
-	       ((ipv6_addr_type(&sk->sk_v6_rcv_saddr) | ipv6_addr_type(&sk->sk_v6_daddr)) &
-		IPV6_ADDR_LINKLOCAL);
-}
-
 /* Nobody has called yet whom it has not accepted. */
 static bool has_callers(const struct sock *sk)
 {
@@ -196,7 +189,7 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 	/* one that has been accepted has an interface, which TCP does not use */
 	if (is_udp(sk) && has_multicast(sk))
 		return "a socket in a multicast group, or bound to an interface for what it sends";
-	if (is_link_local(sk))
+	if (tern_connection_is_local(sk))
 		return "a socket with a link-local address";
 	if (has_policy(sk))
 		return "a socket with a policy of IPsec (IP_XFRM_POLICY)";

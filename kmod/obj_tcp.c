@@ -98,10 +98,11 @@ static void describe_measured(const struct sock *sk, struct tern_obj_tcp *obj)
 	obj->snd_ssthresh = tp->snd_ssthresh;
 	obj->reordering = tp->reordering;
 	obj->ecn = tp->ecn_flags & ECN;
-	obj->rcv_ssthresh = tp->rcv_ssthresh;
-	obj->window_clamp = tp->window_clamp;
-	obj->rcvbuf = sk->sk_rcvbuf;
-	obj->sndbuf = sk->sk_sndbuf;
+	/* whatever somebody may have asked for */
+	obj->rcv_ssthresh = min(tp->rcv_ssthresh, WINDOW_MAX);
+	obj->window_clamp = min(tp->window_clamp, WINDOW_MAX);
+	obj->rcvbuf = min(sk->sk_rcvbuf, INT_MAX / 2);
+	obj->sndbuf = min(sk->sk_sndbuf, INT_MAX / 2);
 }
 
 static void describe(const struct sock *sk, struct tern_obj_tcp *obj)
@@ -292,6 +293,11 @@ int tern_connection_save(struct tern_saver *saver, int fd, struct sock *sk, u32 
 		return -ENOMEM;
 	lock_sock(sk);
 	err = tern_connection_refused(sk) ? -EAGAIN : save_locked(saver, fd, sk, flags, &w);
+	if (!err) {
+		/* what it would send now were later than what goes on elsewhere */
+		tern_connection_stop(sk);
+		c->stopped = true;
+	}
 	release_sock(sk);
 	kvfree(w.data);
 	return err;
@@ -324,7 +330,7 @@ static bool queues_valid(const struct tern_obj_tcp *obj)
 
 static bool measured_valid(const struct tern_obj_tcp *obj)
 {
-	return obj->mss_clamp >= TCP_MIN_MSS && obj->mss_clamp <= U16_MAX &&
+	return obj->mss_clamp && obj->mss_clamp <= U16_MAX &&
 	       obj->srtt_us <= INT_MAX && obj->mdev_us <= INT_MAX &&
 	       obj->mdev_max_us <= INT_MAX && obj->rttvar_us <= INT_MAX &&
 	       obj->snd_cwnd && obj->snd_cwnd <= INT_MAX && obj->reordering <= U16_MAX &&

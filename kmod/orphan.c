@@ -18,6 +18,7 @@
 #include "table.h"
 
 #define SOME	64	/* orphans that there is room for at first */
+#define WALK	4096	/* buckets between two looks whether others want the processor */
 
 /**
  * struct orphans - those of a network namespace
@@ -31,7 +32,8 @@ struct orphans {
 	unsigned int max;
 };
 
-static struct net *net_of(struct task_struct *task)
+/** tern_net_of() - network namespace of a process, referenced; NULL: it has ended */
+struct net *tern_net_of(struct task_struct *task)
 {
 	struct net *net = NULL;
 
@@ -46,6 +48,7 @@ static bool is_orphan(struct sock *sk, const struct net *net)
 {
 	/* of others only what all have in common may be looked at */
 	return net_eq(sock_net(sk), net) && sk_fullsock(sk) && sock_flag(sk, SOCK_DEAD) &&
+	       !tern_connection_is_local(sk) &&
 	       1U << READ_ONCE(sk->sk_state) & CONNECTION_SAID_FIN;
 }
 
@@ -59,6 +62,8 @@ static int find_some(struct orphans *orphans, const struct net *net)
 	int err = 0;
 
 	for (i = 0; i <= hashinfo->ehash_mask && !err; i++) {
+		if (!(i % WALK))
+			cond_resched();
 		if (hlist_nulls_empty(&hashinfo->ehash[i].chain))
 			continue;
 		spin_lock_bh(inet_ehash_lockp(hashinfo, i));
@@ -109,7 +114,7 @@ static int find(struct orphans *orphans, const struct net *net)
  */
 int tern_orphans_save(struct tern_saver *saver)
 {
-	struct net *net = net_of(saver->table->leader);
+	struct net *net = tern_net_of(saver->table->leader);
 	struct orphans orphans;
 	unsigned int i;
 	int err;
@@ -131,21 +136,16 @@ int tern_orphans_save(struct tern_saver *saver)
 
 /**
  * tern_orphan_make() - a socket that no process has
- * @leader: a shell, in whose network namespace it is to be
+ * @net: where it is to be
  * @family: AF_INET or AF_INET6
  *
  * Return: to be given to sock_release(), or ERR_PTR.
  */
-struct socket *tern_orphan_make(struct task_struct *leader, int family)
+struct socket *tern_orphan_make(struct net *net, int family)
 {
-	struct net *net = net_of(leader);
 	struct socket *sock;
-	int err;
-
-	if (!net)
-		return ERR_PTR(-ESRCH);
 	/* no kernel's socket: it must hold the namespace as long as it lives */
-	err = __sock_create(net, family, SOCK_STREAM, IPPROTO_TCP, &sock, 0);
-	put_net(net);
+	int err = __sock_create(net, family, SOCK_STREAM, IPPROTO_TCP, &sock, 0);
+
 	return err ? ERR_PTR(err) : sock;
 }

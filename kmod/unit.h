@@ -34,6 +34,7 @@ enum tern_unit_state {
  * @members: struct tern_migration by its unit_node
  * @nr_joined: how many have ever been members
  * @nr_ready: destination: how many are to run, and wait for the others
+ * @nr_open: destination: how many of these have let their sockets be heard
  * @state: destination: enum tern_unit_state
  * @wait: for another @state
  */
@@ -46,6 +47,7 @@ struct tern_unit {
 	struct list_head members;
 	unsigned int nr_joined;
 	unsigned int nr_ready;
+	unsigned int nr_open;
 	enum tern_unit_state state;
 	wait_queue_head_t wait;
 };
@@ -60,6 +62,7 @@ bool tern_unit_has_child(struct tern_unit *unit, const struct tern_migration *m)
 bool tern_unit_is_full(struct tern_unit *unit);
 bool tern_unit_is_open(struct tern_unit *unit);
 int tern_unit_go(struct tern_unit *unit);
+void tern_unit_open(struct tern_unit *unit);
 bool tern_unit_fail(struct tern_unit *unit);
 
 #endif /* TERN_UNIT_H */
