@@ -198,19 +198,17 @@ static bool is_fresh(const struct sock *sk)
 	       sk->sk_state == TCP_CLOSE && !inet_sk(sk)->inet_num;
 }
 
-static int revive(struct socket *sock, const struct tern_obj_tcp *obj)
+static int revive(struct tern_connection *c, struct socket *sock)
 {
 	struct sock *sk = sock->sk;
-	unsigned int reuse = sk->sk_reuse;
-	int err = set_int(sk, TCP_REPAIR, TCP_REPAIR_ON);
+	int err;
 
+	/* until all that listen have their addresses it stays what the repair makes it */
+	c->reuse = sk->sk_reuse;
+	err = set_int(sk, TCP_REPAIR, TCP_REPAIR_ON);
 	if (!err)
-		err = set_start(sk, obj);
-	if (!err)
-		err = connect(sock, obj);
-	/* which the repair has used for itself */
-	sk->sk_reuse = reuse;
-	return err;
+		err = set_start(sk, &c->obj);
+	return err ?: connect(sock, &c->obj);
 }
 
 static int load(struct list_head *connections, struct file *file, const struct tern_obj_tcp *obj)
@@ -226,7 +224,7 @@ static int load(struct list_head *connections, struct file *file, const struct t
 	c->file = get_file(file);
 	c->obj = *obj;
 	c->mute = true;
-	return revive(sock, obj);
+	return revive(c, sock);
 }
 
 /* In repair, too, from here on. */
@@ -250,6 +248,8 @@ static int load_caller(struct list_head *connections, struct file *file,
 	c->file = get_file(file);
 	c->obj = *obj;
 	c->mute = true;
+	c->reuse = sk->sk_reuse;
+	sk->sk_reuse = SK_FORCE_REUSE;
 	set_repair(sk);
 	return 0;
 }
@@ -271,7 +271,7 @@ static int load_orphan(struct list_head *connections, struct net *net,
 	c->sock = sock;
 	c->obj = *obj;
 	c->mute = true;
-	return revive(sock, obj);
+	return revive(c, sock);
 }
 
 static int load_in(struct tern_migration *m, struct net *net, struct file *file,
@@ -544,6 +544,7 @@ static void go(struct tern_connection *c)
 	c->mute = false;
 	lock_sock(sk);
 	tp->repair = 0;
+	sk->sk_reuse = c->reuse;
 	/* unless the peer has told a newer one meanwhile */
 	if (!tp->snd_wnd)
 		tp->snd_wnd = obj->snd_wnd;

@@ -40,6 +40,7 @@ struct tern_saver;
  * @stopped: source: it says nothing more than what has been captured
  * @obj: destination: as captured
  * @apart: destination: segments that have come out of order
+ * @reuse: destination: sk_reuse as it will be
  * @mute: destination: it must not say anything, not even that it ends
  * @sent: destination: all that is in flight is in its queue
  */
@@ -52,6 +53,7 @@ struct tern_connection {
 	bool stopped;
 	struct tern_obj_tcp obj;
 	struct sk_buff_head apart;
+	unsigned int reuse;
 	bool mute;
 	bool sent;
 };

@@ -77,16 +77,41 @@ static bool has_address(const struct tern_obj_inet *k)
 	return k->port || memcmp(k->local, any, sizeof(any));
 }
 
+static bool has_option(const struct script_fds *fds, __u32 desc, __u32 level, __u32 name)
+{
+	const struct tern_obj_option *o;
+	const struct tern_obj *obj = NULL;
+
+	while ((o = next_option(fds, desc, &obj)))
+		if (o->level == level && o->name == name)
+			return true;
+	return false;
+}
+
+/*
+ * Connections to a socket that listens may have its address already: then the kernel gives it
+ * to those only that say they reuse it. Afterwards that is as it was.
+ */
+static void reuse(struct tern_script *s, const struct script_fds *fds,
+		  const struct tern_obj_inet *k, int fd, unsigned int slots, int on)
+{
+	if (k->type == SOCK_STREAM && !has_option(fds, k->desc, SOL_SOCKET, SO_REUSEADDR))
+		SCRIPT(s, NO_OPTION, SYS_setsockopt, fd, SOL_SOCKET, SO_REUSEADDR,
+		       tern_script_data(s, &on, sizeof(on)), sizeof(on))->slots = slots;
+}
+
 /* To @fd; @slots: 1: that is a slot. */
-static void give_addresses(struct tern_script *s, const struct tern_obj_inet *k, int fd,
-			   unsigned int slots)
+static void give_addresses(struct tern_script *s, const struct script_fds *fds,
+			   const struct tern_obj_inet *k, int fd, unsigned int slots)
 {
 	size_t len;
 	__u64 at;
 
 	if (has_address(k)) {
 		at = address(s, k, k->local, k->port, &len);
+		reuse(s, fds, k, fd, slots, 1);
 		SCRIPT(s, "a socket could not be bound", SYS_bind, fd, at, len)->slots = slots;
+		reuse(s, fds, k, fd, slots, 0);
 	}
 	if (k->flags & TERN_INET_CONNECTED) {
 		at = address(s, k, k->peer, k->peer_port, &len);
@@ -98,13 +123,8 @@ static void give_addresses(struct tern_script *s, const struct tern_obj_inet *k,
 /* Others may have the address, too, and would not be sent any more what they are sent. */
 static bool shares_address(const struct script_fds *fds, const struct tern_obj_inet *k)
 {
-	const struct tern_obj_option *o;
-	const struct tern_obj *obj = NULL;
-
-	while ((o = next_option(fds, k->desc, &obj)))
-		if (o->level == SOL_SOCKET && (o->name == SO_REUSEADDR || o->name == SO_REUSEPORT))
-			return true;
-	return false;
+	return has_option(fds, k->desc, SOL_SOCKET, SO_REUSEADDR) ||
+	       has_option(fds, k->desc, SOL_SOCKET, SO_REUSEPORT);
 }
 
 /* Nothing comes in: it would be of a time when the migrant was not here. */
@@ -134,7 +154,7 @@ static int inet_open(struct tern_script *s, const struct script_fds *fds,
 	if (k->type == SOCK_DGRAM)
 		close_ears(s);
 	if (k->type == SOCK_STREAM ? !(k->flags & TERN_INET_CONNECTED) : !shares_address(fds, k))
-		give_addresses(s, k, SLOT_HIGH, 1 << 0);
+		give_addresses(s, fds, k, SLOT_HIGH, 1 << 0);
 	script_place(s, fds, d, SLOT_HIGH);
 	return 0;
 }
@@ -201,7 +221,7 @@ static void open_ears(struct tern_script *s, const struct script_fds *fds,
 	int fd = script_fd_of(fds, k->desc), none = 0;
 
 	if (shares_address(fds, k))
-		give_addresses(s, k, fd, 0);
+		give_addresses(s, fds, k, fd, 0);
 	SCRIPT(s, NO_OPTION, SYS_setsockopt, fd, SOL_SOCKET, SO_DETACH_FILTER,
 	       tern_script_data(s, &none, sizeof(none)), sizeof(none));
 	/* of one that is not connected it is done, too, and an error all the same */
@@ -219,10 +239,14 @@ void script_inet_end(struct tern_script *s, const struct script_fds *fds)
 	while ((obj = tern_image_find(fds->dress->image, TERN_OBJ_INET, obj))) {
 		const struct tern_obj_inet *k = tern_obj_payload(obj);
 
-		if (k->type == SOCK_DGRAM)
+		int fd = script_fd_of(fds, k->desc);
+
+		if (k->type == SOCK_DGRAM) {
 			open_ears(s, fds, k);
-		else if (k->flags & TERN_INET_LISTENS)
-			SCRIPT(s, "a TCP socket could not listen", SYS_listen,
-			       script_fd_of(fds, k->desc), k->backlog);
+		} else if (k->flags & TERN_INET_LISTENS) {
+			reuse(s, fds, k, fd, 0, 1);
+			SCRIPT(s, "a TCP socket could not listen", SYS_listen, fd, k->backlog);
+			reuse(s, fds, k, fd, 0, 0);
+		}
 	}
 }
