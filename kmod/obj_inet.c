@@ -181,7 +181,8 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 		return "a TCP or UDP socket that another process has open, too";
 	if (!tern_socket_is_at_home(table, sk))
 		return "a socket of another network namespace";
-	if (READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_err_soft) ||
+	/* a soft one of TCP is over when the peer is heard again */
+	if (READ_ONCE(sk->sk_err) || (is_udp(sk) && READ_ONCE(sk->sk_err_soft)) ||
 	    !skb_queue_empty_lockless(&sk->sk_error_queue))
 		return "a TCP or UDP socket with an error that has not been read";
 	if (has_program(sk))
