@@ -49,8 +49,8 @@ static int open_socket(unsigned int port)
 
 	check(fd >= 0, "socket: %s", strerror(errno));
 	migrant_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-	/* all that comes while it is nowhere comes at once */
-	migrant_set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20);
+	/* all that comes while it is nowhere comes at once, and that may be for half a minute */
+	migrant_set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20);
 	check(!bind(fd, (struct sockaddr *)&at, sizeof(at)), "bind: %s", strerror(errno));
 	return fd;
 }
