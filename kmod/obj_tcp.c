@@ -191,14 +191,15 @@ static void begin(struct writer *w, enum tern_queue queue, u32 seq)
 	w->max = queue == TERN_QUEUE_APART ? SEGMENT : TERN_STREAM_MAX;
 }
 
-static int write_received(struct writer *w, const struct sock *sk)
+/* Bytes from @at on, of packets in a list. */
+static int write_list(struct writer *w, enum tern_queue queue, const struct sk_buff_head *list,
+		      u32 at)
 {
 	const struct sk_buff *skb;
-	u32 at = tcp_sk(sk)->copied_seq;
 	int err = 0;
 
-	begin(w, TERN_QUEUE_RECEIVED, at);
-	skb_queue_walk(&sk->sk_receive_queue, skb) {
+	begin(w, queue, at);
+	skb_queue_walk(list, skb) {
 		err = write_from(w, skb, &at);
 		if (err)
 			break;
@@ -216,22 +217,6 @@ static int write_sent(struct writer *w, const struct sock *sk)
 	begin(w, TERN_QUEUE_SENT, at);
 	for (node = rb_first(&sk->tcp_rtx_queue); node && !err; node = rb_next(node))
 		err = write_from(w, rb_to_skb(node), &at);
-	flush(w);
-	return err;
-}
-
-static int write_unsent(struct writer *w, const struct sock *sk)
-{
-	const struct sk_buff *skb;
-	u32 at = tcp_sk(sk)->snd_nxt;
-	int err = 0;
-
-	begin(w, TERN_QUEUE_UNSENT, at);
-	skb_queue_walk(&sk->sk_write_queue, skb) {
-		err = write_from(w, skb, &at);
-		if (err)
-			break;
-	}
 	flush(w);
 	return err;
 }
@@ -262,11 +247,11 @@ static int save_locked(struct tern_saver *saver, int fd, struct sock *sk, u32 fl
 	describe(sk, &obj);
 	obj.flags |= flags;
 	tern_image_put(saver->image, TERN_OBJ_TCP, &obj, sizeof(obj), NULL, 0);
-	err = write_received(w, sk);
+	err = write_list(w, TERN_QUEUE_RECEIVED, &sk->sk_receive_queue, tcp_sk(sk)->copied_seq);
 	if (!err)
 		err = write_sent(w, sk);
 	if (!err)
-		err = write_unsent(w, sk);
+		err = write_list(w, TERN_QUEUE_UNSENT, &sk->sk_write_queue, tcp_sk(sk)->snd_nxt);
 	return err ?: write_apart(w, sk);
 }
 
