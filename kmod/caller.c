@@ -9,12 +9,10 @@
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/rculist_nulls.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include <net/inet_connection_sock.h>
-#include <net/inet_hashtables.h>
 #include <net/request_sock.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -22,44 +20,14 @@
 #include "compat.h"
 #include "connection.h"
 #include "desc.h"
+#include "ehash.h"
 #include "segment.h"
 #include "table.h"
 
-#define WALK	4096	/* buckets between two looks whether others want the processor */
-
 /* ---- save -------------------------------------------------------------------- */
 
-/**
- * struct callers - of a socket that listens
- * @sk: connections, or requests for one; each is held
- * @nr: how many
- * @max: how many there is room for; more is -ENOSPC
- */
-struct callers {
-	struct sock **sk;
-	unsigned int nr;
-	unsigned int max;
-};
-
-static int add(struct callers *callers, struct sock *sk)
-{
-	if (callers->nr == callers->max)
-		return -ENOSPC;
-	callers->sk[callers->nr++] = sk;
-	return 0;
-}
-
-static void put_all(struct callers *callers)
-{
-	unsigned int i;
-
-	for (i = 0; i < callers->nr; i++)
-		sock_gen_put(callers->sk[i]);
-	kvfree(callers->sk);
-}
-
 /* In the order in which they will be accepted. */
-static int find_waiting(struct callers *callers, struct sock *listener)
+static int find_waiting(struct tern_socks *callers, struct sock *listener)
 {
 	struct request_sock_queue *queue = &inet_csk(listener)->icsk_accept_queue;
 	struct request_sock *req;
@@ -67,70 +35,37 @@ static int find_waiting(struct callers *callers, struct sock *listener)
 
 	spin_lock_bh(&queue->rskq_lock);
 	for (req = queue->rskq_accept_head; req && !err; req = req->dl_next) {
-		err = add(callers, req->sk);
-		if (!err)
-			sock_hold(req->sk);
+		sock_hold(req->sk);
+		err = tern_socks_add(callers, req->sk);
+		if (err)
+			sock_put(req->sk);
 	}
 	spin_unlock_bh(&queue->rskq_lock);
 	return err;
 }
 
 /* The peer that has not heard our answer asks again, and begins anew at the destination. */
-static bool is_half_open(struct sock *sk, const struct sock *listener)
+static bool is_half_open(struct sock *sk, const void *listener)
 {
 	return sk->sk_state == TCP_NEW_SYN_RECV && inet_reqsk(sk)->rsk_listener == listener &&
 	       !inet_reqsk(sk)->num_timeout;
 }
 
-/* They are among all the connections of the host (net/ipv4/inet_hashtables.c). */
-static int find_half_open(struct callers *callers, struct sock *listener)
+static int find(struct tern_socks *callers, struct sock *listener)
 {
-	struct inet_hashinfo *hashinfo = sock_net(listener)->ipv4.tcp_death_row.hashinfo;
-	struct hlist_nulls_node *node;
-	struct sock *sk;
-	unsigned int i;
-	int err = 0;
-
-	if (!reqsk_queue_len(&inet_csk(listener)->icsk_accept_queue))
-		return 0;
-	for (i = 0; i <= hashinfo->ehash_mask && !err; i++) {
-		if (!(i % WALK))
-			cond_resched();
-		if (hlist_nulls_empty(&hashinfo->ehash[i].chain))
-			continue;
-		spin_lock_bh(inet_ehash_lockp(hashinfo, i));
-		sk_nulls_for_each(sk, node, &hashinfo->ehash[i].chain) {
-			if (!is_half_open(sk, listener) ||
-			    !refcount_inc_not_zero(&sk->sk_refcnt))
-				continue;
-			err = add(callers, sk);
-			if (!err)
-				continue;
-			sock_gen_put(sk);
-			break;
-		}
-		spin_unlock_bh(inet_ehash_lockp(hashinfo, i));
-	}
-	return err;
-}
-
-static int find(struct callers *callers, struct sock *listener)
-{
+	struct request_sock_queue *queue = &inet_csk(listener)->icsk_accept_queue;
 	int err;
 
 	do {
-		*callers = (struct callers) {
-			.max = READ_ONCE(listener->sk_ack_backlog) + 16 +
-			       reqsk_queue_len(&inet_csk(listener)->icsk_accept_queue),
-		};
-		callers->sk = kvmalloc_array(callers->max, sizeof(*callers->sk), GFP_KERNEL);
-		if (!callers->sk)
-			return -ENOMEM;
-		err = find_waiting(callers, listener);
-		if (!err)
-			err = find_half_open(callers, listener);
+		err = tern_socks_init(callers, READ_ONCE(listener->sk_ack_backlog) + 16 +
+					       reqsk_queue_len(queue));
 		if (err)
-			put_all(callers);
+			return err;
+		err = find_waiting(callers, listener);
+		if (!err && reqsk_queue_len(queue))
+			err = tern_ehash_find(callers, sock_net(listener), is_half_open, listener);
+		if (err)
+			tern_socks_fini(callers);
 	} while (err == -ENOSPC);
 	return err;
 }
@@ -207,7 +142,7 @@ static int save(struct tern_saver *saver, int fd, const struct sock *listener, s
  */
 int tern_callers_save(struct tern_saver *saver, int fd, struct sock *listener)
 {
-	struct callers callers;
+	struct tern_socks callers;
 	unsigned int i;
 	int err = find(&callers, listener);
 
@@ -215,7 +150,7 @@ int tern_callers_save(struct tern_saver *saver, int fd, struct sock *listener)
 		return err;
 	for (i = 0; i < callers.nr && !err; i++)
 		err = save(saver, fd, listener, callers.sk[i]);
-	put_all(&callers);
+	tern_socks_fini(&callers);
 	return err;
 }
 

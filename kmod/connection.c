@@ -20,6 +20,7 @@
 #include "host.h"
 #include "inet.h"
 #include "migration.h"
+#include "pod.h"
 #include "segment.h"
 #include "table.h"
 

@@ -6,6 +6,7 @@
  * connection.c	how they come to life, and end
  * caller.c	those that have not been accepted
  * orphan.c	those that have been closed
+ * ehash.c	where the last two are found
  */
 #ifndef TERN_CONNECTION_H
 #define TERN_CONNECTION_H
@@ -94,7 +95,6 @@ struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *
 
 /* orphan.c */
 int tern_orphans_save(struct tern_saver *saver);
-struct net *tern_net_of(struct task_struct *task);
 struct socket *tern_orphan_make(struct net *net, int family);
 
 #endif /* TERN_CONNECTION_H */

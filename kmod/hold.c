@@ -24,7 +24,6 @@
 #include <linux/file.h>
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
-#include <linux/nsproxy.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/task.h>
@@ -40,6 +39,7 @@
 #include "hold.h"
 #include "host.h"
 #include "migration.h"
+#include "pod.h"
 
 #define HOLD_MAX	(64UL << 20)	/* bytes of memory that frames take */
 #define RELEASE_MAX	(1U << 17)	/* frames, if they come quicker than they are let go */
@@ -242,15 +242,10 @@ static int on_device(struct notifier_block *nb, unsigned long event, void *info)
 static struct net *net_of(struct pid *pid)
 {
 	struct task_struct *task = get_pid_task(pid, PIDTYPE_TGID);
-	struct net *net = NULL;
+	struct net *net = task ? tern_net_of(task) : NULL;
 
-	if (!task)
-		return NULL;
-	task_lock(task);
-	if (task->nsproxy)
-		net = get_net(task->nsproxy->net_ns);
-	task_unlock(task);
-	put_task_struct(task);
+	if (task)
+		put_task_struct(task);
 	return net;
 }
 

@@ -126,15 +126,23 @@ static bool is_foreign(const struct net_device *dev)
 	       (strcmp(dev->name, "eth0") || !ops || strcmp(ops->kind, "veth"));
 }
 
-static void check_network(struct task_struct *root, struct tern_reasons *reasons)
+/** tern_net_of() - network namespace of a process, referenced; NULL: it has ended */
+struct net *tern_net_of(struct task_struct *task)
 {
-	struct net_device *dev;
 	struct net *net = NULL;
 
-	task_lock(root);
-	if (root->nsproxy)
-		net = get_net(root->nsproxy->net_ns);
-	task_unlock(root);
+	task_lock(task);
+	if (task->nsproxy)
+		net = get_net(task->nsproxy->net_ns);
+	task_unlock(task);
+	return net;
+}
+
+static void check_network(struct task_struct *root, struct tern_reasons *reasons)
+{
+	struct net *net = tern_net_of(root);
+	struct net_device *dev;
+
 	if (!net)
 		return;
 	rcu_read_lock();

@@ -6,6 +6,7 @@
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 
+struct net;
 struct tern_image;
 struct tern_reasons;
 struct tern_table;
@@ -44,6 +45,7 @@ static inline int tern_pid_of(struct task_struct *task)
 	return nr;
 }
 
+struct net *tern_net_of(struct task_struct *task);
 bool tern_is_pod(const struct tern_tree *tree);
 void tern_pod_check(const struct tern_tree *tree, unsigned int n,
 		    struct tern_reasons *reasons);
