@@ -179,7 +179,7 @@ static int wait_verdict(struct tern_thread *thread)
 	if (!err && thread->verdict == TERN_VERDICT_GO)
 		return 0;
 	/* before it is decided that all of them go */
-	if (m->unit)
+	if (m->unit && !READ_ONCE(m->leaves))
 		tern_unit_fail(m->unit);
 	mutex_lock(&m->lock);
 	if (!list_empty(&thread->node)) {

@@ -353,7 +353,7 @@ static long ioc_fail(struct tern_migration *m, void __user *uarg)
 	if (err)
 		return err;
 	if (arg.reserved || !arg.err || arg.err > MAX_ERRNO ||
-	    arg.flags & ~(TERN_FAIL_NOT_THERE | TERN_FAIL_LOST) ||
+	    arg.flags & ~(TERN_FAIL_NOT_THERE | TERN_FAIL_LOST | TERN_FAIL_LEAVES) ||
 	    strnlen(arg.why, sizeof(arg.why)) == sizeof(arg.why))
 		return -EINVAL;
 	return tern_migration_fail(m, arg.flags, arg.err, arg.why);
@@ -446,6 +446,20 @@ static long ioc_went(struct tern_migration *m, void __user *uarg)
 	return err ?: put_arg(&arg, sizeof(arg), uarg);
 }
 
+static long ioc_expect(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_expect arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	if (!arg.nr_members || arg.nr_members > TERN_PROCESSES_MAX)
+		return -EINVAL;
+	if (m->side != TERN_DESTINATION || !m->unit)
+		return -EBADFD;
+	return tern_unit_expect(m->unit, arg.nr_members);
+}
+
 static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		      void __user *uarg)
 {
@@ -490,6 +504,8 @@ static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		return ioc_uffd_read(m, uarg);
 	case TERN_IOC_HOLD:
 		return ioc_hold(m, uarg);
+	case TERN_IOC_EXPECT:
+		return ioc_expect(m, uarg);
 	default:
 		return -ENOTTY;
 	}

@@ -293,7 +293,7 @@ int tern_migration_join(struct tern_migration *m, u64 id, unsigned int nr)
 	lockdep_assert_held(&m->host->lock);
 	unit = find_unit(m, id);
 	if (unit) {
-		if (unit->nr != nr || tern_unit_is_full(unit))
+		if (READ_ONCE(unit->nr) != nr || tern_unit_is_full(unit))
 			return -EINVAL;
 		tern_unit_add(unit, m);
 		return 0;
@@ -576,6 +576,14 @@ static void forget_member(struct tern_migration *m)
 		tern_migration_put(m);
 }
 
+/* The others need not, and so nothing that ends with its shell speaks for them any more. */
+static bool leave_unit(struct tern_migration *m)
+{
+	if (m->side == TERN_DESTINATION && m->state == TERN_SHELL && m->unit)
+		m->leaves = tern_unit_leave(m->unit);
+	return m->leaves;
+}
+
 /**
  * tern_migration_fail() - end a migration without success
  * @m: unlocked
@@ -592,9 +600,15 @@ int tern_migration_fail(struct tern_migration *m, u32 flags, int err,
 	int ret = -EBUSY;
 
 	mutex_lock(&m->lock);
+	if (flags & TERN_FAIL_LEAVES && !leave_unit(m)) {
+		ret = -EBADFD;
+		goto out;
+	}
 	switch (m->state) {
 	case TERN_SHELL:
 	case TERN_LOADED:
+		if (flags & TERN_FAIL_LEAVES)
+			break;
 		/* none of them will run, unless all do already */
 		if (m->unit && !tern_unit_fail(m->unit) && m->goes)
 			goto out;

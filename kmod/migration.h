@@ -45,6 +45,7 @@ struct tern_unit;
  * @nr_threads: destination: how many will become
  * @nr_here: destination: how many wait in BECOME
  * @goes: destination: RESUME has been called
+ * @leaves: destination: the others of its unit move without it
  * @nr_went: destination: how many have left it as the migrant's
  * @went: when the last of them did
  * @wait: threads wait here for their verdict
@@ -94,6 +95,7 @@ struct tern_migration {
 	unsigned int nr_threads;
 	unsigned int nr_here;
 	bool goes;
+	bool leaves;
 	atomic_t nr_went;
 	ktime_t went;
 	wait_queue_head_t wait;

@@ -143,10 +143,33 @@ bool tern_unit_has_child(struct tern_unit *unit, const struct tern_migration *m)
 	return has;
 }
 
-/** tern_unit_is_full() - has it had all its members? */
+/** tern_unit_is_full() - has it all its members? */
 bool tern_unit_is_full(struct tern_unit *unit)
 {
-	return READ_ONCE(unit->nr_joined) >= unit->nr;
+	return READ_ONCE(unit->nr_joined) >= READ_ONCE(unit->nr);
+}
+
+/**
+ * tern_unit_expect() - others have left, or will join
+ * @unit: of the destination
+ * @nr: how many there will be
+ *
+ * Return: 0; -EINVAL: it has more; -EBADFD: it is too late.
+ */
+int tern_unit_expect(struct tern_unit *unit, unsigned int nr)
+{
+	int err = 0;
+	unsigned long irq;
+
+	spin_lock_irqsave(&unit->lock, irq);
+	if (unit->state != TERN_UNIT_OPEN || unit->nr_ready)
+		err = -EBADFD;
+	else if (unit->nr_joined > nr)
+		err = -EINVAL;
+	else
+		WRITE_ONCE(unit->nr, nr);
+	spin_unlock_irqrestore(&unit->lock, irq);
+	return err;
 }
 
 /** tern_unit_is_open() - may it still go one way or the other? */
@@ -178,6 +201,25 @@ static enum tern_unit_state decide(struct tern_unit *unit, enum tern_unit_state 
 bool tern_unit_fail(struct tern_unit *unit)
 {
 	return decide(unit, TERN_UNIT_FAILED) == TERN_UNIT_FAILED;
+}
+
+/**
+ * tern_unit_leave() - one of them does not move with the others, who may go on
+ * @unit: of the destination
+ *
+ * Return: false: it is too late for that.
+ */
+bool tern_unit_leave(struct tern_unit *unit)
+{
+	bool open;
+	unsigned long irq;
+
+	spin_lock_irqsave(&unit->lock, irq);
+	open = unit->state == TERN_UNIT_OPEN && !unit->nr_ready;
+	if (open)
+		unit->nr_joined--;
+	spin_unlock_irqrestore(&unit->lock, irq);
+	return open;
 }
 
 /**

@@ -29,10 +29,10 @@ enum tern_unit_state {
  * @ref: each of them holds one
  * @id: of the migration of the tree's root
  * @root: source: the root; NULL at the destination
- * @nr: destination: how many there will be
  * @lock: guards what follows; inside any migration's lock
+ * @nr: destination: how many there will be
  * @members: struct tern_migration by its unit_node
- * @nr_joined: how many have ever been members
+ * @nr_joined: how many are, or have been until they ended
  * @nr_ready: destination: how many are to run, and wait for the others
  * @nr_open: destination: how many of these have let their sockets be heard
  * @state: destination: enum tern_unit_state
@@ -42,8 +42,8 @@ struct tern_unit {
 	struct kref ref;
 	u64 id;
 	struct pid *root;
-	unsigned int nr;
 	spinlock_t lock;	/* all that follows */
+	unsigned int nr;
 	struct list_head members;
 	unsigned int nr_joined;
 	unsigned int nr_ready;
@@ -60,9 +60,11 @@ bool tern_unit_has(struct tern_unit *unit, const struct pid *pid);
 struct pid *tern_unit_pid(struct tern_migration *m, int nr, enum pid_type type);
 bool tern_unit_has_child(struct tern_unit *unit, const struct tern_migration *m);
 bool tern_unit_is_full(struct tern_unit *unit);
+int tern_unit_expect(struct tern_unit *unit, unsigned int nr);
 bool tern_unit_is_open(struct tern_unit *unit);
 int tern_unit_go(struct tern_unit *unit);
 void tern_unit_open(struct tern_unit *unit);
 bool tern_unit_fail(struct tern_unit *unit);
+bool tern_unit_leave(struct tern_unit *unit);
 
 #endif /* TERN_UNIT_H */

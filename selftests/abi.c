@@ -74,6 +74,7 @@ static const struct {
 	{ "KEEP", TERN_IOC_KEEP, sizeof(struct tern_keep), false },
 	{ "KEPT", TERN_IOC_KEPT, sizeof(struct tern_keep), false },
 	{ "WENT", TERN_IOC_WENT, sizeof(struct tern_went), false },
+	{ "EXPECT", TERN_IOC_EXPECT, sizeof(struct tern_expect), false },
 	{ "UFFD_READ", TERN_IOC_UFFD_READ, sizeof(struct tern_uffd_read), false },
 	{ "HOLD", TERN_IOC_HOLD, sizeof(struct tern_hold_io), false },
 };
@@ -163,7 +164,7 @@ TEST_F(dev, unknown_numbers)
 	int dev = job(_metadata, 99);
 	unsigned int nr;
 
-	for (nr = 30; nr < 256; nr++)
+	for (nr = 31; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY, call(dev, _IO(TERN_IOC_MAGIC, nr), NULL));
 	EXPECT_EQ(-ENOTTY, call(dev, _IO('T', 1), NULL));
 	close(dev);

@@ -680,6 +680,45 @@ TEST_F(destination, unit)
 	close(a);
 }
 
+static int expect(int dev, unsigned int nr)
+{
+	struct tern_expect arg = { .size = sizeof(arg), .nr_members = nr };
+
+	return call(dev, TERN_IOC_EXPECT, &arg);
+}
+
+/* One leaves, and another one comes: the others do not notice. */
+TEST_F(destination, leave)
+{
+	int a = dev_open(), b = dev_open(), c = dev_open(), d = dev_open();
+
+	EXPECT_EQ(0, create_in(a, 0x51, 51, 0x51, 2));
+	EXPECT_EQ(0, create_in(b, 0x52, 52, 0x51, 2));
+	EXPECT_EQ(0, expect(b, 3));
+	EXPECT_EQ(0, create_in(c, 0x53, 53, 0x51, 3));
+	EXPECT_EQ(-EINVAL, expect(a, 2));
+	EXPECT_EQ(-EINVAL, expect(a, 0));
+	EXPECT_EQ(-EINVAL, expect(a, TERN_PROCESSES_MAX + 1));
+	EXPECT_EQ(0, fail_it(b, TERN_FAIL_LEAVES));
+	EXPECT_EQ(-EBADFD, fail_it(b, TERN_FAIL_LEAVES));
+	EXPECT_EQ(0, expect(a, 2));
+	/* it is still the same unit, which is full */
+	EXPECT_EQ(-EINVAL, create_in(d, 0x54, 54, 0x51, 2));
+	EXPECT_EQ(0, expect(c, 3));
+	EXPECT_EQ(0, create_in(d, 0x54, 54, 0x51, 3));
+	EXPECT_EQ(0, fail_it(a, 0));
+	EXPECT_EQ(-EBADFD, expect(c, 4));
+	EXPECT_EQ(-EBADFD, fail_it(c, TERN_FAIL_LEAVES));
+	EXPECT_EQ(0, fail_it(c, 0));
+	/* who is alone has nothing to leave */
+	EXPECT_EQ(-EBADFD, expect(self->dev, 2));
+	EXPECT_EQ(-EBADFD, fail_it(self->dev, TERN_FAIL_LEAVES));
+	close(d);
+	close(c);
+	close(b);
+	close(a);
+}
+
 TEST_F(destination, fail)
 {
 	EXPECT_EQ(0, fail_it(self->dev, 0));

@@ -25,6 +25,7 @@
  *  7: SOCKET objects say what is under way in their queues; huge pages in CARRIED;
  *     TERN_IOC_NEXT_DATA, TERN_IOC_NEXT_PAGES
  *  8: TERN_IOC_HOLD
+ *  9: TERN_FAIL_LEAVES, TERN_IOC_EXPECT
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -32,7 +33,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	8
+#define TERN_ABI_VERSION	9
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */
@@ -298,7 +299,8 @@ struct tern_request {
  * @host: to create: the source's name; else out, as when a source is created: the peer's
  * @unit: to create: migration of the root of the tree that the migrant belongs to; 0 at
  *	the destination: it is alone; else out
- * @nr_members: to create: how many destinations the unit will have; 0 at the source
+ * @nr_members: to create: how many destinations the unit will have, as far as is known: it
+ *	may change (TERN_IOC_EXPECT); 0 at the source
  * @reserved: 0
  *
  * The destinations of a unit resume together or not at all: RESUME waits, and when one of
@@ -343,6 +345,19 @@ struct tern_tree_io {
 	__u32 size;
 	__u32 nr;
 	__u64 pids;
+};
+
+/**
+ * struct tern_expect - how many the migrants of a unit are (TERN_IOC_EXPECT)
+ * @size: sizeof(struct tern_expect)
+ * @nr_members: as in struct tern_attach
+ *
+ * At the destination, when others have left the unit, or will come. The last word counts.
+ * Errors: EINVAL it has more; EBADFD some of them resume already, or it is no unit.
+ */
+struct tern_expect {
+	__u32 size;
+	__u32 nr_members;
 };
 
 /**
@@ -418,7 +433,7 @@ struct tern_image_io {
 /**
  * struct tern_fail - end a migration before it happened (TERN_IOC_FAIL)
  * @size: sizeof(struct tern_fail)
- * @flags: TERN_FAIL_NOT_THERE, TERN_FAIL_LOST
+ * @flags: TERN_FAIL_NOT_THERE, TERN_FAIL_LOST, TERN_FAIL_LEAVES
  * @err: positive errno that tells why
  * @reserved: 0
  * @why: a sentence for status and events, NUL-terminated
@@ -426,7 +441,10 @@ struct tern_image_io {
  * Source: threads run on. From TERN_DOUBT only with TERN_FAIL_NOT_THERE: the
  * caller knows that the destination does not and will not run the migrant.
  * Destination: the shell dies. From TERN_PAGING only with TERN_FAIL_LOST: the
- * migrant is killed, its pages are gone for good.
+ * migrant is killed, its pages are gone for good. From TERN_SHELL with TERN_FAIL_LEAVES: it
+ * does not move with the others of its unit, which go on without it (TERN_IOC_EXPECT).
+ * Errors: EBUSY the state needs a word that the flags do not give; EBADFD it is over, or
+ * cannot leave any more.
  */
 struct tern_fail {
 	__u32 size;
@@ -438,6 +456,7 @@ struct tern_fail {
 
 #define TERN_FAIL_NOT_THERE	(1U << 0)
 #define TERN_FAIL_LOST		(1U << 1)
+#define TERN_FAIL_LEAVES	(1U << 2)
 
 /**
  * struct tern_read_pages - copy pages of the parked or committed migrant
@@ -779,6 +798,7 @@ struct tern_info {
 #define TERN_IOC_NEXT_DATA	_IO(TERN_IOC_MAGIC, 27)
 #define TERN_IOC_NEXT_PAGES	_IO(TERN_IOC_MAGIC, 28)
 #define TERN_IOC_HOLD		_IO(TERN_IOC_MAGIC, 29)
+#define TERN_IOC_EXPECT		_IO(TERN_IOC_MAGIC, 30)
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
