@@ -23,9 +23,11 @@
 
 #define ATTEMPTS	10
 #define HELD_PAUSE_MS	1000
-#define ATTEMPTS_DRAFT	6	/* then without a draft: there is less to change in between */
+#define ATTEMPTS_DRAFT	6	/* then without a draft: there is less to change in between; */
+				/* and a tree from the beginning each time */
 #define ATTEMPTS_AHEAD	2	/* likewise, pages that are sent ahead take time */
-#define ATTEMPTS_RUNNING 2	/* a tree that has changed each time is stopped first */
+#define ATTEMPTS_RUNNING 2	/* a tree that has changed each time is stopped first, and what */
+				/* has come to it is introduced while it stands */
 #define FINDS		20	/* tries to find a tree while it changes */
 #define HANDLERS	20	/* tries while somebody is in a handler; then all is prepared anew */
 #define DOUBTS		2	/* times that a check that refuses is asked again */
@@ -99,6 +101,7 @@ static int introduce(struct tern_unit *unit, unsigned int n)
 	int rc;
 
 	tern_recent_fini(&s->recent);
+	tern_prepared_fini(p);
 	rc = tern_prepare(p, s->job->pid, s->job->flags, &s->why);
 	/* this thread is about to look at System V segments, of all of them */
 	if (!rc && p->pod)
@@ -107,6 +110,7 @@ static int introduce(struct tern_unit *unit, unsigned int n)
 		rc = tern_unit_lineage(unit, n, &p->lineage, &s->why);
 	if (!rc)
 		tern_unit_forget_dirty(unit, n);
+	s->introduced = !rc;
 	if (!rc)
 		rc = tern_prepared_send(p, &s->lanes.lane[0], s->dev, s->lanes.oneway_ns);
 	/* while the destination makes its shell */
@@ -116,6 +120,7 @@ static int introduce(struct tern_unit *unit, unsigned int n)
 		rc = tern_prepared_ready(p, &s->lanes.lane[0], &s->why);
 	if (!rc)
 		rc = tern_prepared_copy(p, &s->lanes.lane[0], &s->why);
+	s->stale = rc;
 	return rc;
 }
 
@@ -126,6 +131,9 @@ static int prepare(const struct tern_unit *unit, unsigned int n, unsigned int at
 	bool cold = unit->parked || is_cold(s, attempt);
 	int rc = 0;
 
+	/* of one that has been here for longer, when it still ran */
+	if (cold)
+		tern_recent_fini(&s->recent);
 	if (!rc && !cold)
 		rc = tern_source_draft(s);
 	if (!rc && !cold)
@@ -250,6 +258,7 @@ static int blast(struct tern_unit *unit)
 	unsigned int i;
 	int rc;
 
+	unit->spoilt = true;
 	for (i = 0; i < unit->nr; i++) {
 		before[i] = unit->member[i]->lanes.lane[0].bytes_out;
 		rc = send_state(unit->member[i], captured);
@@ -400,7 +409,15 @@ static int hold_frames(struct tern_source *s)
 	return hold < 0 ? hold : 0;
 }
 
-/* All shells first, for they are each other's parents; then what they wear. */
+static int reach(struct tern_source *s)
+{
+	return s->lanes.lane[0].fd < 0 ? connect_peer(s) : 0;
+}
+
+/*
+ * All shells first, for they are each other's parents; then what they wear. Of a tree that
+ * has changed those that the destination does not have.
+ */
 static int prepare_all(struct tern_unit *unit, unsigned int attempt)
 {
 	unsigned int i;
@@ -409,8 +426,9 @@ static int prepare_all(struct tern_unit *unit, unsigned int attempt)
 	for (i = 0; i < unit->nr && !rc; i++) {
 		struct tern_source *s = unit->member[i];
 
-		if (i)
-			rc = connect_peer(s);
+		if (s->introduced)
+			continue;
+		rc = reach(s);
 		if (!rc && !s->first)
 			rc = tern_first_create(&s->first, s->job->host->first);
 		if (!rc)
@@ -467,11 +485,13 @@ static int attempt(struct tern_unit *unit, unsigned int n)
 	bool standing = unit->nr > 1 && n >= ATTEMPTS_RUNNING;
 	int rc;
 
-	rc = connect_peer(root);
+	rc = reach(root);
 	if (!rc)
 		rc = check(root);
 	if (!rc)
 		rc = standing ? find_standing(unit) : tern_unit_find(unit);
+	if (!rc)
+		tern_unit_revise(unit);
 	if (!rc)
 		rc = prepare_all(unit, n);
 	if (!rc)
@@ -479,15 +499,6 @@ static int attempt(struct tern_unit *unit, unsigned int n)
 	if (!rc)
 		rc = blast(unit);
 	return rc == -EAGAIN ? thaw(unit, rc) : rc;
-}
-
-static void forget_attempt(struct tern_source *s)
-{
-	tern_forward_stop(&s->forward);
-	tern_lanes_close(&s->lanes);
-	tern_draft_fini(&s->draft);
-	tern_precopy_fini(&s->precopy);
-	tern_prepared_fini(&s->prepared);
 }
 
 /**
@@ -501,7 +512,7 @@ static void forget_attempt(struct tern_source *s)
 int tern_source_move(struct tern_unit *unit)
 {
 	struct tern_source *s = unit->member[0];
-	unsigned int i, n;
+	unsigned int i;
 	bool held;
 	int rc = -EAGAIN;
 
@@ -516,8 +527,9 @@ int tern_source_move(struct tern_unit *unit)
 			break;
 		tern_log(LOG_INFO, "migration %016" PRIx64 ": %s", (uint64_t)s->job->id,
 			 s->why.text[0] ? s->why.text : "its tree has changed; trying again");
-		for (n = 0; n < unit->nr; n++)
-			forget_attempt(unit->member[n]);
+		/* of a tree much may be of use still; of one process there is nothing else */
+		if (unit->nr == 1 || i + 1 >= ATTEMPTS_DRAFT)
+			tern_unit_anew(unit);
 		if (i + 1 < ATTEMPTS)
 			forget_reasons(unit);
 		/* what is held is in no hurry, and may change as often as it likes */

@@ -149,14 +149,17 @@ int tern_source_capture(struct tern_source *s, unsigned int flags, struct tern_i
 		rc = tern_prepared_covers(&s->prepared, image, &s->why);
 	if (!rc && s->draft.nr)
 		rc = tern_image_follows(&s->draft.image, image, &s->why);
+	s->stale |= rc == -EAGAIN;
 	return rc;
 }
 
 static int hear_dressed(struct tern_source *s)
 {
 	struct tern_link *link = &s->lanes.lane[0];
+	int rc = tern_link_expect(link, TERN_MSG_DRESSED, NULL, 0, DRESSED_MS, &s->why);
 
-	return tern_link_expect(link, TERN_MSG_DRESSED, NULL, 0, DRESSED_MS, &s->why);
+	s->stale |= rc < 0;
+	return rc;
 }
 
 /* One round. 1: nothing has changed since the last one. */

@@ -108,7 +108,7 @@ static int wait_input(struct tern_dest *d)
 					    "the shell on %s has ended: was it killed, or out of memory?",
 					    d->job->host->name);
 		if (p[4].revents) {
-			tern_dest_spawn(d);
+			tern_dest_asked(d);
 			continue;
 		}
 		/* lane 1 has come: it waits for the pager */
@@ -237,6 +237,10 @@ static int on_message(struct tern_dest *d, const struct tern_wire *head)
 		return tern_dest_prepare(d, head->len);
 	case TERN_MSG_COPY:
 		return tern_dest_copy(d, head->len);
+	case TERN_MSG_LEAVE:
+		return tern_dest_leave(d, head->len);
+	case TERN_MSG_PLACE:
+		return tern_dest_place(d, head->len);
 	case TERN_MSG_DRAFT:
 		return tern_dest_draft(d, head->len);
 	case TERN_MSG_IMAGE:

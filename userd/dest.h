@@ -4,6 +4,7 @@
  *
  * dest.c		messages, states, the end of it
  * dest_prepare.c	PREPARE, COPY: files, shell
+ * dest_tree.c		LEAVE, PLACE: its place among the shells of its tree
  * dest_dress.c		DRAFT, IMAGE: the shell is made to look like the migrant
  * dest_build.c		PAGES, RESUME: the migrant
  */
@@ -58,6 +59,7 @@ struct tern_dest_pages {
  * @dressed: a draft has been put on
  * @image: the image
  * @dress: how the shell is to look in the end
+ * @spoilt: a draft could not be put on: the shell can but leave its tree
  * @dressing: the shell is at its last script
  * @settled: and that one changes no mappings
  * @ready: it has been run to its end
@@ -93,6 +95,7 @@ struct tern_dest {
 	struct tern_sockfiles sockfiles;
 	struct tern_dress worn;
 	bool dressed;
+	bool spoilt;
 	struct tern_image image;
 	struct tern_dress dress;
 	bool dressing;
@@ -112,10 +115,14 @@ struct tern_dest {
 __u64 tern_dest_now(clockid_t clock);
 
 int tern_dest_prepare(struct tern_dest *d, size_t len);
-void tern_dest_spawn(struct tern_dest *d);
 int tern_dest_copy(struct tern_dest *d, size_t len);
 int tern_dest_unchanged(struct tern_dest *d);
 void tern_dest_prepare_fini(struct tern_dest *d);
+
+void tern_dest_asked(struct tern_dest *d);
+int tern_dest_refuse_draft(struct tern_dest *d);
+int tern_dest_leave(struct tern_dest *d, size_t len);
+int tern_dest_place(struct tern_dest *d, size_t len);
 
 int tern_dest_draft(struct tern_dest *d, size_t len);
 int tern_dest_image(struct tern_dest *d, size_t len);

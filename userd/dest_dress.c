@@ -65,7 +65,7 @@ static int receive(struct tern_dest *d, size_t len, struct tern_image *image, __
 	struct tern_image in = { .len = len, .size = len };
 	int err;
 
-	if (!d->prepare || d->dressing || !len || len > TERN_IMAGE_MAX)
+	if (!d->prepare || d->dressing || d->spoilt || !len || len > TERN_IMAGE_MAX)
 		return tern_why_set(&d->why, -EPROTO, "an image where none belongs");
 	in.data = malloc(len);
 	if (!in.data)
@@ -130,7 +130,7 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	dress->become = true;
 	dress->id = d->job->id;
 	dress->root = d->prepare->root;
-	dress->taken = tern_kin_before(&d->kin);
+	dress->taken = tern_kin_taken(&d->kin, image);
 	err = tern_kin_look(&d->kin, dress);
 	if (err)
 		return err;
@@ -232,6 +232,8 @@ int tern_dest_draft(struct tern_dest *d, size_t len)
 	if (!err)
 		err = put_on(d, &image);
 	tern_image_free(&image);
+	if (err == -EAGAIN && d->kin.unit && d->prepare->parent)
+		return tern_dest_refuse_draft(d);
 	return err ? err : tern_link_send(&d->link, TERN_MSG_DRESSED, NULL, 0);
 }
 

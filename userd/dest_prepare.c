@@ -20,7 +20,6 @@
 #define FILES_MAX	65536U
 #define HOLES_MAX	64U
 #define BODY_MS		10000
-#define SPAWN_MS	10000
 #define ADDR_MAX	0x7ffffffff000ULL
 
 /**
@@ -445,25 +444,6 @@ int tern_dest_prepare(struct tern_dest *d, size_t len)
 	if (!err)
 		err = send_ready(d);
 	return err;
-}
-
-/** tern_dest_spawn() - a relative wants a shell that is the child of ours */
-void tern_dest_spawn(struct tern_dest *d)
-{
-	struct tern_why why = { "" };
-	struct tern_spawn spawn;
-	struct shell_run run;
-	int err;
-
-	if (!tern_kin_asked(&d->kin, &spawn))
-		return;
-	err = d->dressed || d->dressing ? -EPROTO :
-	      tern_script_spawn(&d->shell.script, &spawn, &run, &why);
-	if (!err)
-		err = tern_shell_run(&d->shell, &run);
-	if (!err)
-		err = tern_shell_wait(&d->shell, SPAWN_MS, &why);
-	tern_kin_answer(&d->kin, err, &why);
 }
 
 /**

@@ -157,6 +157,14 @@ static int image_io(int dev, unsigned long nr, unsigned int flags, void *buf, si
 	return err;
 }
 
+/** tern_dev_expect() - so many migrants will resume together here */
+int tern_dev_expect(int dev, unsigned int nr)
+{
+	struct tern_expect expect = { .size = sizeof(expect), .nr_members = nr };
+
+	return call(dev, TERN_IOC_EXPECT, &expect);
+}
+
 /** tern_dev_went() - ns since the migrant's last thread went; 0: not yet, or not known */
 __u64 tern_dev_went(int dev)
 {

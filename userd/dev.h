@@ -40,6 +40,7 @@ int tern_dev_tree(int dev, __s32 *pids, unsigned int *nr);
 int tern_dev_park(int dev, struct tern_park *park, struct tern_why *why);
 /* @len: in: size of @buf; out: used */
 int tern_dev_prepared(int dev);
+int tern_dev_expect(int dev, unsigned int nr);
 __u64 tern_dev_went(int dev);
 int tern_dev_capture(int dev, unsigned int flags, void *buf, size_t *len,
 		     struct tern_why *why);

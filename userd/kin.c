@@ -25,6 +25,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t news = PTHREAD_COND_INITIALIZER;	/* by CLOCK_MONOTONIC */
 static struct tern_kin *first;
+static unsigned int last_made;
 
 static struct tern_kin *find(const struct tern_peer *peer, __u64 unit, unsigned int attempt,
 			     int pid)
@@ -90,6 +91,15 @@ void tern_kin_leave(struct tern_kin *kin)
 	kin->unit = 0;
 }
 
+/** tern_kin_place() - others have left the tree, or come: it has another place in it now */
+void tern_kin_place(struct tern_kin *kin, unsigned int member)
+{
+	pthread_mutex_lock(&lock);
+	kin->member = member;
+	pthread_cond_broadcast(&news);
+	pthread_mutex_unlock(&lock);
+}
+
 /** tern_kin_has() - is process @pid a relative that comes before, and has descriptors? */
 bool tern_kin_has(const struct tern_kin *kin, int pid)
 {
@@ -151,6 +161,39 @@ static int look_answer(struct tern_kin *kin, __u64 until, int cancel, struct ter
 	return err;
 }
 
+/* A request to the shell of process @pid, and its answer; @reap: instead of @spawn. */
+static int ask(const struct tern_peer *peer, const struct tern_wire_prepare *child, int pid,
+	       const struct tern_spawn *spawn, int reap, int cancel, struct tern_why *why)
+{
+	__u64 until = now_ms() + ASK_MS;
+	struct tern_kin *kin;
+	int err = 1;
+
+	pthread_mutex_lock(&lock);
+	kin = find(peer, child->unit, child->attempt, pid);
+	/* one at a time: the source asks for one after another */
+	if (kin && kin->request == TERN_KIN_IDLE) {
+		if (spawn)
+			kin->spawn = *spawn;
+		kin->reap = reap;
+		kin->why.text[0] = '\0';
+		kin->request = TERN_KIN_ASKED;
+		eventfd_write(kin->bell, 1);
+	} else {
+		kin = NULL;
+	}
+	while (kin && err == 1) {
+		err = look_answer(kin, until, cancel, why);
+		if (err == 1)
+			wait_news();
+		kin = find(peer, child->unit, child->attempt, pid);
+	}
+	pthread_mutex_unlock(&lock);
+	return err != 1 ? err :
+	       tern_why_set(why, -ESRCH, "the shell of process %d, which is a relative's, is not there",
+			    pid);
+}
+
 /**
  * tern_kin_ask() - have the shell of a parent, or of a sibling, make one
  * @peer: where it comes from
@@ -165,35 +208,26 @@ static int look_answer(struct tern_kin *kin, __u64 until, int cancel, struct ter
 int tern_kin_ask(const struct tern_peer *peer, const struct tern_wire_prepare *child,
 		 const struct tern_spawn *spawn, int cancel, struct tern_why *why)
 {
-	__u64 until = now_ms() + ASK_MS;
-	struct tern_kin *kin;
-	int err = 1;
-
-	pthread_mutex_lock(&lock);
-	kin = find(peer, child->unit, child->attempt, child->maker);
-	/* one child at a time: the source asks for one after another */
-	if (kin && kin->request == TERN_KIN_IDLE) {
-		kin->spawn = *spawn;
-		kin->why.text[0] = '\0';
-		kin->request = TERN_KIN_ASKED;
-		eventfd_write(kin->bell, 1);
-	} else {
-		kin = NULL;
-	}
-	while (kin && err == 1) {
-		err = look_answer(kin, until, cancel, why);
-		if (err == 1)
-			wait_news();
-		kin = find(peer, child->unit, child->attempt, child->maker);
-	}
-	pthread_mutex_unlock(&lock);
-	return err != 1 ? err :
-	       tern_why_set(why, -ESRCH, "the shell that is to make it, of process %d, is not there",
-			    child->maker);
+	return ask(peer, child, child->maker, spawn, 0, cancel, why);
 }
 
-/** tern_kin_asked() - is @kin's shell to make a child, which is it? */
-bool tern_kin_asked(struct tern_kin *kin, struct tern_spawn *spawn)
+/**
+ * tern_kin_ask_reap() - have the shell of the parent reap one that ends
+ * @peer: where it comes from
+ * @child: which
+ * @cancel: eventfd that interrupts waiting
+ * @why: sentence
+ *
+ * Return: as tern_kin_ask().
+ */
+int tern_kin_ask_reap(const struct tern_peer *peer, const struct tern_wire_prepare *child,
+		      int cancel, struct tern_why *why)
+{
+	return ask(peer, child, child->parent, NULL, child->pid, cancel, why);
+}
+
+/** tern_kin_asked() - is @kin's shell to make a child, or (@reap not 0) to reap one? */
+bool tern_kin_asked(struct tern_kin *kin, struct tern_spawn *spawn, int *reap)
 {
 	bool asked;
 	eventfd_t n;
@@ -204,6 +238,7 @@ bool tern_kin_asked(struct tern_kin *kin, struct tern_spawn *spawn)
 	if (asked) {
 		kin->request = TERN_KIN_TAKEN;
 		*spawn = kin->spawn;
+		*reap = kin->reap;
 	}
 	pthread_mutex_unlock(&lock);
 	return asked;
@@ -222,16 +257,47 @@ void tern_kin_answer(struct tern_kin *kin, int err, const struct tern_why *why)
 
 /* ---- to be dressed ---------------------------------------------------------------- */
 
+/* Under the lock. Never the number of another, or of its own before. */
+static void made_anew(struct tern_kin *kin)
+{
+	kin->made = ++last_made;
+}
+
 /** tern_kin_made() - its descriptors have been made anew: who took some has old ones */
 void tern_kin_made(struct tern_kin *kin)
 {
 	pthread_mutex_lock(&lock);
-	kin->made++;
+	made_anew(kin);
 	pthread_mutex_unlock(&lock);
 }
 
-/** tern_kin_before() - changes with each tern_kin_made() of those that come before */
-unsigned int tern_kin_before(const struct tern_kin *kin)
+/* Does @image have descriptors or files of process @pid? Whose a terminal is it does not say. */
+static bool takes_from(const struct tern_image *image, int pid)
+{
+	const struct tern_obj *obj = NULL;
+
+	while ((obj = tern_image_find(image, TERN_OBJ_DESC, obj))) {
+		const struct tern_obj_desc *desc = tern_obj_payload(obj);
+
+		if (desc->kind == TERN_DESC_SLAVE ||
+		    (tern_desc_is_elsewhere(desc) && (int)desc->dev == pid))
+			return true;
+	}
+	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj))) {
+		const struct tern_obj_vma *vma = tern_obj_payload(obj);
+
+		if (vma->kind == TERN_VMA_TAKEN && (int)vma->memory == pid)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * tern_kin_taken() - changes when what @image takes from others was made anew
+ * @kin: has joined, or not
+ * @image: of its process
+ */
+unsigned int tern_kin_taken(const struct tern_kin *kin, const struct tern_image *image)
 {
 	const struct tern_kin *other;
 	unsigned int sum = 0;
@@ -240,7 +306,7 @@ unsigned int tern_kin_before(const struct tern_kin *kin)
 		return 0;
 	pthread_mutex_lock(&lock);
 	for (other = first; other; other = other->next)
-		if (comes_before(other, kin))
+		if (comes_before(other, kin) && takes_from(image, other->pid))
 			sum += other->made;
 	pthread_mutex_unlock(&lock);
 	return sum;
@@ -286,7 +352,7 @@ int tern_kin_publish(struct tern_kin *kin, struct tern_dress *dress)
 		return err;
 	pthread_mutex_lock(&lock);
 	if (nr != kin->nr_files || memcmp(list, kin->file, nr * sizeof(*list)))
-		kin->made++;
+		made_anew(kin);
 	free(kin->file);
 	kin->file = list;
 	kin->nr_files = nr;

@@ -31,13 +31,14 @@ enum tern_kin_request {
  * @attempt: of its preparation
  * @member: its place among them
  * @pid: its process
- * @bell: eventfd, readable when @spawn is to be made
+ * @bell: eventfd, readable when there is a request
  * @request: how far a request for a child has come
- * @spawn: the child
+ * @spawn: the child that is to be made
+ * @reap: instead, the child that is to be reaped, 0: none
  * @answer: what came of it
  * @why: sentence
  * @dressed: it looks as its process will
- * @made: counts how often its descriptors were made anew, or its files
+ * @made: another number each time that its descriptors were made anew, or its files
  * @file: files that move with it, from malloc
  * @nr_files: how many
  * @spare: ends of sockets that it has for others, from malloc
@@ -55,6 +56,7 @@ struct tern_kin {
 	int bell;
 	enum tern_kin_request request;
 	struct tern_spawn spawn;
+	int reap;
 	int answer;
 	struct tern_why why;
 	bool dressed;
@@ -69,17 +71,20 @@ struct tern_kin {
 int tern_kin_join(struct tern_kin *kin, const struct tern_peer *peer,
 		  const struct tern_wire_prepare *prepare);
 void tern_kin_leave(struct tern_kin *kin);
+void tern_kin_place(struct tern_kin *kin, unsigned int member);
 bool tern_kin_has(const struct tern_kin *kin, int pid);
 
 int tern_kin_ask(const struct tern_peer *peer, const struct tern_wire_prepare *child,
 		 const struct tern_spawn *spawn, int cancel, struct tern_why *why);
-bool tern_kin_asked(struct tern_kin *kin, struct tern_spawn *spawn);
+int tern_kin_ask_reap(const struct tern_peer *peer, const struct tern_wire_prepare *child,
+		      int cancel, struct tern_why *why);
+bool tern_kin_asked(struct tern_kin *kin, struct tern_spawn *spawn, int *reap);
 void tern_kin_answer(struct tern_kin *kin, int err, const struct tern_why *why);
 
 void tern_kin_made(struct tern_kin *kin);
 int tern_kin_publish(struct tern_kin *kin, struct tern_dress *dress);
 int tern_kin_look(const struct tern_kin *kin, struct tern_dress *dress);
-unsigned int tern_kin_before(const struct tern_kin *kin);
+unsigned int tern_kin_taken(const struct tern_kin *kin, const struct tern_image *image);
 void tern_kin_dressed(struct tern_kin *kin);
 int tern_kin_wait(const struct tern_kin *kin, int cancel, struct tern_why *why);
 

@@ -251,6 +251,7 @@ static int finish(struct tern_script *s, struct tern_dress *dress, struct tern_w
 		return 0;
 	say_done(s);
 	SCRIPT(s, NULL, SYS_close, SHELL_SLOT_FDS)->slots = 1 << 0;
+	SCRIPT(s, NULL, SYS_close, SHELL_SLOT_TERND)->slots = 1 << 0;
 	SCRIPT(s, NULL, SYS_close, SHELL_SLOT_UFFD)->slots = 1 << 0;
 	SCRIPT(s, NULL, SYS_close, SHELL_SLOT_SOCKET)->slots = 1 << 0;
 	become(s, dress, true);

@@ -429,7 +429,6 @@ int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct te
 	if (!err) {
 		tern_script_limits_open(s, dress, fds.high + OWN_ROOM);
 		move_own(s, &fds, dress);
-		script_close(s, SHELL_SLOT_TERND);
 		s->again = false;
 		err = build(s, &fds, dress, why);
 	}

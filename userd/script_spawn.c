@@ -16,20 +16,30 @@
 #define SLOT_SOCK	SHELL_SLOT_FREE
 #define SLOT_AREA	(SHELL_SLOT_FREE + 1)
 #define SLOT_DEV	(SHELL_SLOT_FREE + 2)
-#define SLOT_HIGH	(SHELL_SLOT_FREE + 3)	/* of each of them: the child's; slots are */
-#define NR_TAKEN	3			/* common memory */
-#define SLOT_CHILD	(SLOT_HIGH + NR_TAKEN)
+#define NR_TAKEN	3
+#define SLOT_HIGH	(SHELL_SLOT_FREE + 3)	/* of each of them, and of what the shell has: */
+#define NR_GIVEN	5			/* the child's; slots are common memory */
+#define SLOT_CHILD	(SLOT_HIGH + NR_GIVEN)
 #define SLOT_BETWEEN	(SLOT_CHILD + 1)
 #define HIGH		16
 #define LAST_PID	32767	/* by default, so the last one to be taken */
 #define STACK		4096
 
-/* Descriptors that it is given, and where a shell has them; compare sort_fds() of birth.c. */
-static const int places[NR_TAKEN] = { SHELL_FD_SOCKET, SHELL_FD_AREA, SHELL_FD_DEV };
+/*
+ * Descriptors that it is given, taken or from its parent, and where a shell has them; compare
+ * sort_fds() of birth.c.
+ */
+static const struct {
+	unsigned int slot;
+	int place;
+} given[NR_GIVEN] = {
+	{ SLOT_SOCK, SHELL_FD_SOCKET }, { SLOT_AREA, SHELL_FD_AREA }, { SLOT_DEV, SHELL_FD_DEV },
+	{ SHELL_SLOT_FDS, SHELL_FD_FDS }, { SHELL_SLOT_TERND, SHELL_FD_TERND },
+};
 
 static void lift(struct tern_script *s, unsigned int n)
 {
-	struct shell_op *op = SCRIPT(s, NULL, SYS_fcntl, SLOT_SOCK + n, F_DUPFD, HIGH);
+	struct shell_op *op = SCRIPT(s, NULL, SYS_fcntl, given[n].slot, F_DUPFD, HIGH);
 
 	op->slots = 1 << 0;
 	op->out = SLOT_HIGH + n;
@@ -43,7 +53,17 @@ static void act_on_child(struct tern_script *s, const void *action)
 	       tern_script_data(s, action, 4 * sizeof(__u64)), 0, 8);
 }
 
-/* What leads to ternd its parent has already, and where it belongs. */
+/* What a dressed shell ignores would stay ignored over the exec. */
+static void ignore_nothing(struct tern_script *s)
+{
+	__u64 action = tern_script_data(s, plain, sizeof(plain));
+	int signal;
+
+	for (signal = 1; signal <= 64; signal++)
+		if (signal != SIGKILL && signal != SIGSTOP)
+			SCRIPT(s, NULL, SYS_rt_sigaction, signal, action, 0, 8);
+}
+
 static void child(struct tern_script *s, const struct tern_spawn *spawn)
 {
 	__u64 argv[2] = { tern_script_data(s, "tern-shell", 11), 0 }, env[1] = { 0 };
@@ -53,10 +73,11 @@ static void child(struct tern_script *s, const struct tern_spawn *spawn)
 		SCRIPT(s, NULL, SYS_setsid, 0);
 	else if (spawn->group)
 		SCRIPT(s, NULL, SYS_setpgid, 0, 0);
-	for (i = 0; i < NR_TAKEN; i++)
+	ignore_nothing(s);
+	for (i = 0; i < NR_GIVEN; i++)
 		lift(s, i);
-	for (i = 0; i < NR_TAKEN; i++)
-		SCRIPT(s, NULL, SYS_dup2, SLOT_HIGH + i, places[i])->slots = 1 << 0;
+	for (i = 0; i < NR_GIVEN; i++)
+		SCRIPT(s, NULL, SYS_dup2, SLOT_HIGH + i, given[i].place)->slots = 1 << 0;
 	SCRIPT(s, NULL, SYS_close_range, 0, SHELL_FD_SOCKET - 1, 0);
 	SCRIPT(s, NULL, SYS_close_range, SHELL_FD_END, ~0U, 0);
 	SCRIPT(s, NULL, SYS_execve,
@@ -146,7 +167,7 @@ static void result(struct tern_script *s, int pid, unsigned int slot)
 
 /**
  * tern_script_spawn() - the script by which a shell makes another one
- * @s: its writer, before any draft
+ * @s: its writer, before its last script
  * @spawn: what the child is made from
  * @run: filled
  * @why: sentence
@@ -180,6 +201,30 @@ int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
 		result(s, between, SLOT_BETWEEN);
 	}
 	result(s, spawn->pid, SLOT_CHILD);
+	return tern_script_end(s, run, why);
+}
+
+static const struct tern_obj_sigactions *sigactions(const struct tern_image *image)
+{
+	return tern_obj_payload(tern_image_find(image, TERN_OBJ_SIGACTIONS, NULL));
+}
+
+/**
+ * tern_script_reap() - the script by which a shell reaps another one that ends
+ * @s: its writer, before its last script
+ * @pid: the child
+ * @worn: the image that it is dressed by, NULL: none yet
+ * @run: filled
+ * @why: sentence
+ */
+int tern_script_reap(struct tern_script *s, int pid, const struct tern_image *worn,
+		     struct shell_run *run, struct tern_why *why)
+{
+	tern_script_begin(s);
+	/* where the migrant ignores them its children are gone at once */
+	reap(s, pid);
+	if (worn)
+		act_on_child(s, &sigactions(worn)->action[SIGCHLD - 1]);
 	return tern_script_end(s, run, why);
 }
 
@@ -228,11 +273,6 @@ static int end_child(struct tern_script *s, const struct tern_obj_ended *e, stru
 			  be_user, e, why);
 }
 
-static const struct tern_obj_sigactions *sigactions(const struct tern_dress *dress)
-{
-	return tern_obj_payload(tern_image_find(dress->image, TERN_OBJ_SIGACTIONS, NULL));
-}
-
 /**
  * tern_script_group() - into a process group whose leader has ended
  * @s: the writer
@@ -258,7 +298,7 @@ int tern_script_group(struct tern_script *s, const struct tern_dress *dress,
 	SCRIPT(s, "its process group could not be entered", SYS_setpgid, 0, task->group);
 	if (task->flags & TERN_TASK_FOUNDS) {
 		reap(s, task->group);
-		act_on_child(s, &sigactions(dress)->action[SIGCHLD - 1]);
+		act_on_child(s, &sigactions(dress->image)->action[SIGCHLD - 1]);
 	}
 	return err;
 }
@@ -283,6 +323,6 @@ int tern_script_ended(struct tern_script *s, const struct tern_dress *dress, str
 	while (!err && (obj = tern_image_find(dress->image, TERN_OBJ_ENDED, obj)))
 		err = end_child(s, tern_obj_payload(obj), why);
 	act_on_child(s, ignore);
-	act_on_child(s, &sigactions(dress)->action[SIGCHLD - 1]);
+	act_on_child(s, &sigactions(dress->image)->action[SIGCHLD - 1]);
 	return err;
 }

@@ -48,8 +48,8 @@
 #define SHELL_SLOT_DEV		1
 #define SHELL_SLOT_UFFD		2
 #define SHELL_SLOT_FDS		3
-#define SHELL_SLOT_OWN		4	/* those before it stay until the end */
-#define SHELL_SLOT_TERND	4	/* until it is dressed */
+#define SHELL_SLOT_TERND	4
+#define SHELL_SLOT_OWN		5	/* those before it stay until the end */
 #define SHELL_SLOT_FREE		5
 #define SHELL_SLOT_NONE		0xff
 

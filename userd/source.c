@@ -497,6 +497,18 @@ struct tern_source *tern_source_create(struct tern_job *job, int dev)
 	return s;
 }
 
+/** tern_source_forget() - what was prepared is of no more use: the destination hears so */
+void tern_source_forget(struct tern_source *s)
+{
+	tern_forward_stop(&s->forward);
+	tern_lanes_close(&s->lanes);
+	tern_draft_fini(&s->draft);
+	tern_precopy_fini(&s->precopy);
+	tern_prepared_fini(&s->prepared);
+	s->introduced = false;
+	s->stale = false;
+}
+
 /** tern_source_destroy() - give all of it back; the kernel does what the state demands */
 void tern_source_destroy(struct tern_source *s)
 {

@@ -51,6 +51,8 @@ struct tern_memo {
  * @lanes: to the destination
  * @prepared: what the destination was told
  * @forward: what comes for the pod, NULL: it has no interface
+ * @introduced: the destination has been told of it, and may have a shell for it
+ * @stale: and cannot go on with that, for too much has changed since
  * @objections: of the kernel to a capture, one after another
  * @released: what was held (TERN_HOLD) has been asked for
  * @drafts: how many drafts were sent
@@ -78,6 +80,8 @@ struct tern_source {
 	struct tern_lanes lanes;
 	struct tern_prepared prepared;
 	struct tern_forward *forward;
+	bool introduced;
+	bool stale;
 	unsigned int objections;
 	bool released;
 	unsigned int drafts;
@@ -104,6 +108,7 @@ struct tern_unit;
 
 /* source.c */
 struct tern_source *tern_source_create(struct tern_job *job, int dev);
+void tern_source_forget(struct tern_source *s);
 void tern_source_destroy(struct tern_source *s);
 __u64 tern_source_now(void);
 bool tern_source_cancelled(const struct tern_source *s, unsigned int *flags);

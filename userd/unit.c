@@ -57,6 +57,14 @@ static struct tern_source *take_old(struct tern_unit *unit, int pid)
 	return found;
 }
 
+static void drop(struct tern_source *s)
+{
+	struct tern_job *job = s->job;
+
+	tern_source_destroy(s);
+	tern_job_drop(job);
+}
+
 /**
  * tern_unit_drop() - have nothing to do with a member any more
  * @unit: the unit
@@ -65,27 +73,37 @@ static struct tern_source *take_old(struct tern_unit *unit, int pid)
 void tern_unit_drop(struct tern_unit *unit, unsigned int n)
 {
 	struct tern_source *s = unit->member[n];
-	struct tern_job *job;
 
 	unit->member[n] = NULL;
-	if (!s)
-		return;
-	job = s->job;
-	tern_source_destroy(s);
-	tern_job_drop(job);
+	if (s)
+		drop(s);
+}
+
+/** tern_unit_drop_gone() - likewise with those that do not move any more */
+void tern_unit_drop_gone(struct tern_unit *unit)
+{
+	while (unit->nr_gone)
+		drop(unit->gone[--unit->nr_gone]);
 }
 
 /* What is left of @old has ended, or is no descendant any more. */
-static void drop_rest(struct tern_unit *old)
+static void let_go(struct tern_unit *unit, struct tern_unit *old)
 {
 	struct tern_why why = { "it does not move with the others any more" };
 	unsigned int i;
 
 	for (i = 0; i < old->nr; i++) {
-		if (!old->member[i])
+		struct tern_source *s = old->member[i];
+
+		if (!s)
 			continue;
-		tern_dev_fail(old->member[i]->dev, 0, -ESRCH, &why);
-		tern_unit_drop(old, i);
+		tern_dev_fail(s->dev, 0, -ESRCH, &why);
+		if (s->introduced && unit->nr_gone < TERN_PROCESSES_MAX) {
+			unit->gone[unit->nr_gone++] = s;
+			continue;
+		}
+		unit->spoilt |= s->introduced;
+		drop(s);
 	}
 }
 
@@ -93,11 +111,12 @@ static void drop_rest(struct tern_unit *old)
  * tern_unit_find() - the root's descendants, as they are now
  * @unit: has the root; sources of those that it has still are kept
  *
- * -EAGAIN: they keep changing.
+ * What the destination knows of them is not changed: that is tern_unit_revise()'s. One that
+ * ends while it is found is left out; the capture sees to it that there are no others.
  */
 int tern_unit_find(struct tern_unit *unit)
 {
-	struct tern_source *root = unit->member[0];
+	struct tern_source *root = unit->member[0], *s;
 	__s32 pids[TERN_PROCESSES_MAX];
 	struct tern_unit old = *unit;
 	unsigned int nr, i;
@@ -109,16 +128,15 @@ int tern_unit_find(struct tern_unit *unit)
 				    rc == -ESRCH ? "the process has ended" :
 				    "its descendants cannot be found: %s", strerror(-rc));
 	old.member[0] = NULL;
-	unit->attempt++;
-	for (i = 1; i < nr && !rc; i++) {
-		unit->member[i] = take_old(&old, pids[i]);
-		if (!unit->member[i])
-			rc = make_member(root, pids[i], &unit->member[i]);
+	unit->nr = 1;
+	for (i = 1; i < nr && (!rc || rc == -EAGAIN); i++) {
+		s = take_old(&old, pids[i]);
+		rc = s ? 0 : make_member(root, pids[i], &s);
+		if (!rc)
+			unit->member[unit->nr++] = s;
 	}
-	/* the last one was not made */
-	unit->nr = rc ? i - 1 : i;
-	drop_rest(&old);
-	return rc;
+	let_go(unit, &old);
+	return rc == -EAGAIN ? 0 : rc;
 }
 
 static bool is_member(const struct tern_unit *unit, int pid)
@@ -312,6 +330,7 @@ void tern_unit_fail(struct tern_unit *unit, unsigned int flags, int err,
 	unsigned int i;
 	int rc;
 
+	tern_unit_drop_gone(unit);
 	for (i = unit->nr; i--;) {
 		const struct tern_source *s = unit->member[i];
 

@@ -47,7 +47,7 @@
 #include <tern/image.h>
 
 #define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
-#define TERN_WIRE_VERSION	13
+#define TERN_WIRE_VERSION	14
 #define TERN_WIRE_PORT		7837
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
@@ -90,7 +90,10 @@
 	X(COPY,		23, struct tern_wire_copy) \
 	X(COPIED,	24, struct tern_wire_none) \
 	X(FRAME,	25, struct tern_wire_frame) \
-	X(FRAMES_END,	26, struct tern_wire_none)
+	X(FRAMES_END,	26, struct tern_wire_none) \
+	X(LEAVE,	27, struct tern_wire_none) \
+	X(PLACE,	28, struct tern_wire_place) \
+	X(SETTLED,	29, struct tern_wire_none)
 
 enum tern_msg_type {
 #define X(name, id, type) TERN_MSG_##name = id,
@@ -229,6 +232,20 @@ struct tern_wire_prepare {
 
 #define TERN_WIRE_LED	1
 #define TERN_WIRE_STRAY	2
+
+/**
+ * struct tern_wire_place - where a process stands in its tree, which has changed since it
+ *	was prepared: others have left it, or come
+ * @nr_members: as in struct tern_wire_prepare, the root's counts; 1: it is alone now
+ * @member: likewise
+ *
+ * Answered by SETTLED, as LEAVE is: that takes a process out of the tree that has ended, or
+ * will be prepared anew.
+ */
+struct tern_wire_place {
+	__u32 nr_members;
+	__u32 member;
+};
 
 /**
  * struct tern_wire_address - an address of a pod's interface
@@ -551,6 +568,7 @@ TERN_ASSERT_SIZE(struct tern_wire, 8);
 TERN_ASSERT_SIZE(struct tern_wire_hello, 4080);
 TERN_ASSERT_SIZE(struct tern_wire_clock, 24);
 TERN_ASSERT_SIZE(struct tern_wire_prepare, 112);
+TERN_ASSERT_SIZE(struct tern_wire_place, 8);
 TERN_ASSERT_SIZE(struct tern_wire_address, 24);
 TERN_ASSERT_SIZE(struct tern_wire_route, 64);
 TERN_ASSERT_SIZE(struct tern_wire_net, 1424);

@@ -66,12 +66,14 @@ forget_tree()
 	forget a && all_on a b
 }
 
-# A shell that starts another process when it is told to.
+# A shell that starts another process when it is told to, ends that and starts the next, while
+# the first one stays.
 start_grower()
 {
 	own "mkfifo fifo" &&
 		on a "setsid bash -c 'exec 3<>$WORK/own/fifo; sleep 5000 & echo \$\$ >$WORK/grower
-			read -u 3; sleep 5001 & wait' </dev/null >/dev/null 2>&1 &" &&
+			read -u 3; sleep 5001 & read -u 3; kill \$!; wait \$!; echo \$? >$WORK/code
+			sleep 5002 & read -u 3; jobs -r >$WORK/jobs; wait' </dev/null >/dev/null 2>&1 &" &&
 		wait_until "$LONG" test -s "$WORK/grower"
 }
 
@@ -81,18 +83,54 @@ sleepers()
 	[[ $(on "$1" 'pgrep -c -x sleep') == "$2" ]]
 }
 
-# What is prepared has one process less than what moves.
+# sleeper SECONDS: its pid, on both hosts
+sleeper()
+{
+	on a "pgrep -fx 'sleep $1'"
+}
+
+# Since when there has been what looks like the first one on b.
+shell_since()
+{
+	on b "cut -d' ' -f22 /proc/$(sleeper 5000)/stat"
+}
+
+tell()
+{
+	on "$1" "echo >$WORK/own/fifo"
+}
+
+is_laid_out()
+{
+	on a "pgrep -fx 'sleep $1'" >/dev/null && on b "test -d /proc/$(sleeper "$1")"
+}
+
+# What is prepared gets a process, loses it, and gets another one: what looks like those that
+# stay is what it was.
 grow()
+{
+	local since
+
+	tern a prepare "$(<"$WORK/grower")" b && sleepers b 2 || return 1
+	since=$(shell_since)
+	tell a && wait_until "$LONG" is_laid_out 5001 && sleepers b 3 &&
+		tell a && wait_until "$LONG" is_laid_out 5002 && sleepers b 3 &&
+		[[ $(<"$WORK/code") == 143 && $since && $(shell_since) == "$since" ]]
+}
+
+# Of those that have ended nothing is there.
+grown_moves()
 {
 	local pid
 	pid=$(<"$WORK/grower")
 
-	tern a prepare "$pid" b && sleepers b 2 && on a "echo >$WORK/own/fifo" &&
-		wait_until "$LONG" sleepers b 3 && migrate "$pid" a b && sleepers a 1 &&
-		sleepers b 3 && on b "kill $pid; pkill -f 'sleep 500'"
+	migrate "$pid" a b && sleepers b 3 && sleepers a 1 &&
+		! on b "ps -o stat= --ppid $pid" | grep Z && tell b &&
+		wait_until "$LONG" grep -q 5002 "$WORK/jobs" && [[ $(wc -l <"$WORK/jobs") == 2 ]] &&
+		on b "kill $pid; pkill -f 'sleep 500'"
 }
 
-plan 25
+plan 26
 must "there are huge pages" huge 4
 must "a process with descendants starts" start a tree tree 5
 must "they have some in common" huge_free 2
@@ -114,5 +152,6 @@ must "they move to b" hop_tree a b
 must "all is what it was" finish tree 5
 must "no huge pages are left" huge 0
 must "a process with a child starts" start_grower
-must "it has another one after it was prepared" grow
+must "others come and end after it was prepared" grow
+must "it moves with those that there are" grown_moves
 done_testing

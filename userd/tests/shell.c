@@ -452,8 +452,8 @@ static void look_files(void)
 	while (d && readdir(d))
 		n++;
 	closedir(d);
-	/* all of the migrant's, the socket, the userfaultfd, what leads to ternd, . and .. */
-	CHECK(n == 18 + 3 + 2);
+	/* all of the migrant's, the socket, the userfaultfd, both that lead to ternd, . and .. */
+	CHECK(n == 18 + 4 + 2);
 }
 
 static void look_sched(void)
