@@ -194,3 +194,43 @@ daemon_start()
 {
 	on "$1" "ternd-ctl start"
 }
+
+# A bridge below the address of each host, for pods that have their own.
+bridges_up()
+{
+	local host
+
+	for host in a b; do
+		# one that a failed test has left is as good
+		on $host "set -e
+			ip link show br0 >/dev/null 2>&1 || {
+				address=\$(ip -o -4 addr show dev eth0 | awk '{ print \$4 }')
+				ip link add br0 address \$(cat /sys/class/net/eth0/address) \
+					type bridge forward_delay 0
+				ip link set br0 up
+				ip addr del \$address dev eth0
+				ip link set eth0 master br0
+				ip addr add \$address dev br0
+			}
+			grep -q '^bridge' /etc/tern/ternd.conf || echo 'bridge = br0' >>/etc/tern/ternd.conf
+			ternd-ctl stop
+			ternd-ctl start" || fail "no bridge on $host"
+	done
+}
+
+bridges_down()
+{
+	local host
+
+	for host in a b; do
+		on $host "address=\$(ip -o -4 addr show dev br0 | awk '{ print \$4 }') &&
+			ip link del br0 && ip addr add \$address dev eth0" ||
+			fail "the bridge on $host does not go"
+	done
+}
+
+# resent HOST: segments that were sent again since it was booted, and timers that expired
+resent()
+{
+	on "$1" "nstat -asz TcpRetransSegs TcpExtTCPTimeouts" | awk '/^Tcp/ { print $1, $2 }' | tr '\n' ' '
+}

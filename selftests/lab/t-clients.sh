@@ -9,22 +9,6 @@ MOVES=${TERN_TEST_MOVES:-4}
 
 on a "type redis-server" >/dev/null || skip "needs hosts with programs: TERN_LAB_PROGRAMS=1 scripts/lab up"
 
-# A bridge below the address that the host has.
-bridge_up()
-{
-	on "$1" "ip link show br0 2>/dev/null && exit 0
-		address=\$(ip -o -4 addr show dev eth0 | awk '{ print \$4 }') &&
-		ip link add br0 address \$(cat /sys/class/net/eth0/address) type bridge forward_delay 0 &&
-		ip link set br0 up && ip addr del \$address dev eth0 &&
-		ip link set eth0 master br0 && ip addr add \$address dev br0" >/dev/null
-}
-
-bridge_down()
-{
-	on "$1" "address=\$(ip -o -4 addr show dev br0 | awk '{ print \$4 }') &&
-		ip link del br0 && ip addr add \$address dev eth0"
-}
-
 # As Redis counts, so does a client: what comes back is one more each time.
 cat >ask.py <<EOS
 import os, socket, sys, time
@@ -89,19 +73,9 @@ pings()
 	on a "redis-cli -h $ADDRESS ping" >ping 2>&1 && grep -q PONG ping
 }
 
-# resent HOST: segments that were sent again since it was booted, and timers that expired
-resent()
-{
-	on "$1" "nstat -asz TcpRetransSegs TcpExtTCPTimeouts" | awk '/^Tcp/ { print $1, $2 }' | tr '\n' ' '
-}
-
 on a "mkdir -p $SHARED/data"
 lab push a ask.py "$SHARED/"
-bridge_up a && bridge_up b || fail "no bridge"
-for host in a b; do
-	on $host "grep -q '^bridge' /etc/tern/ternd.conf || echo 'bridge = br0' >>/etc/tern/ternd.conf
-		ternd-ctl stop; ternd-ctl start"
-done
+bridges_up
 on a "cd / && tern run --name kv --net $ADDRESS/24 --detach --output $SHARED/log \
 	redis-server --bind $ADDRESS --protected-mode no --save '' --dir $SHARED/data" ||
 	fail "no pod"
@@ -134,4 +108,4 @@ for host in a b; do
 	[[ $(<said) == ok* ]] || fail "the client on $host was not answered as it should be"
 done
 on $here "kill \$(sed -n 2p /sys/fs/cgroup/tern/kv/cgroup.procs)"
-bridge_down a && bridge_down b || fail "the bridge does not go"
+bridges_down
