@@ -6,8 +6,8 @@
  * on here, they go on into the stack, in their order; if it runs elsewhere, the daemon reads
  * them and sends them after it.
  *
- * At the destination frames are queued from the beginning, until all that are to receive them
- * are there; if they will never be, the daemon sends them back.
+ * At the destination frames are queued from the beginning, until the migrant runs, and those of
+ * TCP until its connections are there, too; if it will never run, the daemon sends them back.
  *
  * No netfilter hooks: registering the first one patches code, and that takes a while.
  *
@@ -23,6 +23,8 @@
 #include <linux/etherdevice.h>
 #include <linux/file.h>
 #include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/netdevice.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
@@ -33,6 +35,7 @@
 #include <linux/uio.h>
 #include <linux/virtio_net.h>
 #include <linux/workqueue.h>
+#include <net/ipv6.h>
 #include <net/net_namespace.h>
 
 #include "compat.h"
@@ -53,12 +56,14 @@
  * enum mode - what becomes of a frame
  * @MODE_PASS: what would without us
  * @MODE_HOLD: it is queued
+ * @MODE_TCP: one of TCP is queued, any other passes
  * @MODE_FORWARD: it is queued, and the daemon reads it
  * @MODE_OVER: as with MODE_PASS, for ever
  */
 enum mode {
 	MODE_PASS,
 	MODE_HOLD,
+	MODE_TCP,
 	MODE_FORWARD,
 	MODE_OVER,
 };
@@ -99,18 +104,46 @@ static struct workqueue_struct *ends;
 
 /* ---- frames that come ------------------------------------------------------------------- */
 
-static bool passes(enum mode mode)
+/* As its handler got it, from the header of IP on. What cannot be told is not. */
+static bool is_tcp(const struct sk_buff *skb)
 {
-	return mode == MODE_PASS || mode == MODE_OVER;
+	int at = skb_network_offset(skb);
+	struct ipv6hdr buf6, *ip6;
+	struct iphdr buf4, *ip4;
+	__be16 fragment;
+	u8 next;
+
+	switch (skb->protocol) {
+	case htons(ETH_P_IP):
+		ip4 = skb_header_pointer(skb, at, sizeof(buf4), &buf4);
+		return ip4 && ip4->protocol == IPPROTO_TCP;
+	case htons(ETH_P_IPV6):
+		ip6 = skb_header_pointer(skb, at, sizeof(buf6), &buf6);
+		if (!ip6)
+			return false;
+		next = ip6->nexthdr;
+		return ipv6_skip_exthdr(skb, at + sizeof(buf6), &next, &fragment) >= 0 &&
+		       next == IPPROTO_TCP;
+	default:
+		return false;
+	}
+}
+
+static bool passes(enum mode mode, const struct sk_buff *skb)
+{
+	return mode == MODE_PASS || mode == MODE_OVER || (mode == MODE_TCP && !is_tcp(skb));
 }
 
 /*
  * Once the migrant runs elsewhere: what it said to itself was said here, and goes with the
- * sockets. What is for all the segment has reached it there, for it joined before it ran.
+ * sockets. What is for all the segment has reached it there, for it joined before it ran; and
+ * before it did the source got that.
  */
-static bool is_void(const struct sk_buff *skb)
+static bool is_void(const struct tern_hold *hold, const struct sk_buff *skb)
 {
-	return skb->dev->flags & IFF_LOOPBACK || skb->pkt_type != PACKET_HOST;
+	if (hold->mode == MODE_FORWARD && skb->dev->flags & IFF_LOOPBACK)
+		return true;
+	return (hold->mode == MODE_FORWARD || hold->ahead) && skb->pkt_type != PACKET_HOST;
 }
 
 /* The stack would not look at it, either. */
@@ -144,15 +177,32 @@ static struct sk_buff *take(struct tern_hold *hold)
 	return skb;
 }
 
+/* Likewise: the oldest that does not wait in @mode. */
+static struct sk_buff *take_for(struct tern_hold *hold, enum mode mode)
+{
+	struct sk_buff *skb;
+
+	if (mode != MODE_TCP)
+		return take(hold);
+	skb_queue_walk(&hold->queue, skb) {
+		if (!passes(mode, skb))
+			continue;
+		__skb_unlink(skb, &hold->queue);
+		hold->bytes -= skb->truesize;
+		return skb;
+	}
+	return NULL;
+}
+
 /* Return: it has been seen to. */
 static bool keep(struct tern_hold *hold, struct sk_buff *skb)
 {
 	bool wake = false, kept = true, full = false;
 
 	spin_lock_bh(&hold->queue.lock);
-	if (passes(hold->mode)) {
+	if (passes(hold->mode, skb)) {
 		kept = false;
-	} else if ((hold->mode == MODE_FORWARD || hold->ahead) && is_void(skb)) {
+	} else if (is_void(hold, skb)) {
 		full = true;
 	} else if (hold->bytes + skb->truesize > HOLD_MAX) {
 		hold->dropped++;
@@ -182,7 +232,8 @@ static rx_handler_result_t hold_frame(struct sk_buff **pskb)
 	struct sk_buff *skb = *pskb;
 	struct tern_hold *hold = rcu_dereference(skb->dev->rx_handler_data);
 
-	if (passes(READ_ONCE(hold->mode)) || skb == READ_ONCE(hold->passing) || is_not_ours(skb))
+	if (passes(READ_ONCE(hold->mode), skb) || skb == READ_ONCE(hold->passing) ||
+	    is_not_ours(skb))
 		return RX_HANDLER_PASS;
 	skb = skb_share_check(skb, GFP_ATOMIC);
 	if (!skb) {
@@ -378,7 +429,7 @@ static bool let_go(struct tern_hold *hold, enum mode mode)
 	/* its device stays for so long */
 	rcu_read_lock();
 	spin_lock_bh(&hold->queue.lock);
-	skb = take(hold);
+	skb = take_for(hold, mode);
 	if (!skb)
 		WRITE_ONCE(hold->mode, mode);
 	WRITE_ONCE(hold->passing, skb);
@@ -451,10 +502,36 @@ void tern_hold_end(struct tern_migration *m, bool stays)
 	if (!hold)
 		return;
 	m->hold = NULL;
-	if (stays) {
-		let_all_go(hold, MODE_OVER);
-		wake_up_interruptible(&hold->wait);
-	}
+	if (stays)
+		tern_hold_over(hold);
+	else
+		put(hold);
+}
+
+/**
+ * tern_hold_part() - the migrant runs on here, and what comes for it passes, but for TCP
+ * @m: its reference goes to the caller
+ *
+ * Return: NULL: it has none; else to be given to tern_hold_over().
+ */
+struct tern_hold *tern_hold_part(struct tern_migration *m)
+{
+	struct tern_hold *hold = m->hold;
+
+	lockdep_assert_held(&m->lock);
+	m->hold = NULL;
+	if (hold)
+		let_all_go(hold, MODE_TCP);
+	return hold;
+}
+
+/** tern_hold_over() - its connections are there; NULL: nothing */
+void tern_hold_over(struct tern_hold *hold)
+{
+	if (!hold)
+		return;
+	let_all_go(hold, MODE_OVER);
+	wake_up_interruptible(&hold->wait);
 	put(hold);
 }
 
@@ -576,7 +653,7 @@ static __poll_t hold_poll(struct file *file, poll_table *wait)
 
 static void hold_show(struct seq_file *seq, struct file *file)
 {
-	static const char * const names[] = { "pass", "hold", "forward", "over" };
+	static const char * const names[] = { "pass", "hold", "tcp", "forward", "over" };
 	struct tern_hold *hold = file->private_data;
 
 	spin_lock_bh(&hold->queue.lock);

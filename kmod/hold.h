@@ -7,6 +7,7 @@
 
 #include "reasons.h"
 
+struct tern_hold;
 struct tern_hold_io;
 struct tern_migration;
 
@@ -18,5 +19,7 @@ void tern_hold_cut(struct tern_migration *m);
 void tern_hold_release(struct tern_migration *m);
 void tern_hold_forward(struct tern_migration *m);
 void tern_hold_end(struct tern_migration *m, bool stays);
+struct tern_hold *tern_hold_part(struct tern_migration *m);
+void tern_hold_over(struct tern_hold *hold);
 
 #endif /* TERN_HOLD_H */
