@@ -9,6 +9,7 @@
 #include <linux/hugetlb.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
+#include <linux/net.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/posix-timers.h>
 #include <linux/prctl.h>
@@ -18,6 +19,8 @@
 #include <linux/version.h>
 #include <linux/wait.h>
 #include <net/tcp.h>
+
+#include "gate.h"
 
 /* 6.5 moved the splitting of frames out of netdevice.h. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
@@ -262,5 +265,41 @@ static inline void compat_tcp_send_ack(struct sock *sk)
 	__tcp_send_ack(sk, tcp_sk(sk)->rcv_nxt);
 #endif
 }
+
+/* 6.10 gives accept what it is told, and what it tells, in a struct. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define compat_gate_accept	tern_gate_accept
+
+static inline int compat_accept(const struct proto_ops *ops, struct socket *sock,
+				struct socket *new, struct proto_accept_arg *arg)
+{
+	return ops->accept(sock, new, arg);
+}
+#else
+struct proto_accept_arg {
+	int flags;
+	bool kern;
+};
+
+static inline int compat_gate_accept(struct socket *sock, struct socket *new, int flags, bool kern)
+{
+	struct proto_accept_arg arg = { .flags = flags, .kern = kern };
+
+	return tern_gate_accept(sock, new, &arg);
+}
+
+static inline int compat_accept(const struct proto_ops *ops, struct socket *sock,
+				struct socket *new, const struct proto_accept_arg *arg)
+{
+	return ops->accept(sock, new, arg->flags, arg->kern);
+}
+#endif
+
+/* 6.5 sends pages by sendmsg alone; before, this does the same. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define compat_no_sendpage(ops)	((void)(ops))
+#else
+#define compat_no_sendpage(ops)	((ops)->sendpage = sock_no_sendpage)
+#endif
 
 #endif /* TERN_COMPAT_H */

@@ -116,6 +116,20 @@ TRACE_EVENT(tern_layout,
 		  __entry->space, __entry->event, __entry->a, __entry->b)
 );
 
+TRACE_EVENT(tern_gate,
+	TP_PROTO(unsigned long ino, const char *what),
+	TP_ARGS(ino, what),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__string(what, what)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		tern_assign_str(what, what);
+	),
+	TP_printk("socket=%lu %s", __entry->ino, __get_str(what))
+);
+
 #endif /* TERN_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH
