@@ -26,13 +26,12 @@
 #include "arch/arch.h"
 #include "become.h"
 #include "compat.h"
-#include "connection.h"
 #include "dev.h"
 #include "fault.h"
-#include "hold.h"
 #include "image.h"
 #include "inet.h"
 #include "keep.h"
+#include "late.h"
 #include "migration.h"
 #include "obj.h"
 #include "park.h"
@@ -305,10 +304,8 @@ static const char *objection(const struct tern_obj *obj, struct tern_usage_sum *
 		return tern_socket_valid(obj, payload) ? NULL : "a socket that cannot be";
 	case TERN_OBJ_DATAGRAM:
 		return tern_datagram_valid(obj, payload) ? NULL : "a datagram that cannot be";
-	case TERN_OBJ_TCP:
-		return tern_connection_valid(obj, payload) ? NULL : "a connection that cannot be";
-	case TERN_OBJ_STREAM:
-		return tern_stream_valid(obj, payload) ? NULL : "bytes that cannot be";
+	case TERN_OBJ_LATE:
+		return tern_late_valid(obj, payload) ? NULL : "a socket that cannot be";
 	case TERN_OBJ_ENDED:
 		return tern_tree_ended_valid(obj, payload) ? NULL : "a child that cannot be";
 	default:
@@ -444,30 +441,13 @@ static int load_datagram(struct task_struct *leader, const struct tern_obj_datag
 	return err ? tern_why(why, err, "the shell's socket %d did not take a datagram", d->fd) : 0;
 }
 
-static int load_connection(struct tern_migration *m, struct task_struct *leader,
-			   const struct tern_obj_tcp *t, struct tern_why *why)
+static int load_late(struct tern_migration *m, struct task_struct *leader,
+		     const struct tern_obj_late *l, struct tern_why *why)
 {
-	int err = tern_connection_load(m, leader, t);
+	int err = tern_late_load(m, leader, l);
 
-	return err ? tern_why(why, err,
-			      "the shell's socket %d did not take a connection (error %d)", t->fd,
-			      err) : 0;
-}
-
-static int load_stream(struct tern_migration *m, const struct tern_obj_stream *s,
-		       struct tern_why *why)
-{
-	int err = tern_stream_load(&m->connections, s);
-
-	return err ? tern_why(why, err, "a connection did not take its bytes (error %d)", err) : 0;
-}
-
-static int finish_connections(struct tern_migration *m, struct tern_why *why)
-{
-	int err = tern_connections_finish(&m->connections);
-
-	return err ? tern_why(why, err, "a connection is not what it should be (error %d)",
-			      err) : 0;
+	return err ? tern_why(why, err, "the shell's socket %d cannot be made to wait (error %d)",
+			      l->fd, err) : 0;
 }
 
 static int load_ended(struct task_struct *leader, const struct tern_obj_ended *e,
@@ -521,15 +501,11 @@ static int load_process(struct tern_migration *m, const void *buf, size_t len,
 			err = load_socket(m, leader, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_DATAGRAM)
 			err = load_datagram(leader, (const void *)(obj + 1), why);
-		else if (obj->type == TERN_OBJ_TCP)
-			err = load_connection(m, leader, (const void *)(obj + 1), why);
-		else if (obj->type == TERN_OBJ_STREAM)
-			err = load_stream(m, (const void *)(obj + 1), why);
+		else if (obj->type == TERN_OBJ_LATE)
+			err = load_late(m, leader, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_ENDED)
 			err = load_ended(leader, (const void *)(obj + 1), why);
 	}
-	if (!err)
-		err = finish_connections(m, why);
 	put_task_struct(leader);
 	return err;
 }
@@ -620,15 +596,6 @@ static void let_go(struct tern_migration *m)
 		}
 }
 
-/* Of all that move together, before the first of them runs. */
-static void open_sockets(struct tern_migration *m)
-{
-	mutex_lock(&m->lock);
-	tern_connections_go(&m->connections);
-	mutex_unlock(&m->lock);
-	tern_unit_open(m->unit);
-}
-
 /**
  * tern_become_resume() - the migrant runs (TERN_IOC_RESUME)
  * @m: in TERN_LOADED
@@ -652,21 +619,16 @@ int tern_become_resume(struct tern_migration *m)
 		err = tern_unit_go(m->unit);
 	if (err)
 		return err;
-	if (m->unit)
-		open_sockets(m);
 	mutex_lock(&m->lock);
 	if (!m->unit)
 		err = may_resume(m);
 	if (!err)
 		err = tern_migration_set(m, TERN_PAGING);
-	/* those of a unit are open already */
-	if (!err)
-		tern_connections_go(&m->connections);
 	if (!err && !list_empty(&m->threads))
 		let_go(m);
-	/* those that move with it are loaded, too: every socket is open */
+	/* those that move with it are loaded, too: every socket but those of TCP is open */
 	if (!err)
-		tern_hold_end(m, true);
+		tern_late_resume(m);
 	mutex_unlock(&m->lock);
 	return err;
 }

@@ -131,14 +131,14 @@ static int save(struct tern_saver *saver, int fd, const struct sock *listener, s
 	 */
 	if (tern_connection_refused(sk) || tern_connection_is_local(sk))
 		return 0;
-	return tern_connection_save(saver, fd, sk, TERN_TCP_CALLER);
+	return tern_connection_save_new(saver, fd, sk, TERN_TCP_CALLER);
 }
 
 /**
  * tern_callers_save() - TCP, and STREAM, for all who wait to be accepted
  * @saver: where to
  * @fd: a descriptor of the socket that they have called
- * @listener: that, of a process that stands
+ * @listener: that, of a process that stands, or has gone
  */
 int tern_callers_save(struct tern_saver *saver, int fd, struct sock *listener)
 {

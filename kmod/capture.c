@@ -20,6 +20,7 @@
 #include "desc.h"
 #include "fault.h"
 #include "image.h"
+#include "late.h"
 #include "migration.h"
 #include "obj.h"
 #include "park.h"
@@ -422,10 +423,17 @@ static int save_memory_and_files(struct tern_migration *m, const struct tern_tre
 	err = tern_obj_vma_save(mm, &table, image);
 	if (!err)
 		err = tern_obj_desc_save(&table, image, why);
-	if (!err && !draft && leader == tree->task[0] && tern_is_pod(tree))
-		err = tern_orphans_save(&(struct tern_saver) { .table = &table, .image = image });
 	tern_table_fini(&table);
 	return err;
+}
+
+/* Connections that no process has go with the first one of their pod. */
+static void save_orphans(struct tern_migration *m, struct tern_image *image)
+{
+	struct tern_obj_late obj = { .fd = -1 };
+
+	m->has_orphans = true;
+	tern_image_put(image, TERN_OBJ_LATE, &obj, sizeof(obj), NULL, 0);
 }
 
 /* Of a migrant that is parked, its m->mm is held; of one that runs it is a draft. */
@@ -453,6 +461,8 @@ static int save_all(struct tern_migration *m, const struct tern_tree *tree,
 		return err;
 	if (!draft)
 		tern_tree_save_ended(tree, leader, image);
+	if (!draft && leader == tree->task[0] && tern_is_pod(tree))
+		save_orphans(m, image);
 	tern_clocks_of(leader, &clocks);
 	tern_obj_times_save(m, leader, &clocks, mm, draft, image);
 	tern_obj_timer_save(leader, &clocks, draft, image);
@@ -511,6 +521,7 @@ static int capture_mm(struct tern_migration *m, const struct tern_tree *tree,
 
 	for (;;) {
 		tern_connections_forget(&m->connections);
+		m->has_orphans = false;
 		err = make_room(m, size);
 		if (err)
 			return err;
@@ -521,6 +532,9 @@ static int capture_mm(struct tern_migration *m, const struct tern_tree *tree,
 		size = image.len + image.len / 8;
 	}
 	m->image_len = image.len;
+	m->hands_over = m->has_orphans || !list_empty(&m->connections);
+	if (!err)
+		err = tern_handover_fits(m, why);
 	return err ?: tern_image_give(&image, io);
 }
 
@@ -566,7 +580,8 @@ static bool may_capture(enum tern_state state, bool draft)
 
 /**
  * tern_capture() - the whole state of a parked migrant (TERN_IOC_CAPTURE)
- * @m: in TERN_PARKED; for a draft in TERN_REQUESTED or TERN_PREPARED
+ * @m: in TERN_PARKED; for a draft in TERN_REQUESTED or TERN_PREPARED; for its sockets in
+ *	TERN_DOUBT or TERN_COMMITTED
  * @io: where to
  * @why: sentence
  *
@@ -579,9 +594,14 @@ int tern_capture(struct tern_migration *m, struct tern_image_io *io,
 	struct task_struct *leader;
 	int err;
 
-	if (io->flags & ~TERN_CAPTURE_DRAFT)
+	if (io->flags & ~TERN_CAPTURE_DRAFT && io->flags != TERN_CAPTURE_SOCKETS)
 		return -EINVAL;
 	mutex_lock(&m->lock);
+	if (io->flags == TERN_CAPTURE_SOCKETS) {
+		err = tern_handover_save(m, io, why);
+		mutex_unlock(&m->lock);
+		return err;
+	}
 	leader = get_pid_task(m->pid, PIDTYPE_TGID);
 	if (m->side != TERN_SOURCE || !may_capture(m->state, draft))
 		err = -EBADFD;

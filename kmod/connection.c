@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Connections of TCP at the destination, as they come to life, and what is left of them at the
- * source. One that is made from an image is in repair (TCP_REPAIR, tcp(7)) until its process
- * runs: neither does it say anything, nor would anybody hear of it if it ended.
+ * source. One that is made from an image is in repair (TCP_REPAIR, tcp(7)) until all that come
+ * with it are there: neither does it say anything, nor would anybody hear of it if it ended.
  */
 #include <linux/file.h>
 #include <linux/in.h>
@@ -17,29 +17,29 @@
 
 #include "compat.h"
 #include "connection.h"
-#include "host.h"
+#include "gate.h"
 #include "inet.h"
-#include "migration.h"
-#include "pod.h"
 #include "segment.h"
-#include "table.h"
 
 #define CWND_MAX	(1U << 20)	/* segments: more than any window has room for */
 
 /**
  * tern_connection_add() - remember a socket
- * @connections: of a migration, by its lock
+ * @connections: of those that belong together
+ * @fd: a descriptor of it, or of the socket that it has called
  * @sk: a reference is taken
  *
  * Return: NULL: no memory.
  */
-struct tern_connection *tern_connection_add(struct list_head *connections, struct sock *sk)
+struct tern_connection *tern_connection_add(struct list_head *connections, int fd,
+					    struct sock *sk)
 {
 	struct tern_connection *c = kzalloc(sizeof(*c), GFP_KERNEL);
 
 	if (!c)
 		return NULL;
 	sock_hold(sk);
+	c->fd = fd;
 	c->sk = sk;
 	skb_queue_head_init(&c->apart);
 	list_add_tail(&c->node, connections);
@@ -178,21 +178,24 @@ static int set_start(struct sock *sk, const struct tern_obj_tcp *obj)
 	return err;
 }
 
+/* Past the gate, which is shut. */
 static int connect(struct socket *sock, const struct tern_obj_tcp *obj)
 {
+	const struct proto_ops *ops = tern_gate_real(sock);
 	struct sockaddr_storage addr;
 	int len = make_address(sock->sk, obj->local, obj->port, &addr);
-	int err = kernel_bind(sock, (struct sockaddr *)&addr, len);
+	int err = ops->bind(sock, (struct sockaddr *)&addr, len);
 
 	if (err)
 		return err;
 	len = make_address(sock->sk, obj->peer, obj->peer_port, &addr);
 	/* no packet leaves for that */
-	err = kernel_connect(sock, (struct sockaddr *)&addr, len, 0);
+	err = ops->connect(sock, (struct sockaddr *)&addr, len, 0);
 	return err ?: set_options(sock->sk, obj);
 }
 
-static bool is_fresh(const struct sock *sk)
+/** tern_connection_is_fresh() - of TCP, and nothing has been done with it yet */
+bool tern_connection_is_fresh(const struct sock *sk)
 {
 	return (sk->sk_family == AF_INET || sk->sk_family == AF_INET6) &&
 	       sk->sk_type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP &&
@@ -217,9 +220,10 @@ static int load(struct list_head *connections, struct file *file, const struct t
 	struct socket *sock = sock_from_file(file);
 	struct tern_connection *c;
 
-	if (!sock || !sock->sk || !is_fresh(sock->sk) || sock->sk->sk_family != obj->family)
+	if (!sock || !sock->sk || !tern_connection_is_fresh(sock->sk) ||
+	    sock->sk->sk_family != obj->family)
 		return -ENOTSOCK;
-	c = tern_connection_add(connections, sock->sk);
+	c = tern_connection_add(connections, obj->fd, sock->sk);
 	if (!c)
 		return -ENOMEM;
 	c->file = get_file(file);
@@ -242,7 +246,7 @@ static int load_caller(struct list_head *connections, struct file *file,
 	sk = tern_caller_make(sock->sk, obj);
 	if (IS_ERR(sk))
 		return PTR_ERR(sk);
-	c = tern_connection_add(connections, sk);
+	c = tern_connection_add(connections, obj->fd, sk);
 	sock_put(sk);
 	if (!c)
 		return -ENOMEM;
@@ -264,7 +268,7 @@ static int load_orphan(struct list_head *connections, struct net *net,
 
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
-	c = tern_connection_add(connections, sock->sk);
+	c = tern_connection_add(connections, -1, sock->sk);
 	if (!c) {
 		sock_release(sock);
 		return -ENOMEM;
@@ -275,44 +279,22 @@ static int load_orphan(struct list_head *connections, struct net *net,
 	return revive(c, sock);
 }
 
-static int load_in(struct tern_migration *m, struct net *net, struct file *file,
-		   const struct tern_obj_tcp *obj)
-{
-	/* the host's own connections are nobody's to make */
-	if (net_eq(net, m->host->net))
-		return -EPERM;
-	if (obj->flags & TERN_TCP_ORPHAN)
-		return load_orphan(&m->connections, net, obj);
-	if (!file)
-		return -ENOTSOCK;
-	return obj->flags & TERN_TCP_CALLER ? load_caller(&m->connections, file, obj) :
-					      load(&m->connections, file, obj);
-}
-
 /**
- * tern_connection_load() - let a socket that a shell has have a connection
- * @m: gets it, with its lock held
- * @leader: the shell, whose threads wait
+ * tern_connection_load() - let a socket have a connection
+ * @connections: receives it
+ * @file: of the socket, or of the one that it has called; NULL: it is an orphan
+ * @net: where those are
  * @obj: accepted by tern_connection_valid()
  *
- * -ENOTSOCK: its descriptor is no such socket; -EPERM: the shell is in no pod; -ENOMEM; or why
- * it has no such address here.
+ * -ENOTSOCK: @file is no such socket; -ENOMEM; or why it has no such address here.
  */
-int tern_connection_load(struct tern_migration *m, struct task_struct *leader,
+int tern_connection_load(struct list_head *connections, struct file *file, struct net *net,
 			 const struct tern_obj_tcp *obj)
 {
-	struct net *net = tern_net_of(leader);
-	struct file *file;
-	int err;
-
-	if (!net)
-		return -ESRCH;
-	file = obj->flags & TERN_TCP_ORPHAN ? NULL : tern_table_file(leader, obj->fd);
-	err = load_in(m, net, file, obj);
-	if (file)
-		fput(file);
-	put_net(net);
-	return err;
+	if (obj->flags & TERN_TCP_ORPHAN)
+		return load_orphan(connections, net, obj);
+	return obj->flags & TERN_TCP_CALLER ? load_caller(connections, file, obj) :
+					      load(connections, file, obj);
 }
 
 /* However much it is: the other host had room for it. */
@@ -385,7 +367,7 @@ static int keep_apart(struct tern_connection *c, const struct tern_obj_stream *o
 
 /**
  * tern_stream_load() - put bytes into a queue of the last connection
- * @connections: of their migration, by its lock
+ * @connections: of those that come together
  * @obj: accepted by tern_stream_valid()
  *
  * -EBADMSG: there is none, or such bytes come before these; -ENOMEM.
@@ -497,7 +479,13 @@ static bool is_whole(struct sock *sk, const struct tern_obj_tcp *obj)
 	       tp->snd_nxt == obj->snd_nxt && tp->write_seq == obj->write_seq;
 }
 
-static int finish(struct tern_connection *c)
+/**
+ * tern_connection_finish() - all that belongs to it has been loaded
+ * @c: after that, it need not be what it should be
+ *
+ * -EBADMSG: there are more bytes, or fewer, than there should be.
+ */
+int tern_connection_finish(struct tern_connection *c)
 {
 	struct sock *sk = c->sk;
 	const struct tern_obj_tcp *obj = &c->obj;
@@ -518,19 +506,35 @@ static int finish(struct tern_connection *c)
 }
 
 /**
- * tern_connections_finish() - all that belongs to them has been loaded
- * @connections: of a migration, by its lock
- *
- * -EBADMSG: there are more bytes, or fewer, than there should be.
+ * tern_connection_reset() - as if the peer had reset it
+ * @sk: whatever has become of it so far; nothing of it is left
  */
-int tern_connections_finish(struct list_head *connections)
+void tern_connection_reset(struct sock *sk)
 {
-	struct tern_connection *c;
-	int err = 0;
+	lock_sock(sk);
+	/* without a word */
+	tcp_sk(sk)->repair = 1;
+	sk->sk_prot->disconnect(sk, 0);
+	tcp_sk(sk)->repair = 0;
+	WRITE_ONCE(sk->sk_err, ECONNRESET);
+	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
+	/* it had been connected */
+	if (sk->sk_socket)
+		sk->sk_socket->state = SS_CONNECTED;
+	sk_error_report(sk);
+	release_sock(sk);
+}
 
-	list_for_each_entry(c, connections, node)
-		err = err ?: finish(c);
-	return err;
+/** tern_connection_fail() - it could not be made: whoever has it finds it reset; forgets it */
+void tern_connection_fail(struct tern_connection *c)
+{
+	LIST_HEAD(one);
+
+	tern_connection_reset(c->sk);
+	c->sk->sk_reuse = c->reuse;
+	c->mute = false;
+	list_move(&c->node, &one);
+	tern_connections_forget(&one);
 }
 
 /* What is in flight may have been lost, and what waits may leave if there is room. */
@@ -560,7 +564,10 @@ static void go(struct tern_connection *c)
 	tp->nonagle = nonagle;
 }
 
-/** tern_connections_go() - at the destination: all of them may be heard; forgets them */
+/**
+ * tern_connections_go() - at the destination: all of them may be heard; forgets them
+ * @connections: finished
+ */
 void tern_connections_go(struct list_head *connections)
 {
 	struct tern_connection *c;

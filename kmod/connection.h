@@ -19,10 +19,8 @@
 #include <net/tcp_states.h>
 #include <tern/image.h>
 
-struct sk_buff;
+struct file;
 struct net;
-struct task_struct;
-struct tern_migration;
 struct tern_saver;
 
 /* What bind(2) has asked for; sets of states (include/net/tcp_states.h). */
@@ -34,8 +32,10 @@ struct tern_saver;
  * struct tern_connection - a connection, while it is in two places
  * @node: of a migration, by its lock
  * @sk: held
- * @file: destination: of it, or of the socket that it has called, held: whoever has it open may be killed at any moment. NULL at
- *	the source, where files are counted
+ * @file: destination: of it, or of the socket that it has called, held: whoever has it open may
+ *	close it at any moment. Source: likewise, from TERN_DOUBT on; before, files are counted
+ * @fd: a descriptor of it, or of the socket that it has called; -1: it is an orphan
+ * @listens: source: it is no connection, but its callers are
  * @sock: destination: of an orphan, to be released
  * @orphan: source: no process has it
  * @stopped: source: it says nothing more than what has been captured
@@ -49,6 +49,8 @@ struct tern_connection {
 	struct list_head node;
 	struct sock *sk;
 	struct file *file;
+	int fd;
+	bool listens;
 	struct socket *sock;
 	bool orphan;
 	bool stopped;
@@ -74,17 +76,23 @@ static inline bool tern_connection_is_local(const struct sock *sk)
 
 /* obj_tcp.c */
 const char *tern_connection_refused(const struct sock *sk);
-int tern_connection_save(struct tern_saver *saver, int fd, struct sock *sk, u32 flags);
+int tern_connection_note(struct list_head *connections, int fd, struct sock *sk);
+int tern_connection_save(struct tern_saver *saver, struct tern_connection *c, u32 flags);
+int tern_connection_save_new(struct tern_saver *saver, int fd, struct sock *sk, u32 flags);
 bool tern_connection_valid(const struct tern_obj *head, const struct tern_obj_tcp *obj);
 bool tern_stream_valid(const struct tern_obj *head, const struct tern_obj_stream *obj);
 
 /* connection.c */
 void tern_connection_stop(struct sock *sk);
-struct tern_connection *tern_connection_add(struct list_head *connections, struct sock *sk);
-int tern_connection_load(struct tern_migration *m, struct task_struct *leader,
+struct tern_connection *tern_connection_add(struct list_head *connections, int fd,
+					    struct sock *sk);
+bool tern_connection_is_fresh(const struct sock *sk);
+int tern_connection_load(struct list_head *connections, struct file *file, struct net *net,
 			 const struct tern_obj_tcp *obj);
 int tern_stream_load(struct list_head *connections, const struct tern_obj_stream *obj);
-int tern_connections_finish(struct list_head *connections);
+int tern_connection_finish(struct tern_connection *c);
+void tern_connection_reset(struct sock *sk);
+void tern_connection_fail(struct tern_connection *c);
 void tern_connections_go(struct list_head *connections);
 void tern_connections_silence(struct list_head *connections);
 void tern_connections_forget(struct list_head *connections);
@@ -94,7 +102,7 @@ int tern_callers_save(struct tern_saver *saver, int fd, struct sock *listener);
 struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *obj);
 
 /* orphan.c */
-int tern_orphans_save(struct tern_saver *saver);
+int tern_orphans_save(struct tern_saver *saver, struct net *net);
 struct socket *tern_orphan_make(struct net *net, int family);
 
 #endif /* TERN_CONNECTION_H */

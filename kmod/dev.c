@@ -25,6 +25,7 @@
 #include "hold.h"
 #include "host.h"
 #include "keep.h"
+#include "late.h"
 #include "memory.h"
 #include "migration.h"
 #include "netlink.h"
@@ -498,6 +499,8 @@ static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		return image_call(m, uarg, tern_become_load);
 	case TERN_IOC_RESUME:
 		return tern_become_resume(m);
+	case TERN_IOC_SOCKETS:
+		return image_call(m, uarg, tern_late_take);
 	case TERN_IOC_WENT:
 		return ioc_went(m, uarg);
 	case TERN_IOC_UFFD_READ:

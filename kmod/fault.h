@@ -24,6 +24,9 @@ enum tern_fault {
 	TERN_FAULT_KEEP,
 	TERN_FAULT_LOOK,
 	TERN_FAULT_REFUSE,
+	TERN_FAULT_SOCKETS,
+	TERN_FAULT_GATE,	/* holds it shut for as long as it is armed */
+	TERN_FAULT_OFF,		/* nobody passes here: to arm it disarms the others */
 	__TERN_FAULT_MAX,
 };
 

@@ -15,6 +15,9 @@
  *   memory.c     pages of a parked address space
  *   keep.c       files and layout events that outlive the daemon
  *   hold.c       frames that come to a pod while it is nowhere
+ *   gate.c       operations on a socket wait
+ *   late.c       until its connection has come
+ *   handover.c   which the source keeps until then
  *   arch/        registers
  */
 #include <linux/module.h>
@@ -23,6 +26,7 @@
 #include "dev.h"
 #include "hold.h"
 #include "host.h"
+#include "late.h"
 #include "netlink.h"
 
 static int __init tern_init(void)
@@ -32,9 +36,12 @@ static int __init tern_init(void)
 	err = tern_hold_init();
 	if (err)
 		return err;
-	err = tern_host_init();
+	err = tern_late_init();
 	if (err)
 		goto err_hold;
+	err = tern_host_init();
+	if (err)
+		goto err_late;
 	err = tern_netlink_init();
 	if (err)
 		goto err_host;
@@ -47,6 +54,8 @@ err_netlink:
 	tern_netlink_exit();
 err_host:
 	tern_host_exit();
+err_late:
+	tern_late_exit();
 err_hold:
 	tern_hold_exit();
 	return err;
@@ -57,6 +66,7 @@ static void __exit tern_exit(void)
 	tern_dev_exit();
 	tern_netlink_exit();
 	tern_host_exit();
+	tern_late_exit();
 	tern_hold_exit();
 	/*
 	 * A thread that has just given its module reference back may still be

@@ -19,6 +19,7 @@
 #include "hold.h"
 #include "host.h"
 #include "keep.h"
+#include "late.h"
 #include "migration.h"
 #include "netlink.h"
 #include "park.h"
@@ -104,6 +105,8 @@ int tern_migration_set(struct tern_migration *m, enum tern_state to)
 		m->image = NULL;
 		m->image_size = 0;
 		tern_connections_forget(&m->connections);
+		tern_handover_end(m);
+		tern_late_end(m);
 		if (to == TERN_FAILED && m->side == TERN_DESTINATION)
 			tern_hold_forward(m);
 		tern_hold_end(m, to == TERN_FAILED && m->side == TERN_SOURCE);
@@ -126,6 +129,7 @@ static void migration_free(struct kref *ref)
 	if (m->mm)
 		mmput(m->mm);
 	put_pid(m->pid);
+	tern_late_put(m->late);
 	tern_unit_put(m->unit);
 	kvfree(m->log);
 	kvfree(m->image);

@@ -12,11 +12,13 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
+#include "image.h"
 #include "reasons.h"
 
 struct tern_host;
 struct tern_handle;
 struct tern_hold;
+struct tern_late;
 struct tern_unit;
 
 /**
@@ -56,7 +58,15 @@ struct tern_unit;
  * @image_len: bytes that the last capture took
  * @nr_signals: source: signals that CAPTURE has seen, per signal number
  * @alarm_travels: source: ITIMER_REAL was armed at CAPTURE, and expires elsewhere
- * @connections: of TCP: source: captured; destination: loaded, and still silent
+ * @connections: source: of TCP, and sockets that listen, in a pod
+ * @hands_over: source: there is something that CAPTURE leaves for later
+ * @has_orphans: source: among it connections that no process has
+ * @net: source: where these are, from TERN_DOUBT on
+ * @sockets: source: all of it, when it has been dumped
+ * @late: destination: where its sockets wait for that; NULL: it has none such
+ * @came: destination: and all that is for it has come
+ * @nr_late: destination: sockets that are not there yet
+ * @nr_reset: destination: connections that could not be handed over
  * @hold: on its network namespace, or NULL
  * @kept: files by key (struct tern_keep)
  * @nr_spaces: address spaces known: the migrant's and those it forked
@@ -107,6 +117,14 @@ struct tern_migration {
 	u32 nr_signals[64];
 	bool alarm_travels;
 	struct list_head connections;
+	bool hands_over;
+	bool has_orphans;
+	struct net *net;
+	struct tern_image sockets;
+	struct tern_late *late;
+	bool came;
+	u32 nr_late;
+	u32 nr_reset;
 	struct tern_hold *hold;
 	struct xarray kept;
 	u32 nr_spaces;

@@ -28,6 +28,7 @@
 #include <net/udp.h>
 
 #include "connection.h"
+#include "gate.h"
 #include "inet.h"
 #include "obj.h"
 #include "pod.h"
@@ -135,6 +136,8 @@ static bool has_keys(const struct sock *sk)
 
 static const char *tcp_refused(const struct tern_table *table, const struct sock *sk)
 {
+	if (sk->sk_socket && tern_gate_is_shut(sk->sk_socket))
+		return "a TCP socket whose connection has not come here yet";
 	if (inet_csk(sk)->icsk_ulp_ops)
 		return "a TCP socket with a protocol above it (TCP_ULP)";
 	if (has_keys(sk))
@@ -368,8 +371,17 @@ static int save_queue(struct tern_saver *saver, int fd, struct sock *sk)
 	return err;
 }
 
+/* Connections, and callers of who listens, come when the process runs elsewhere (handover.c). */
+static int save_late(struct tern_saver *saver, int fd, struct sock *sk)
+{
+	struct tern_obj_late obj = { .fd = fd };
+
+	tern_image_put(saver->image, TERN_OBJ_LATE, &obj, sizeof(obj), NULL, 0);
+	return tern_connection_note(saver->table->connections, fd, sk);
+}
+
 /**
- * tern_inet_save() - INET, and DATAGRAM, or TCP and STREAM, for what waits
+ * tern_inet_save() - INET, and DATAGRAM for what waits, or LATE
  * @saver: where to
  * @entry: the first one of its description
  * @sk: accepted by tern_inet_refused()
@@ -388,10 +400,8 @@ int tern_inet_save(struct tern_saver *saver, const struct tern_entry *entry, str
 		return 0;
 	if (is_udp(sk))
 		return save_queue(saver, entry->fd, sk);
-	if (obj.flags & TERN_INET_LISTENS)
-		return tern_callers_save(saver, entry->fd, sk);
-	return obj.flags & TERN_INET_CONNECTED ?
-	       tern_connection_save(saver, entry->fd, sk, 0) : 0;
+	return obj.flags & (TERN_INET_LISTENS | TERN_INET_CONNECTED) &&
+	       tern_is_pod(saver->table->tree) ? save_late(saver, entry->fd, sk) : 0;
 }
 
 /* ---- load -------------------------------------------------------------------- */

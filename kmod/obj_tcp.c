@@ -4,10 +4,10 @@
  * the same sequence numbers, windows, options and timestamps as before, and no packet that
  * it would not have seen; TCP_REPAIR (tcp(7)) is the door by which that is done.
  *
- * The peer must not be heard while its connection is captured, or what it sends between would
- * be acknowledged and lost: a pod has a network namespace of its own, of which the door is
- * closed first. For the same reason what is restored says nothing before everything that
- * could answer is there.
+ * The peer must not be heard from the moment when the process stands until its connection is
+ * saved, and gone from here, or what it sends between would be acknowledged and lost: a pod has
+ * a network namespace of its own, of which the door is closed first. For the same reason what
+ * is restored says nothing before everything that could answer is there.
  */
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -238,10 +238,11 @@ static int write_apart(struct writer *w, const struct sock *sk)
 	return err;
 }
 
-static int save_locked(struct tern_saver *saver, int fd, struct sock *sk, u32 flags,
+static int save_locked(struct tern_saver *saver, const struct tern_connection *c, u32 flags,
 		       struct writer *w)
 {
-	struct tern_obj_tcp obj = { .fd = fd };
+	struct tern_obj_tcp obj = { .fd = c->fd };
+	struct sock *sk = c->sk;
 	int err;
 
 	describe(sk, &obj);
@@ -255,37 +256,81 @@ static int save_locked(struct tern_saver *saver, int fd, struct sock *sk, u32 fl
 	return err ?: write_apart(w, sk);
 }
 
+/* What it would send now were later than what goes on elsewhere. */
+static void stop(struct tern_connection *c)
+{
+	tern_connection_stop(c->sk);
+	c->stopped = true;
+}
+
 /**
- * tern_connection_save() - TCP, and STREAM for what is in its queues
- * @saver: where to
+ * tern_connection_note() - a connection that will be saved when its process runs elsewhere
+ * @connections: of a migration, by its lock
  * @fd: a descriptor of it
- * @sk: accepted by tern_connection_refused(), of a process that stands
- * @flags: TERN_TCP_CALLER: @fd is of the socket that it has called; TERN_TCP_ORPHAN
+ * @sk: accepted by tern_inet_refused(), of a process that stands; or it listens
  *
  * Return: 0, -ENOMEM, -EAGAIN: the connection has come to an end just now.
  */
-int tern_connection_save(struct tern_saver *saver, int fd, struct sock *sk, u32 flags)
+int tern_connection_note(struct list_head *connections, int fd, struct sock *sk)
+{
+	struct tern_connection *c = tern_connection_add(connections, fd, sk);
+	int err = 0;
+
+	if (!c)
+		return -ENOMEM;
+	c->listens = sk->sk_state == TCP_LISTEN;
+	if (c->listens)
+		return 0;
+	lock_sock(sk);
+	if (tern_connection_refused(sk))
+		err = -EAGAIN;
+	else
+		stop(c);
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * tern_connection_save() - TCP, and STREAM for what is in its queues
+ * @saver: where to
+ * @c: of a process that stands, or of none
+ * @flags: TERN_TCP_CALLER, TERN_TCP_ORPHAN
+ *
+ * Of one that has come to an end nothing is saved. Return: 0, -ENOMEM.
+ */
+int tern_connection_save(struct tern_saver *saver, struct tern_connection *c, u32 flags)
 {
 	struct writer w = { .image = saver->image };
-	struct tern_connection *c = tern_connection_add(saver->table->connections, sk);
-	int err;
+	int err = 0;
+
+	w.data = kvmalloc(TERN_STREAM_MAX, GFP_KERNEL);
+	if (!w.data)
+		return -ENOMEM;
+	lock_sock(c->sk);
+	if (!tern_connection_refused(c->sk)) {
+		stop(c);
+		err = save_locked(saver, c, flags, &w);
+	}
+	release_sock(c->sk);
+	kvfree(w.data);
+	return err;
+}
+
+/**
+ * tern_connection_save_new() - likewise, of one that no process has
+ * @saver: where to; its table remembers it
+ * @fd: a descriptor of the socket that it has called; -1: there is none
+ * @sk: the connection
+ * @flags: TERN_TCP_CALLER or TERN_TCP_ORPHAN
+ */
+int tern_connection_save_new(struct tern_saver *saver, int fd, struct sock *sk, u32 flags)
+{
+	struct tern_connection *c = tern_connection_add(saver->table->connections, fd, sk);
 
 	if (!c)
 		return -ENOMEM;
 	c->orphan = flags & TERN_TCP_ORPHAN;
-	w.data = kvmalloc(TERN_STREAM_MAX, GFP_KERNEL);
-	if (!w.data)
-		return -ENOMEM;
-	lock_sock(sk);
-	err = tern_connection_refused(sk) ? -EAGAIN : save_locked(saver, fd, sk, flags, &w);
-	if (!err) {
-		/* what it would send now were later than what goes on elsewhere */
-		tern_connection_stop(sk);
-		c->stopped = true;
-	}
-	release_sock(sk);
-	kvfree(w.data);
-	return err;
+	return tern_connection_save(saver, c, flags);
 }
 
 /* ---- what a peer sends ----------------------------------------------------------- */

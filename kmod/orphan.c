@@ -11,8 +11,6 @@
 #include "connection.h"
 #include "desc.h"
 #include "ehash.h"
-#include "pod.h"
-#include "table.h"
 
 #define SOME	64	/* orphans that there is room for at first */
 
@@ -42,27 +40,20 @@ static int find(struct tern_socks *orphans, const struct net *net)
 
 /**
  * tern_orphans_save() - TCP, and STREAM, for each
- * @saver: where to; of the first process of a pod, which stands
+ * @saver: where to
+ * @net: of a pod whose processes stand
  */
-int tern_orphans_save(struct tern_saver *saver)
+int tern_orphans_save(struct tern_saver *saver, struct net *net)
 {
-	struct net *net = tern_net_of(saver->table->leader);
 	struct tern_socks orphans;
 	unsigned int i;
-	int err;
+	int err = find(&orphans, net);
 
-	if (!net)
-		return -ESRCH;
-	err = find(&orphans, net);
-	if (!err) {
-		for (i = 0; i < orphans.nr && !err; i++) {
-			err = tern_connection_save(saver, -1, orphans.sk[i], TERN_TCP_ORPHAN);
-			/* it was over before it was looked at */
-			err = err == -EAGAIN ? 0 : err;
-		}
-		tern_socks_fini(&orphans);
-	}
-	put_net(net);
+	if (err)
+		return err;
+	for (i = 0; i < orphans.nr && !err; i++)
+		err = tern_connection_save_new(saver, -1, orphans.sk[i], TERN_TCP_ORPHAN);
+	tern_socks_fini(&orphans);
 	return err;
 }
 

@@ -28,6 +28,7 @@
 #include "fault.h"
 #include "hold.h"
 #include "image.h"
+#include "late.h"
 #include "migration.h"
 #include "obj.h"
 #include "park.h"
@@ -564,6 +565,8 @@ int tern_park_sent(struct tern_migration *m)
 	list_for_each_entry(thread, &m->threads, node)
 		if (!err && tern_thread_stands(thread) != TERN_STAND_HERE)
 			err = -ESRCH;
+	if (!err)
+		err = tern_handover_note(m);
 	if (!err)
 		err = tern_migration_set(m, TERN_DOUBT);
 	mutex_unlock(&m->lock);

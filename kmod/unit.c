@@ -12,10 +12,10 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "late.h"
 #include "migration.h"
 #include "unit.h"
 
-#define OPEN_TIMEOUT	(10 * HZ)	/* so that nothing hangs, whatever happens */
 #define GO_TIMEOUT	(150 * HZ)	/* the last of them may have to be laid out yet */
 
 /**
@@ -47,6 +47,7 @@ static void unit_free(struct kref *ref)
 	struct tern_unit *unit = container_of(ref, typeof(*unit), ref);
 
 	WARN_ON(!list_empty(&unit->members));
+	tern_late_put(unit->late);
 	put_pid(unit->root);
 	kfree(unit);
 }
@@ -251,21 +252,4 @@ int tern_unit_go(struct tern_unit *unit)
 	if (state == TERN_UNIT_GOES)
 		return 0;
 	return left < 0 ? -EINTR : -ETIMEDOUT;
-}
-
-/**
- * tern_unit_open() - sockets of this one may be heard; wait for those of the others
- * @unit: of the destination; tern_unit_go() has returned 0; no lock held
- *
- * They may share some. All come here, and soon: none of them can fail any more.
- */
-void tern_unit_open(struct tern_unit *unit)
-{
-	unsigned long irq;
-
-	spin_lock_irqsave(&unit->lock, irq);
-	WRITE_ONCE(unit->nr_open, unit->nr_open + 1);
-	spin_unlock_irqrestore(&unit->lock, irq);
-	wake_up_all(&unit->wait);
-	wait_event_timeout(unit->wait, READ_ONCE(unit->nr_open) >= unit->nr, OPEN_TIMEOUT);
 }

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 
+struct tern_late;
 struct tern_migration;
 
 /**
@@ -34,7 +35,7 @@ enum tern_unit_state {
  * @members: struct tern_migration by its unit_node
  * @nr_joined: how many are, or have been until they ended
  * @nr_ready: destination: how many are to run, and wait for the others
- * @nr_open: destination: how many of these have let their sockets be heard
+ * @late: destination: their sockets that come later; NULL: there are none
  * @state: destination: enum tern_unit_state
  * @wait: for another @state
  */
@@ -47,7 +48,7 @@ struct tern_unit {
 	struct list_head members;
 	unsigned int nr_joined;
 	unsigned int nr_ready;
-	unsigned int nr_open;
+	struct tern_late *late;
 	enum tern_unit_state state;
 	wait_queue_head_t wait;
 };
@@ -63,7 +64,6 @@ bool tern_unit_is_full(struct tern_unit *unit);
 int tern_unit_expect(struct tern_unit *unit, unsigned int nr);
 bool tern_unit_is_open(struct tern_unit *unit);
 int tern_unit_go(struct tern_unit *unit);
-void tern_unit_open(struct tern_unit *unit);
 bool tern_unit_fail(struct tern_unit *unit);
 bool tern_unit_leave(struct tern_unit *unit);
 

@@ -301,8 +301,13 @@ TEST_F(source, draft)
 		EXPECT_LT(1000, io.len);
 		EXPECT_TRUE(alive(self->pid));
 	}
-	io.flags = 2;
+	io.flags = 4;
 	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_CAPTURE, &io));
+	io.flags = TERN_CAPTURE_DRAFT | TERN_CAPTURE_SOCKETS;
+	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_CAPTURE, &io));
+	/* it is in no pod: nothing of it is left for later */
+	io.flags = TERN_CAPTURE_SOCKETS;
+	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_CAPTURE, &io));
 }
 
 TEST_F(source, park)
@@ -638,6 +643,22 @@ TEST_F(destination, wrong_side)
 	len = 4096;
 	EXPECT_EQ(-EBADFD, image_call(self->dev, TERN_IOC_COMMIT, buf, &len));
 	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_RELEASE, NULL));
+}
+
+/* Before anything runs no connections are taken, and never what is none. */
+TEST_F(destination, sockets)
+{
+	struct tern_image_io io = { .size = sizeof(io), .flags = TERN_CAPTURE_SOCKETS };
+	uint64_t len = 0;
+	char buf[64];
+
+	EXPECT_EQ(-EBADFD, image_call(self->dev, TERN_IOC_SOCKETS, buf, &len));
+	memset(buf, 0xff, sizeof(buf));
+	len = sizeof(buf);
+	EXPECT_EQ(-EBADMSG, image_call(self->dev, TERN_IOC_SOCKETS, buf, &len));
+	len = TERN_IMAGE_MAX + 1;
+	EXPECT_EQ(-EINVAL, image_call(self->dev, TERN_IOC_SOCKETS, buf, &len));
+	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_SOCKETS, &io));
 }
 
 TEST_F(destination, resume_without_shell)

@@ -279,6 +279,8 @@ static int blast(struct tern_unit *unit)
 	for (i = 0; i < unit->nr; i++)
 		send_resume(unit->member[i], &resume[i]);
 	for (i = 0; i < unit->nr; i++)
+		tern_source_hand_over_ahead(unit->member[i]);
+	for (i = 0; i < unit->nr; i++)
 		follow(unit->member[i]);
 	return 0;
 }

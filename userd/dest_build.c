@@ -101,8 +101,8 @@ int tern_dest_pages(struct tern_dest *d, size_t len)
 /* ---- threads --------------------------------------------------------------------------- */
 
 /*
- * How children have ended, terminals, ends of sockets, what waits in some, connections, threads,
- * signals that wait for one of them, which only the kernel can queue, all that has to do with time, and what
+ * How children have ended, terminals, ends of sockets, what waits in some, those whose
+ * connections come later, threads, signals that wait for one of them, which only the kernel can queue, all that has to do with time, and what
  * of the process no call can set.
  */
 static bool is_loaded(const struct tern_obj *obj)
@@ -112,8 +112,8 @@ static bool is_loaded(const struct tern_obj *obj)
 	return obj->type == TERN_OBJ_TASK || obj->type == TERN_OBJ_THREAD ||
 	       obj->type == TERN_OBJ_TIMES || obj->type == TERN_OBJ_ENDED ||
 	       obj->type == TERN_OBJ_TERMINAL || obj->type == TERN_OBJ_PEER ||
-	       obj->type == TERN_OBJ_DATAGRAM || obj->type == TERN_OBJ_TCP ||
-	       obj->type == TERN_OBJ_STREAM || obj->type == TERN_OBJ_TIMER ||
+	       obj->type == TERN_OBJ_DATAGRAM || obj->type == TERN_OBJ_LATE ||
+	       obj->type == TERN_OBJ_TIMER ||
 	       (obj->type == TERN_OBJ_SIGNAL && signal->tid);
 }
 

@@ -210,6 +210,12 @@ int tern_dev_load(int dev, const void *buf, size_t len, struct tern_why *why)
 	return image_io(dev, TERN_IOC_LOAD, 0, (void *)buf, &len, why);
 }
 
+/** tern_dev_sockets() - TCP and STREAM objects for the process that runs; -EALREADY: again */
+int tern_dev_sockets(int dev, const void *buf, size_t len, struct tern_why *why)
+{
+	return image_io(dev, TERN_IOC_SOCKETS, 0, (void *)buf, &len, why);
+}
+
 /** tern_dev_resume() - LOADED to PAGING: the migrant runs */
 int tern_dev_resume(int dev)
 {

@@ -38,6 +38,7 @@ struct tern_image {
 	 TERN_TYPE(INET) | TERN_TYPE(OPTION) | TERN_TYPE(NETLINK))
 
 int tern_image_check(const struct tern_image *image, struct tern_why *why);
+int tern_image_check_sockets(const struct tern_image *image, struct tern_why *why);
 /** tern_image_check_changes() - likewise, of one that has been a sound image before,
  * but for the objects of @types (bit per type), others having come or gone
  */

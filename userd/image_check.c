@@ -493,8 +493,7 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_OPTION: return check_option(c, obj);
 	case TERN_OBJ_NETLINK: return check_netlink(c, obj);
 	case TERN_OBJ_DATAGRAM: return check_datagram(c, obj);
-	case TERN_OBJ_TCP: return check_tcp(c, obj);
-	case TERN_OBJ_STREAM: return check_stream(c, obj);
+	case TERN_OBJ_LATE: return check_late(c, obj);
 	case TERN_OBJ_LOCK: return check_lock(c, obj);
 	case TERN_OBJ_ENDED: return check_ended(c, obj);
 	case TERN_OBJ_NAMES: return check_names(c, obj);
@@ -799,6 +798,34 @@ out:
 	free(c.tids);
 	free(c.fds);
 	free(c.descs);
+	return err;
+}
+
+/**
+ * tern_image_check_sockets() - are these TCP and STREAM objects, and sound?
+ * @image: of them; data aligned to 8; all of it may come from a peer
+ * @why: receives a sentence
+ *
+ * Return: 0 or -EBADMSG.
+ */
+int tern_image_check_sockets(const struct tern_image *image, struct tern_why *why)
+{
+	struct image_check c = { .why = why };
+	size_t done = 0;
+	int err = 0;
+
+	for (; done < image->len && !err; c.index++) {
+		const struct tern_obj *obj = (const void *)((const char *)image->data + done);
+
+		err = check_header(&c, obj, image->len - done);
+		if (!err && obj->type == TERN_OBJ_TCP)
+			err = check_tcp(&c, obj);
+		else if (!err && obj->type == TERN_OBJ_STREAM)
+			err = check_stream(&c, obj);
+		else if (!err)
+			err = check_bad(&c, obj, "nothing of a connection");
+		done += err ? 0 : pad8(obj->len);
+	}
 	return err;
 }
 

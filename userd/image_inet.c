@@ -76,6 +76,17 @@ int check_datagram(struct image_check *c, const struct tern_obj *obj)
 	return d->len > TERN_DATAGRAM_MAX || len != d->len ? check_bad(c, obj, "bad contents") : 0;
 }
 
+/* What is open there the kernel looks at. */
+int check_late(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_late *l = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	return len || l->fd < -1 || l->fd >= FD_MAX || l->reserved ?
+	       check_bad(c, obj, "a field is out of range") : 0;
+}
+
 /* What it may be the kernel looks at. */
 int check_tcp(struct image_check *c, const struct tern_obj *obj)
 {

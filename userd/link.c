@@ -44,6 +44,7 @@ static size_t most(unsigned int type)
 	case TERN_MSG_MAP:
 	case TERN_MSG_FRESH:
 	case TERN_MSG_SIGNALS:
+	case TERN_MSG_SOCKETS:
 		return TERN_WIRE_MAX;
 	case TERN_MSG_WARM:
 		return TERN_WIRE_WARM_MAX;

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "image.h"
 #include "pager.h"
 #include "signals.h"
 
@@ -40,6 +41,7 @@ static bool length_ok(unsigned int lane, const struct tern_wire *head)
 			[TERN_MSG_MAP] = { 0, TERN_WIRE_MAX },
 			[TERN_MSG_FRESH] = { 0, 1U << 20 },
 			[TERN_MSG_SIGNALS] = { 0, 16U << 20 },
+			[TERN_MSG_SOCKETS] = { 0, TERN_WIRE_MAX },
 		},
 		[1] = {
 			[TERN_MSG_PAGES] = { sizeof(struct tern_wire_pages), 5U << 20 },
@@ -379,6 +381,26 @@ static int got_map(struct tern_pager *p, const void *buf, size_t len)
 	return err;
 }
 
+/*
+ * Its TCP connections, for which it may wait already. What cannot be used is as good as
+ * nothing: those who wait find their connections reset.
+ */
+static int got_sockets(struct tern_pager *p, const void *payload, size_t len)
+{
+	const struct tern_image sockets = { .data = (void *)payload, .len = len };
+	struct tern_why why = { "" };
+	int err = tern_image_check_sockets(&sockets, &why);
+
+	if (!err)
+		err = tern_dev_sockets(p->dev, payload, len, &why);
+	if (!err || err == -EALREADY)
+		return 0;
+	tern_log(LOG_ERR, "migration %016" PRIx64 ": the connections of the process cannot be made, and are reset: %s",
+		 (uint64_t)p->job->id, why.text[0] ? why.text : strerror(-err));
+	tern_dev_sockets(p->dev, NULL, 0, NULL);
+	return 0;
+}
+
 /* A message of lane 0, the oldest that has been received. */
 static int got(struct tern_pager *p, const struct tern_wire *head)
 {
@@ -404,6 +426,8 @@ static int got(struct tern_pager *p, const struct tern_wire *head)
 		return got_query(p);
 	case TERN_MSG_SIGNALS:
 		return tern_signals_deliver(p->job->pid, payload, head->len);
+	case TERN_MSG_SOCKETS:
+		return got_sockets(p, payload, head->len);
 	case TERN_MSG_INDEPENDENT:
 		p->independent = true;
 		return 0;

@@ -281,7 +281,9 @@ static int serve_link(struct serve *v)
 	struct tern_source *s = v->s;
 	int rc;
 
-	rc = send_signals(s);
+	rc = tern_source_send_sockets(s);
+	if (!rc)
+		rc = send_signals(s);
 	if (!rc)
 		rc = send_recent(v);
 	if (!rc)
@@ -334,6 +336,8 @@ static int reconnect(struct tern_source *s)
 	int rc;
 
 	tern_lanes_close(&s->lanes);
+	/* what the last one has taken need not have arrived */
+	s->owes = s->hands_over;
 	tern_map_forget(&s->map);
 	/* who receives now may not be who kept it */
 	tern_precopy_fini(&s->precopy);

@@ -224,6 +224,8 @@ static enum verdict resolve(struct tern_source *s)
 	tern_recent_fini(&s->recent);
 	for (;;) {
 		tern_lanes_close(&s->lanes);
+		/* what followed the blast has not arrived, perhaps */
+		s->owes = s->hands_over;
 		verdict = on_abort(s);
 		if (verdict == UNKNOWN)
 			verdict = ask(s);
@@ -355,6 +357,9 @@ static void commit_all(struct tern_unit *unit)
 	unsigned int i;
 	int rc = 0;
 
+	/* unless they have followed the blast */
+	for (i = 0; i < unit->nr; i++)
+		tern_source_hand_over(unit->member[i]);
 	for (i = unit->nr; i--;) {
 		rc = commit(unit->member[i]);
 		if (!rc)
@@ -425,6 +430,13 @@ static void fresh(struct tern_unit *unit)
 		decide(unit, true);
 }
 
+/* A daemon before us has committed it. */
+static void serve_again(struct tern_source *s)
+{
+	tern_source_hand_over(s);
+	serve(s);
+}
+
 /* Each by itself: the destination has decided for all, and will not say otherwise. */
 static void adopt(struct tern_unit *unit, unsigned int state)
 {
@@ -439,7 +451,7 @@ static void adopt(struct tern_unit *unit, unsigned int state)
 	if (state == TERN_DOUBT)
 		decide(unit, false);
 	else if (state == TERN_COMMITTED)
-		serve(s);
+		serve_again(s);
 	else
 		say(s, LOG_ERR, "taken over in state %u, which ends with its daemon", state);
 }
@@ -526,6 +538,7 @@ void tern_source_destroy(struct tern_source *s)
 	if (s->first)
 		tern_first_destroy(s->first);
 	free(s->signals);
+	free(s->sockets);
 	if (s->dev >= 0)
 		close(s->dev);
 	free(s);

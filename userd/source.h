@@ -72,6 +72,10 @@ struct tern_memo {
  * @party: those that have moved with it, NULL: nobody, or not known any more
  * @signals: TERN_OBJ_SIGNAL objects that came after the capture
  * @signals_len: bytes of them that the destination has not been sent
+ * @sockets: its TCP connections, when all else has left
+ * @sockets_len: bytes of them; 0: they are lost, or there are none
+ * @hands_over: they are there
+ * @owes: they are to be sent on this link
  * @why: the sentence for operators
  */
 struct tern_source {
@@ -101,6 +105,10 @@ struct tern_source {
 	struct tern_party *party;
 	void *signals;
 	size_t signals_len;
+	void *sockets;
+	size_t sockets_len;
+	bool hands_over;
+	bool owes;
 	struct tern_why why;
 };
 
@@ -141,6 +149,11 @@ int tern_source_keep_open(struct tern_source *s);
 void tern_source_keep_fini(struct tern_source *s);
 int tern_source_keep(struct tern_source *s);
 int tern_source_kept(struct tern_source *s);
+
+/* handover.c */
+void tern_source_hand_over_ahead(struct tern_source *s);
+void tern_source_hand_over(struct tern_source *s);
+int tern_source_send_sockets(struct tern_source *s);
 
 /* serve.c */
 int tern_source_serve(struct tern_source *s);

@@ -70,7 +70,8 @@
 	X(DATAGRAM,	33, struct tern_obj_datagram,	1048576) \
 	X(NETLINK,	34, struct tern_obj_netlink,	131072) \
 	X(TCP,		35, struct tern_obj_tcp,	131072) \
-	X(STREAM,	36, struct tern_obj_stream,	1048576)
+	X(STREAM,	36, struct tern_obj_stream,	1048576) \
+	X(LATE,		37, struct tern_obj_late,	131072)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -840,7 +841,7 @@ struct tern_obj_inet {
 };
 
 #define TERN_INET_LISTENS	(1U << 0)
-#define TERN_INET_CONNECTED	(1U << 1)	/* to @peer; of TCP the rest is in TCP and STREAM */
+#define TERN_INET_CONNECTED	(1U << 1)	/* to @peer; of TCP the rest is LATE */
 #define TERN_INET_FLAGS_ALL	((1U << 2) - 1)
 
 /**
@@ -890,9 +891,10 @@ struct tern_obj_datagram {
 #define TERN_DATAGRAM_MAX	65535	/* bytes */
 
 /**
- * struct tern_obj_tcp - a TCP connection, at the moment of the capture. What the peer must not
- *	see change, and what of its own measurements helps it to go on at the same speed. Numbers
- *	of bytes are those of RFC 9293 (SND.UNA, …), which the two ends count in
+ * struct tern_obj_tcp - a TCP connection, at the moment when it was dumped; in no image, but in
+ *	what follows it (SOCKETS). What the peer must not see change, and what of its own
+ *	measurements helps it to go on at the same speed. Numbers of bytes are those of RFC 9293
+ *	(SND.UNA, …), which the two ends count in
  * @fd: a descriptor of it; of one that has not been accepted, of the socket that listens; of
  *	one that no process has any more -1
  * @family: AF_INET or AF_INET6
@@ -1014,6 +1016,17 @@ struct tern_obj_stream {
 };
 
 #define TERN_STREAM_MAX	65536U
+
+/**
+ * struct tern_obj_late - a TCP socket of which the rest comes when the process runs: its
+ *	connection, or those that have called it
+ * @fd: a descriptor of it; -1: connections that no process has any more
+ * @reserved: 0
+ */
+struct tern_obj_late {
+	__s32 fd;
+	__u32 reserved;
+};
 
 /**
  * struct tern_obj_netlink - of a netlink socket; added by ternd
@@ -1328,6 +1341,7 @@ TERN_ASSERT_SIZE(struct tern_obj_option, 32);
 TERN_ASSERT_SIZE(struct tern_obj_datagram, 64);
 TERN_ASSERT_SIZE(struct tern_obj_tcp, 180);
 TERN_ASSERT_SIZE(struct tern_obj_stream, 12);
+TERN_ASSERT_SIZE(struct tern_obj_late, 8);
 TERN_ASSERT_SIZE(struct tern_obj_netlink, 40);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 

@@ -24,6 +24,7 @@
  *       IMAGE            ══════════════►    what differs from the draft is mended
  *       PAGES            ══════════════►    first pages
  *       RESUME           ══════════════►    migrant runs
+ *       SOCKETS          ──────────────►    of a pod: its TCP connections
  *       PAGES, FRESH     ──────────────►    what it is likely to want at once
  *                        ◄──────────────    RESUMED or REFUSED
  *       FRESH            ──────────────►    which of those kept aside are right
@@ -47,7 +48,7 @@
 #include <tern/image.h>
 
 #define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
-#define TERN_WIRE_VERSION	14
+#define TERN_WIRE_VERSION	15
 #define TERN_WIRE_PORT		7837
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
@@ -93,7 +94,8 @@
 	X(FRAMES_END,	26, struct tern_wire_none) \
 	X(LEAVE,	27, struct tern_wire_none) \
 	X(PLACE,	28, struct tern_wire_place) \
-	X(SETTLED,	29, struct tern_wire_none)
+	X(SETTLED,	29, struct tern_wire_none) \
+	X(SOCKETS,	30, struct tern_wire_none)
 
 enum tern_msg_type {
 #define X(name, id, type) TERN_MSG_##name = id,
@@ -559,6 +561,7 @@ struct tern_wire_answer {
  * sent before the image, and have now the contents that were last sent. Those that are
  * wanted first come in the first message; a page may be named again.
  * SIGNALS: payload is TERN_OBJ_SIGNAL objects: arrived after the capture.
+ * SOCKETS: payload is TERN_OBJ_TCP and TERN_OBJ_STREAM objects; nothing: none comes.
  * WARM: a struct tern_wire_clock and bytes that say nothing.
  * DRAFT, IMAGE: payload is an image, TERN_OBJ_END last, in which TERN_OBJ_SAME
  * stands for objects of the last DRAFT.

@@ -32,9 +32,9 @@ hops=0
 for point in "${POINTS[@]}"; do
 	for how in "" --no-prepare; do
 		case $point in
-		# what runs elsewhere must be committed; a page is asked for again; and who
-		# says no is asked once more
-		commit | read_pages | look | refuse)
+		# what runs elsewhere must be committed; a page is asked for again; who says no
+		# is asked once more; and this one has no connections
+		commit | read_pages | look | refuse | sockets | gate | off)
 			must "$point ${how:-prepared}: it moves all the same" survives "$point" $how
 			hops=$((hops + 2))
 			;;

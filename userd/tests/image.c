@@ -84,9 +84,7 @@ static void build(void)
 				       .value = { 7 } };
 	struct tern_obj_datagram datagram = { .fd = 5, .version = 4, .port = 53, .own_port = 65535,
 					      .len = 3, .segment = 2, .from = { 1, 1, 1, 1 } };
-	struct tern_obj_tcp tcp = { .fd = 5, .family = AF_INET, .port = 65535, .peer_port = 1 };
-	struct tern_obj_stream unread = { .queue = TERN_QUEUE_RECEIVED, .len = 3 };
-	struct tern_obj_stream unsent = { .queue = TERN_QUEUE_UNSENT, .len = 1 };
+	struct tern_obj_late late = { .fd = 5 };
 	struct tern_obj_desc s8 = { .id = 21, .kind = TERN_DESC_NETLINK };
 	struct tern_obj_netlink route = { .desc = 21, .type = SOCK_RAW, .groups = ~0ULL };
 	struct tern_obj_option ack = { .desc = 21, .level = SOL_NETLINK, .name = NETLINK_EXT_ACK,
@@ -207,9 +205,7 @@ static void build(void)
 	PUT(TERN_OBJ_NETLINK, route, NULL, 0);
 	PUT(TERN_OBJ_OPTION, ack, NULL, 0);
 	PUT(TERN_OBJ_DATAGRAM, datagram, "abc", 3);
-	PUT(TERN_OBJ_TCP, tcp, NULL, 0);
-	PUT(TERN_OBJ_STREAM, unread, "abc", 3);
-	PUT(TERN_OBJ_STREAM, unsent, "d", 1);
+	PUT(TERN_OBJ_LATE, late, NULL, 0);
 	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
 	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_WATCH, w2, "/", 2);
@@ -232,6 +228,18 @@ static void build(void)
 	PUT(TERN_OBJ_EPOLL, reg, NULL, 0);
 }
 
+/* What is sent of connections later. */
+static void build_sockets(void)
+{
+	struct tern_obj_tcp tcp = { .fd = 5, .family = AF_INET, .port = 65535, .peer_port = 1 };
+	struct tern_obj_stream unread = { .queue = TERN_QUEUE_RECEIVED, .len = 3 };
+	struct tern_obj_stream unsent = { .queue = TERN_QUEUE_UNSENT, .len = 1 };
+
+	PUT(TERN_OBJ_TCP, tcp, NULL, 0);
+	PUT(TERN_OBJ_STREAM, unread, "abc", 3);
+	PUT(TERN_OBJ_STREAM, unsent, "d", 1);
+}
+
 static void *find(unsigned int type, unsigned int n)
 {
 	const struct tern_obj *obj = NULL;
@@ -242,10 +250,14 @@ static void *find(unsigned int type, unsigned int n)
 	return (void *)tern_obj_payload(obj);
 }
 
+/* @image is no image, but sockets. */
+static bool are_sockets;
+
 static int check(void)
 {
 	struct tern_why why = { "" };
-	int err = tern_image_check(&image, &why);
+	int err = are_sockets ? tern_image_check_sockets(&image, &why) :
+		  tern_image_check(&image, &why);
 
 	return err && !why.text[0] ? 1 : err;
 }
@@ -792,11 +804,25 @@ static void spoil_inet(void)
 	SPOILED(d->to[15], 1);
 }
 
+static void spoil_late(void)
+{
+	struct tern_obj_late *late = find(TERN_OBJ_LATE, 0);
+
+	SPOILED(late->fd, -2);
+	SPOILED(late->fd, 1048576);
+	SPOILED(late->reserved, 1);
+	/* which does not belong into an image */
+	SPOILED(((struct tern_obj *)late)[-1].type, TERN_OBJ_TCP);
+}
+
 static void spoil_connections(void)
 {
 	struct tern_obj_tcp *tcp = find(TERN_OBJ_TCP, 0);
 	struct tern_obj_stream *first = find(TERN_OBJ_STREAM, 0), *last = find(TERN_OBJ_STREAM, 1);
 
+	/* nor anything else into this, nor bytes of nobody */
+	SPOILED(((struct tern_obj *)tcp)[-1].type, TERN_OBJ_LATE);
+	SPOILED(((struct tern_obj *)tcp)[-1].type, TERN_OBJ_STREAM);
 	SPOILED(tcp->fd, -2);
 	SPOILED(tcp->fd, 1048576);
 	SPOILED(tcp->family, AF_UNIX);
@@ -818,6 +844,23 @@ static void spoil_connections(void)
 	first->queue = TERN_QUEUE_UNSENT;
 	SPOILED(last->queue, TERN_QUEUE_SENT);
 	first->queue = TERN_QUEUE_RECEIVED;
+}
+
+static void sockets(void)
+{
+	struct tern_image whole = image;
+
+	image = (struct tern_image) { 0 };
+	are_sockets = true;
+	CHECK(!check());
+	build_sockets();
+	CHECK(!check());
+	spoil_connections();
+	image.len--;
+	CHECK(check() == -EBADMSG);
+	tern_image_free(&image);
+	image = whole;
+	are_sockets = false;
 }
 
 static void spoil_locks(void)
@@ -954,7 +997,8 @@ int main(int argc, char **argv)
 	spoil_watches();
 	spoil_sockets();
 	spoil_inet();
-	spoil_connections();
+	spoil_late();
+	sockets();
 	spoil_locks();
 	spoil_frame();
 	changes();

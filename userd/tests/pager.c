@@ -91,6 +91,21 @@ int tern_dev_keep(int dev, unsigned int key, int fd)
 	return 0;
 }
 
+static unsigned int sockets_given, sockets_lost;
+
+/* It takes them once, however often they come. */
+int tern_dev_sockets(int dev, const void *buf, size_t len, struct tern_why *why)
+{
+	(void)dev;
+	(void)buf;
+	(void)why;
+	if (!len)
+		sockets_lost++;
+	else
+		sockets_given++;
+	return len && sockets_given > 1 ? -EALREADY : 0;
+}
+
 static void log_event(unsigned int space, struct uffd_msg *msg)
 {
 	struct tern_uffd_event *e = &events[nr_events];
@@ -285,6 +300,26 @@ static bool send_fresh(int fd)
 	       send_msg(fd, TERN_MSG_FRESH, r, n * sizeof(r[0]));
 }
 
+/* Connections, and what is none. */
+static bool send_sockets(int fd)
+{
+	struct {
+		struct tern_obj head;
+		struct tern_obj_tcp tcp;
+		__u32 padding;
+	} one = {
+		.head = {
+			.type = TERN_OBJ_TCP, .version = TERN_OBJ_VERSION,
+			.len = sizeof(one.head) + sizeof(one.tcp),
+		},
+		.tcp = { .fd = 5, .family = AF_INET, .port = 1, .peer_port = 2 },
+	};
+	const char nothing[sizeof(one)] = "";
+
+	return send_msg(fd, TERN_MSG_SOCKETS, &one, sizeof(one)) &&
+	       send_msg(fd, TERN_MSG_SOCKETS, nothing, sizeof(nothing));
+}
+
 static void *flush(void *arg)
 {
 	struct timespec pause = { .tv_nsec = 12000000 };
@@ -338,6 +373,7 @@ static bool serve(unsigned int faults)
 	nanosleep(&pause, NULL);
 	if (ahead && !link_cuts)
 		ok = ok && send_fresh(lane[0]);
+	ok = ok && send_sockets(lane[0]);
 	ok = ok && send_map(lane[0]);
 	pthread_create(&thread, NULL, flush, (void *)(long)lane[1]);
 	while (ok && recv_msg(lane[0], &head, &m, sizeof(m))) {
@@ -652,6 +688,7 @@ static void run(bool deaths, bool staged)
 	pid_t pid;
 
 	nr_spaces = nr_events = answered = foreseen = link_cuts = 0;
+	sockets_given = sockets_lost = 0;
 	complete = released = false;
 	ahead = staged;
 	if (ahead)
@@ -676,6 +713,7 @@ static void run(bool deaths, bool staged)
 	CHECK(complete);
 	CHECK(waitpid(pid, &status, 0) == pid && !status);
 	CHECK(answered > 50 && link_cuts > 2 && foreseen > 20);
+	CHECK(sockets_given > 2 && sockets_given == sockets_lost);
 	/* an heir knows nothing of what was kept aside */
 	CHECK(ahead || !memo->report.pages_before);
 	CHECK(!ahead || deaths || memo->report.pages_before > 100);

@@ -26,6 +26,7 @@
  *     TERN_IOC_NEXT_DATA, TERN_IOC_NEXT_PAGES
  *  8: TERN_IOC_HOLD
  *  9: TERN_FAIL_LEAVES, TERN_IOC_EXPECT
+ * 10: TERN_CAPTURE_SOCKETS, TERN_IOC_SOCKETS, LATE objects in LOAD; A_LATE, A_RESET
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -33,7 +34,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	9
+#define TERN_ABI_VERSION	10
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */
@@ -393,9 +394,9 @@ struct tern_park {
 
 /**
  * struct tern_image_io - image out of, or threads into the kernel
- *	(TERN_IOC_CAPTURE, TERN_IOC_LOAD, TERN_IOC_COMMIT)
+ *	(TERN_IOC_CAPTURE, TERN_IOC_LOAD, TERN_IOC_COMMIT, TERN_IOC_SOCKETS)
  * @size: sizeof(struct tern_image_io)
- * @flags: CAPTURE: TERN_CAPTURE_DRAFT; else 0
+ * @flags: CAPTURE: TERN_CAPTURE_DRAFT or TERN_CAPTURE_SOCKETS; else 0
  * @buf: objects as in include/tern/image.h
  * @len: size of @buf; on return of CAPTURE and COMMIT the bytes used
  * @why: sentence buffer
@@ -408,6 +409,11 @@ struct tern_park {
  * one moment or another, without signals that wait, and of threads only what
  * can be seen from outside.
  *
+ * With TERN_CAPTURE_SOCKETS (in TERN_DOUBT, at the latest before COMMIT) it copies what the
+ * image leaves for later: the TCP connections of a pod, as TERN_OBJ_TCP and TERN_OBJ_STREAM
+ * objects, without an end. What has once been copied can be had again until the migration
+ * ends. EBADFD: nothing is left (the image has no TERN_OBJ_LATE).
+ *
  * COMMIT ends the parked tasks (from TERN_DOUBT) and returns as TERN_OBJ_SIGNAL
  * the signals that came after CAPTURE. The memory stays until RELEASE.
  *
@@ -415,7 +421,13 @@ struct tern_park {
  * objects that are for one thread, waits until every thread of the shell is in
  * BECOME and gives each its state. Objects of other types are user space's work
  * and are refused. EBADMSG: not an image, or not for
- * this shell; after any error but EINTR the shell is fit for nothing but FAIL.
+ * this shell; after any error but EINTR the shell is fit for nothing but FAIL. What is done
+ * with a socket that has a TERN_OBJ_LATE object waits until SOCKETS.
+ *
+ * SOCKETS (in TERN_PAGING) takes those objects of a process that has TERN_OBJ_LATE. When those
+ * of all that moved together are there their sockets are open. A connection that does not come,
+ * or cannot be made, is found reset (ECONNRESET), and counted; @len 0: none comes. EALREADY:
+ * they were there; EBADMSG: not such objects, nothing has been done.
  */
 struct tern_image_io {
 	__u32 size;
@@ -429,6 +441,7 @@ struct tern_image_io {
 
 #define TERN_IMAGE_MAX		(64UL << 20)
 #define TERN_CAPTURE_DRAFT	(1U << 0)
+#define TERN_CAPTURE_SOCKETS	(1U << 1)
 
 /**
  * struct tern_fail - end a migration before it happened (TERN_IOC_FAIL)
@@ -638,7 +651,8 @@ struct tern_next_data {
  * TERN_COMMITTED on it is read.
  *
  * At the destination in TERN_SHELL, when the shell has joined: what comes is queued at once.
- * RESUME lets it go on; when the migration has failed, it is read.
+ * RESUME lets it go on, and what is of TCP when all SOCKETS are there; when the migration has
+ * failed, it is read.
  *
  * read(2) gives one frame each: struct virtio_net_hdr, little-endian, and all of it, from its
  * Ethernet header on; without those of loopback, and those that are for all the segment and
@@ -799,6 +813,7 @@ struct tern_info {
 #define TERN_IOC_NEXT_PAGES	_IO(TERN_IOC_MAGIC, 28)
 #define TERN_IOC_HOLD		_IO(TERN_IOC_MAGIC, 29)
 #define TERN_IOC_EXPECT		_IO(TERN_IOC_MAGIC, 30)
+#define TERN_IOC_SOCKETS	_IO(TERN_IOC_MAGIC, 31)
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
@@ -852,6 +867,8 @@ enum {
 	TERN_A_SELF,		/* flag */
 	TERN_A_PAD,
 	TERN_A_UNIT,		/* u64, migration of the root of its tree; absent: it is alone */
+	TERN_A_LATE,		/* u32, sockets whose connections have not come yet; absent: none */
+	TERN_A_RESET,		/* u32, connections that were lost with the move; absent: none */
 
 	__TERN_A_MAX,
 	TERN_A_MAX = (__TERN_A_MAX - 1),
