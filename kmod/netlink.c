@@ -48,6 +48,10 @@ static int put_migration(struct sk_buff *skb, struct tern_migration *m, int pid)
 	unit = READ_ONCE(m->unit);
 	if (unit && nla_put_u64_64bit(skb, TERN_A_UNIT, unit->id, TERN_A_PAD))
 		return -EMSGSIZE;
+	if (READ_ONCE(m->nr_late) && nla_put_u32(skb, TERN_A_LATE, m->nr_late))
+		return -EMSGSIZE;
+	if (READ_ONCE(m->nr_reset) && nla_put_u32(skb, TERN_A_RESET, m->nr_reset))
+		return -EMSGSIZE;
 	if (m->err && (nla_put_u32(skb, TERN_A_ERROR, m->err) ||
 		       nla_put_string(skb, TERN_A_REASON, m->why.text)))
 		return -EMSGSIZE;

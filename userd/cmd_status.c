@@ -28,6 +28,10 @@ static void show_row(const struct tern_info_migration *m)
 	       show_ns(age, sizeof(age), m->age_ns), moved);
 	if (m->reason[0])
 		printf("%18s%s\n", "", m->reason);
+	if (m->late)
+		printf("%18s%u TCP sockets wait for their connections\n", "", m->late);
+	if (m->reset)
+		printf("%18s%u TCP connections were lost with the move\n", "", m->reset);
 }
 
 static int show(void *arg, const struct tern_info_migration *m)
@@ -79,6 +83,10 @@ static void show_details(const struct tern_info_migration *m)
 	printf("  %-24s %14s\n", "asked for, ago", show_ns(age, sizeof(age), m->age_ns));
 	if (m->reason[0])
 		printf("  %-24s %s\n", "reason", m->reason);
+	if (m->late)
+		printf("  %-24s %14u\n", "TCP sockets that wait", m->late);
+	if (m->reset)
+		printf("  %-24s %14u   reset (ECONNRESET)\n", "TCP connections lost", m->reset);
 	if (m->state == TERN_DOUBT)
 		printf("  the blast has left, and only host %s knows whether the process runs there;\n"
 		       "  ternd asks until it answers. If you know that it does not run there:\n"

@@ -80,6 +80,8 @@ static struct nla_policy policy[TERN_A_MAX + 1] = {
 	[TERN_A_AGE_NS] = { .type = NLA_U64 },
 	[TERN_A_SELF] = { .type = NLA_FLAG },
 	[TERN_A_UNIT] = { .type = NLA_U64 },
+	[TERN_A_LATE] = { .type = NLA_U32 },
+	[TERN_A_RESET] = { .type = NLA_U32 },
 };
 
 /* libnl has errors of its own. */
@@ -265,6 +267,8 @@ static int parse_migration(struct nl_msg *msg, struct tern_info_migration *m)
 	m->state = get_u32(a[TERN_A_STATE]);
 	m->flags = get_u32(a[TERN_A_FLAGS]);
 	m->error = get_u32(a[TERN_A_ERROR]);
+	m->late = get_u32(a[TERN_A_LATE]);
+	m->reset = get_u32(a[TERN_A_RESET]);
 	if (a[TERN_A_AGE_NS])
 		m->age_ns = nla_get_u64(a[TERN_A_AGE_NS]);
 	get_string(a[TERN_A_HOST], m->host, sizeof(m->host));

@@ -31,6 +31,8 @@ struct tern_client;
  * @state: enum tern_state
  * @flags: of TERN_FLAGS_ALL
  * @error: positive errno of what went wrong, 0: nothing
+ * @late: sockets whose TCP connections have not come yet; what is done with them waits
+ * @reset: TCP connections that were lost with the move (ECONNRESET)
  * @age_ns: time since it was asked for
  * @host: the other host
  * @comm: the migrant's name
@@ -45,6 +47,8 @@ struct tern_info_migration {
 	__u32 state;
 	__u32 flags;
 	__u32 error;
+	__u32 late;
+	__u32 reset;
 	__u64 age_ns;
 	char host[TERN_HOST_LEN];
 	char comm[16];

@@ -142,6 +142,8 @@ void print_json(FILE *f, const struct tern_info_migration *m)
 	json_number(f, "age_ns", m->age_ns);
 	json_number(f, "flags", m->flags);
 	json_number(f, "error", m->error);
+	json_number(f, "sockets_late", m->late);
+	json_number(f, "connections_reset", m->reset);
 	fputs(",\"reason\":", f);
 	print_string(f, m->reason);
 	json_report(f, &m->report);
