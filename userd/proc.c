@@ -15,6 +15,7 @@
 
 #include "prepare.h"
 
+#define PF_EXITING	0x4	/* include/linux/sched.h */
 #define STAT_MAX	1024
 
 /* /proc writes a newline in a path as \012, and nothing else. */
@@ -330,21 +331,22 @@ static char *read_stat(int pid, char line[STAT_MAX])
 	return at ? at + 1 : NULL;
 }
 
-/** tern_proc_ended() - is it no more, or waits for its parent to see that? */
+/* Field @n of proc_pid_stat(5), from 3 on, which @at points to; 0: there are less. */
+static long stat_field(const char *at, unsigned int n)
+{
+	for (; n > 3 && at; n--)
+		at = strchr(at + 1, ' ');
+	return at ? atol(at + 1) : 0;
+}
+
+/** tern_proc_ended() - is it no more, or about to be, or waits for its parent to see that? */
 bool tern_proc_ended(int pid)
 {
 	char line[STAT_MAX];
 	const char *at = read_stat(pid, line);
 
-	return !at || at[1] == 'Z' || at[1] == 'X';
-}
-
-/* Field @n of proc_pid_stat(5), from 3 on, which @at points to; 0: there are less. */
-static int stat_field(const char *at, unsigned int n)
-{
-	for (; n > 3 && at; n--)
-		at = strchr(at + 1, ' ');
-	return at ? atoi(at + 1) : 0;
+	/* before it is a zombie it has neither memory nor files any more */
+	return !at || at[1] == 'Z' || at[1] == 'X' || stat_field(at, 9) & PF_EXITING;
 }
 
 /**
