@@ -58,13 +58,18 @@ static struct gate *gate_of(const struct socket *sock)
 	return READ_ONCE(sock->sk->sk_family) == AF_INET6 ? &gate6 : &gate4;
 }
 
+/* It need not be of the family any more that it was when somebody came (IPV6_ADDRFORM). */
+static const struct proto_ops *real_of(const struct socket *sock)
+{
+	const struct proto_ops *ops = READ_ONCE(sock->ops);
+
+	return ops == &gate4.ops ? gate4.real : ops == &gate6.ops ? gate6.real : ops;
+}
+
 /* It has been accepted while the gate before the socket that listens opened. */
 static void mend(struct socket *sock)
 {
-	const struct gate *gate = gate_of(sock);
-
-	if (READ_ONCE(sock->ops) == &gate->ops)
-		WRITE_ONCE(sock->ops, gate->real);
+	WRITE_ONCE(sock->ops, real_of(sock));
 }
 
 static void tell(const struct socket *sock, const char *what)
@@ -103,14 +108,14 @@ static int gate_recvmsg(struct socket *sock, struct msghdr *msg, size_t size, in
 {
 	int err = enter(sock, sock_rcvtimeo(sock->sk, flags & MSG_DONTWAIT));
 
-	return err ?: leave(gate_of(sock)->real->recvmsg(sock, msg, size, flags));
+	return err ?: leave(real_of(sock)->recvmsg(sock, msg, size, flags));
 }
 
 static int gate_sendmsg(struct socket *sock, struct msghdr *msg, size_t size)
 {
 	int err = enter(sock, sock_sndtimeo(sock->sk, msg->msg_flags & MSG_DONTWAIT));
 
-	return err ?: leave(gate_of(sock)->real->sendmsg(sock, msg, size));
+	return err ?: leave(real_of(sock)->sendmsg(sock, msg, size));
 }
 
 static ssize_t gate_splice_read(struct socket *sock, loff_t *pos, struct pipe_inode_info *pipe,
@@ -118,7 +123,7 @@ static ssize_t gate_splice_read(struct socket *sock, loff_t *pos, struct pipe_in
 {
 	int err = enter(sock, sock_rcvtimeo(sock->sk, sock->file->f_flags & O_NONBLOCK));
 
-	return err ?: leave(gate_of(sock)->real->splice_read(sock, pos, pipe, len, flags));
+	return err ?: leave(real_of(sock)->splice_read(sock, pos, pipe, len, flags));
 }
 
 /** tern_gate_accept() - the new socket has a connection, and needs no gate */
@@ -127,9 +132,9 @@ int tern_gate_accept(struct socket *sock, struct socket *new, struct proto_accep
 	int err;
 
 	/* also if nothing comes of it */
-	WRITE_ONCE(new->ops, gate_of(sock)->real);
+	WRITE_ONCE(new->ops, real_of(sock));
 	err = enter(sock, sock_rcvtimeo(sock->sk, arg->flags & O_NONBLOCK));
-	return err ?: leave(compat_accept(gate_of(sock)->real, sock, new, arg));
+	return err ?: leave(compat_accept(real_of(sock), sock, new, arg));
 }
 
 static __poll_t gate_poll(struct file *file, struct socket *sock,
@@ -137,8 +142,10 @@ static __poll_t gate_poll(struct file *file, struct socket *sock,
 {
 	/* before the look: whoever opens it wakes up those that are on the list */
 	sock_poll_wait(file, sock, wait);
-	if (!is_shut(sock))
-		return gate_of(sock)->real->poll(file, sock, wait);
+	if (!is_shut(sock)) {
+		mend(sock);
+		return READ_ONCE(sock->ops)->poll(file, sock, wait);
+	}
 	tell(sock, "not ready");
 	return 0;
 }
@@ -152,52 +159,52 @@ static int enter_anyway(struct socket *sock)
 
 static int gate_bind(struct socket *sock, struct sockaddr *addr, int len)
 {
-	return enter_anyway(sock) ?: leave(gate_of(sock)->real->bind(sock, addr, len));
+	return enter_anyway(sock) ?: leave(real_of(sock)->bind(sock, addr, len));
 }
 
 static int gate_connect(struct socket *sock, struct sockaddr *addr, int len, int flags)
 {
-	return enter_anyway(sock) ?: leave(gate_of(sock)->real->connect(sock, addr, len, flags));
+	return enter_anyway(sock) ?: leave(real_of(sock)->connect(sock, addr, len, flags));
 }
 
 static int gate_getname(struct socket *sock, struct sockaddr *addr, int peer)
 {
-	return enter_anyway(sock) ?: leave(gate_of(sock)->real->getname(sock, addr, peer));
+	return enter_anyway(sock) ?: leave(real_of(sock)->getname(sock, addr, peer));
 }
 
 static int gate_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 {
-	return enter_anyway(sock) ?: leave(gate_of(sock)->real->ioctl(sock, cmd, arg));
+	return enter_anyway(sock) ?: leave(real_of(sock)->ioctl(sock, cmd, arg));
 }
 
 static int gate_listen(struct socket *sock, int backlog)
 {
-	return enter_anyway(sock) ?: leave(gate_of(sock)->real->listen(sock, backlog));
+	return enter_anyway(sock) ?: leave(real_of(sock)->listen(sock, backlog));
 }
 
 static int gate_shutdown(struct socket *sock, int how)
 {
-	return enter_anyway(sock) ?: leave(gate_of(sock)->real->shutdown(sock, how));
+	return enter_anyway(sock) ?: leave(real_of(sock)->shutdown(sock, how));
 }
 
 static int gate_setsockopt(struct socket *sock, int level, int name, sockptr_t value,
 			   unsigned int len)
 {
 	return enter_anyway(sock) ?:
-	       leave(gate_of(sock)->real->setsockopt(sock, level, name, value, len));
+	       leave(real_of(sock)->setsockopt(sock, level, name, value, len));
 }
 
 static int gate_getsockopt(struct socket *sock, int level, int name, char __user *value,
 			   int __user *len)
 {
 	return enter_anyway(sock) ?:
-	       leave(gate_of(sock)->real->getsockopt(sock, level, name, value, len));
+	       leave(real_of(sock)->getsockopt(sock, level, name, value, len));
 }
 
 #ifdef CONFIG_COMPAT
 static int gate_compat_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 {
-	return enter_anyway(sock) ?: leave(gate_of(sock)->real->compat_ioctl(sock, cmd, arg));
+	return enter_anyway(sock) ?: leave(real_of(sock)->compat_ioctl(sock, cmd, arg));
 }
 #endif
 
@@ -206,14 +213,14 @@ static int gate_compat_ioctl(struct socket *sock, unsigned int cmd, unsigned lon
 static void open_quietly(struct socket *sock)
 {
 	/* pairs with whoever loads them: it finds the connection behind them */
-	smp_store_release(&sock->ops, gate_of(sock)->real);
+	smp_store_release(&sock->ops, real_of(sock));
 	clear_bit_unlock(SHUT, &sock->flags);
 }
 
 /* The last one that had it open has closed it. */
 static int gate_release(struct socket *sock)
 {
-	const struct proto_ops *real = gate_of(sock)->real;
+	const struct proto_ops *real = real_of(sock);
 	bool shut = is_shut(sock);
 	int err;
 
@@ -305,5 +312,5 @@ bool tern_gate_is_shut(const struct socket *sock)
 /** tern_gate_real() - operations of a socket, whether a gate is before it or not */
 const struct proto_ops *tern_gate_real(const struct socket *sock)
 {
-	return is_shut(sock) ? gate_of(sock)->real : READ_ONCE(sock->ops);
+	return real_of(sock);
 }

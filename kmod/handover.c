@@ -140,6 +140,8 @@ static int dump(struct tern_migration *m, struct tern_image *image)
 		if (!err && image->len <= image->size)
 			return 0;
 		size = image->len + image->len / 8;
+		if (size > TERN_IMAGE_MAX && image->len <= TERN_IMAGE_MAX)
+			size = TERN_IMAGE_MAX;
 		tern_image_free(image);
 		if (err)
 			return err;

@@ -83,6 +83,7 @@ enum mode {
  * @held: how many have been queued
  * @dropped: how many have not, or could not be read
  * @passing: the one that is being let go
+ * @past: the last of those, from the first on, that wait in MODE_TCP; NULL: not known
  */
 struct tern_hold {
 	struct kref ref;
@@ -98,6 +99,7 @@ struct tern_hold {
 	u64 held;
 	u64 dropped;
 	struct sk_buff *passing;
+	struct sk_buff *past;
 };
 
 static struct workqueue_struct *ends;
@@ -172,6 +174,7 @@ static struct sk_buff *take(struct tern_hold *hold)
 {
 	struct sk_buff *skb = __skb_dequeue(&hold->queue);
 
+	hold->past = NULL;
 	if (skb)
 		hold->bytes -= skb->truesize;
 	return skb;
@@ -184,9 +187,12 @@ static struct sk_buff *take_for(struct tern_hold *hold, enum mode mode)
 
 	if (mode != MODE_TCP)
 		return take(hold);
-	skb_queue_walk(&hold->queue, skb) {
-		if (!passes(mode, skb))
+	skb = hold->past ? hold->past->next : hold->queue.next;
+	skb_queue_walk_from(&hold->queue, skb) {
+		if (!passes(mode, skb)) {
+			hold->past = skb;
 			continue;
+		}
 		__skb_unlink(skb, &hold->queue);
 		hold->bytes -= skb->truesize;
 		return skb;
@@ -259,6 +265,7 @@ static void forget_device(struct tern_hold *hold, const struct net_device *dev)
 	struct sk_buff *skb, *tmp;
 
 	spin_lock_bh(&hold->queue.lock);
+	hold->past = NULL;
 	skb_queue_walk_safe(&hold->queue, skb, tmp) {
 		if (skb->dev != dev)
 			continue;
@@ -480,6 +487,7 @@ void tern_hold_forward(struct tern_migration *m)
 	skb_queue_walk_safe(&hold->queue, skb, tmp) {
 		if (!(skb->dev->flags & IFF_LOOPBACK) && skb->pkt_type != PACKET_LOOPBACK)
 			continue;
+		hold->past = NULL;
 		__skb_unlink(skb, &hold->queue);
 		hold->bytes -= skb->truesize;
 		kfree_skb(skb);
@@ -572,6 +580,7 @@ static void split(struct tern_hold *hold, struct sk_buff *skb)
 	spin_lock_bh(&hold->queue.lock);
 	if (skb->dev->reg_state == NETREG_REGISTERED && !skb_queue_empty(&list)) {
 		hold->bytes += bytes;
+		hold->past = NULL;
 		skb_queue_splice_init(&list, &hold->queue);
 	} else {
 		hold->dropped++;

@@ -243,15 +243,20 @@ static int load(struct tern_late *late, struct tern_migration *m, struct task_st
 		int fd)
 {
 	struct file *file;
+	struct net *net;
+	bool ours;
 	int err;
 
 	lockdep_assert_held(&late->lock);
-	if (!late->net)
-		late->net = tern_net_of(leader);
-	if (!late->net)
+	net = tern_net_of(leader);
+	if (!net)
 		return -ESRCH;
-	/* the host's own connections are nobody's to make */
-	if (net_eq(late->net, m->host->net))
+	if (!late->net)
+		late->net = get_net(net);
+	/* one pod's, and not the host's own connections, which are nobody's to make */
+	ours = net_eq(late->net, net) && !net_eq(net, m->host->net);
+	put_net(net);
+	if (!ours)
 		return -EPERM;
 	if (fd < 0)
 		return 0;
@@ -484,7 +489,8 @@ static void forget(struct tern_late *late, const struct tern_migration *m)
 	list_for_each_entry_safe(s, next, &late->sockets, node)
 		if (s->m == m)
 			drop(s);
-	if (list_empty(&late->sockets))
+	/* nothing can have come yet: nobody runs */
+	if (!--late->nr)
 		forget_net(late);
 }
 

@@ -377,7 +377,7 @@ static u32 states_of(const struct tern_obj_tcp *obj)
 	}
 }
 
-/** tern_connection_valid() - may LOAD take @obj? */
+/** tern_connection_valid() - may SOCKETS take @obj? */
 bool tern_connection_valid(const struct tern_obj *head, const struct tern_obj_tcp *obj)
 {
 	return head->len == sizeof(*head) + sizeof(*obj) &&
@@ -390,7 +390,7 @@ bool tern_connection_valid(const struct tern_obj *head, const struct tern_obj_tc
 	       queues_valid(obj) && measured_valid(obj);
 }
 
-/** tern_stream_valid() - may LOAD take @obj? */
+/** tern_stream_valid() - may SOCKETS take @obj? */
 bool tern_stream_valid(const struct tern_obj *head, const struct tern_obj_stream *obj)
 {
 	u32 max = obj->queue == TERN_QUEUE_APART ? SEGMENT : TERN_STREAM_MAX;

@@ -16,6 +16,8 @@
 #include "source.h"
 
 #define FIRST	(256UL << 10)	/* room that most have enough of */
+#define TRIES	50	/* for want of memory */
+#define TRY_MS	100
 #define AT_ONCE	(64UL << 10)	/* bytes that a link takes whose other end does not read yet */
 
 static int dump(struct tern_source *s, struct tern_why *why)
@@ -69,10 +71,16 @@ void tern_source_hand_over_ahead(struct tern_source *s)
 void tern_source_hand_over(struct tern_source *s)
 {
 	struct tern_why why = { "" };
+	unsigned int i;
 	int rc = 0;
 
 	if (has_late(s) && !s->hands_over)
 		rc = dump(s, &why);
+	/* it runs, and waits for them alone */
+	for (i = 0; i < TRIES && rc == -ENOMEM; i++) {
+		tern_source_pause(s, TRY_MS);
+		rc = dump(s, &why);
+	}
 	if (rc) {
 		tern_log(LOG_ERR, "migration %016" PRIx64 ": TCP connections of process %d are lost: %s",
 			 (uint64_t)s->job->id, s->job->pid,
