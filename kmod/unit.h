@@ -33,7 +33,7 @@ enum tern_unit_state {
  * @lock: guards what follows; inside any migration's lock
  * @nr: destination: how many there will be
  * @members: struct tern_migration by its unit_node
- * @nr_joined: how many are, or have been until they ended
+ * @nr_joined: how many are, or have been until they ended, but for those that have left
  * @nr_ready: destination: how many are to run, and wait for the others
  * @late: destination: their sockets that come later; NULL: there are none
  * @state: destination: enum tern_unit_state

@@ -484,7 +484,9 @@ static int check(struct tern_source *root)
 static int attempt(struct tern_unit *unit, unsigned int n)
 {
 	struct tern_source *root = unit->member[0];
-	bool standing = unit->nr > 1 && n >= ATTEMPTS_RUNNING;
+	/* little is left to do for a tree that has been laid out before */
+	bool last = n >= ATTEMPTS_DRAFT;
+	bool standing = unit->nr > 1 && n >= ATTEMPTS_RUNNING && (root->introduced || last);
 	int rc;
 
 	rc = reach(root);
@@ -492,8 +494,9 @@ static int attempt(struct tern_unit *unit, unsigned int n)
 		rc = check(root);
 	if (!rc)
 		rc = standing ? find_standing(unit) : tern_unit_find(unit);
-	if (!rc)
-		tern_unit_revise(unit);
+	/* and if nothing is left of that, it need not stand for the rest */
+	if (!rc && !tern_unit_revise(unit) && standing && !last)
+		rc = -EAGAIN;
 	if (!rc)
 		rc = prepare_all(unit, n);
 	if (!rc)

@@ -23,6 +23,7 @@ static int run(struct tern_dest *d, const struct shell_run *run, struct tern_why
 /** tern_dest_asked() - a relative wants a child of our shell to be made, or reaped */
 void tern_dest_asked(struct tern_dest *d)
 {
+	const struct tern_image *worn = d->dressed ? d->worn.image : NULL;
 	struct tern_script *script = &d->shell.script;
 	struct tern_why why = { "" };
 	struct tern_spawn spawn;
@@ -34,9 +35,9 @@ void tern_dest_asked(struct tern_dest *d)
 	if (d->dressing || d->spoilt)
 		err = -EPROTO;
 	else if (reap)
-		err = tern_script_reap(script, reap, d->dressed ? d->worn.image : NULL, &cmd, &why);
+		err = tern_script_reap(script, reap, worn, &cmd, &why);
 	else
-		err = tern_script_spawn(script, &spawn, &cmd, &why);
+		err = tern_script_spawn(script, &spawn, worn, &cmd, &why);
 	if (!err)
 		err = run(d, &cmd, &why);
 	tern_kin_answer(&d->kin, err, &why);

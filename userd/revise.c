@@ -16,6 +16,7 @@
 #include "unit.h"
 
 #define SETTLED_MS	30000
+#define SKIPPED		4	/* messages that may come before it */
 
 /**
  * tern_unit_anew() - all of them are prepared from the beginning
@@ -94,10 +95,11 @@ static void find_stale(const struct tern_unit *unit)
 static int hear_settled(struct tern_link *link)
 {
 	struct tern_wire head;
+	unsigned int i;
 	void *body;
 	int rc;
 
-	for (;;) {
+	for (i = 0; i <= SKIPPED; i++) {
 		rc = tern_link_recv_head(link, &head, SETTLED_MS);
 		if (rc || head.type == TERN_MSG_SETTLED)
 			return rc;
@@ -109,6 +111,7 @@ static int hear_settled(struct tern_link *link)
 		if (rc)
 			return rc;
 	}
+	return -EPROTO;
 }
 
 static int leave(struct tern_source *s)
@@ -140,7 +143,7 @@ static int leave_all(struct tern_unit *unit, unsigned int *left)
 		leaving[nr++] = unit->gone[i];
 	qsort(leaving, nr, sizeof(leaving[0]), compare_place);
 	for (i = 0; i < nr && !rc; i++) {
-		rc = leave(leaving[i]);
+		rc = tern_source_cancelled(unit->member[0], NULL) ? -ECANCELED : leave(leaving[i]);
 		tern_source_forget(leaving[i]);
 	}
 	tern_unit_drop_gone(unit);
@@ -200,9 +203,9 @@ static bool can_stay(const struct tern_unit *unit)
  * tern_unit_revise() - the destination forgets those that do not move any more
  * @unit: found anew
  *
- * Those that have not been introduced afterwards are to be.
+ * Those that have not been introduced afterwards are to be. Return: false: that is all of them.
  */
-void tern_unit_revise(struct tern_unit *unit)
+bool tern_unit_revise(struct tern_unit *unit)
 {
 	unsigned int left;
 	int rc;
@@ -214,8 +217,9 @@ void tern_unit_revise(struct tern_unit *unit)
 			rc = place_all(unit);
 		if (!rc) {
 			say_who_stays(unit, left);
-			return;
+			return true;
 		}
 	}
 	tern_unit_anew(unit);
+	return false;
 }

@@ -317,7 +317,8 @@ int tern_script_join(struct tern_script *s, __u64 id, const __s32 *tids, bool jo
 
 /* script_spawn.c: a child, which will be another shell */
 int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
-		      struct shell_run *run, struct tern_why *why);
+		      const struct tern_image *worn, struct shell_run *run,
+		      struct tern_why *why);
 int tern_script_reap(struct tern_script *s, int pid, const struct tern_image *worn,
 		     struct shell_run *run, struct tern_why *why);
 int tern_script_group(struct tern_script *s, const struct tern_dress *dress,

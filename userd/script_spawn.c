@@ -155,6 +155,20 @@ static void reap(struct tern_script *s, int pid)
 	act_on_child(s, plain);
 }
 
+static const struct tern_obj_sigactions *sigactions(const struct tern_image *image)
+{
+	return tern_obj_payload(tern_image_find(image, TERN_OBJ_SIGACTIONS, NULL));
+}
+
+/* Likewise, and what it does about them otherwise is what it was: @worn may be NULL. */
+static void reap_as(struct tern_script *s, int pid, const struct tern_image *worn)
+{
+	/* where the migrant ignores them its children are gone at once */
+	reap(s, pid);
+	if (worn)
+		act_on_child(s, &sigactions(worn)->action[SIGCHLD - 1]);
+}
+
 /* When nothing is left of what it was made from, for it may be tried again. */
 static void result(struct tern_script *s, int pid, unsigned int slot)
 {
@@ -169,11 +183,13 @@ static void result(struct tern_script *s, int pid, unsigned int slot)
  * tern_script_spawn() - the script by which a shell makes another one
  * @s: its writer, before its last script
  * @spawn: what the child is made from
+ * @worn: the image that it is dressed by, NULL: none yet
  * @run: filled
  * @why: sentence
  */
 int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
-		      struct shell_run *run, struct tern_why *why)
+		      const struct tern_image *worn, struct shell_run *run,
+		      struct tern_why *why)
 {
 	int err, between = spawn->stray ? LAST_PID - (spawn->pid == LAST_PID) : spawn->led;
 	struct shell_run of_child, of_between;
@@ -197,16 +213,11 @@ int tern_script_spawn(struct tern_script *s, const struct tern_spawn *spawn,
 	for (i = 0; i < NR_TAKEN; i++)
 		SCRIPT(s, NULL, SYS_close, SLOT_SOCK + i)->slots = 1 << 0;
 	if (between) {
-		reap(s, between);
+		reap_as(s, between, worn);
 		result(s, between, SLOT_BETWEEN);
 	}
 	result(s, spawn->pid, SLOT_CHILD);
 	return tern_script_end(s, run, why);
-}
-
-static const struct tern_obj_sigactions *sigactions(const struct tern_image *image)
-{
-	return tern_obj_payload(tern_image_find(image, TERN_OBJ_SIGACTIONS, NULL));
 }
 
 /**
@@ -221,10 +232,7 @@ int tern_script_reap(struct tern_script *s, int pid, const struct tern_image *wo
 		     struct shell_run *run, struct tern_why *why)
 {
 	tern_script_begin(s);
-	/* where the migrant ignores them its children are gone at once */
-	reap(s, pid);
-	if (worn)
-		act_on_child(s, &sigactions(worn)->action[SIGCHLD - 1]);
+	reap_as(s, pid, worn);
 	return tern_script_end(s, run, why);
 }
 

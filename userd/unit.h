@@ -41,7 +41,7 @@ void tern_unit_drop(struct tern_unit *unit, unsigned int n);
 void tern_unit_drop_gone(struct tern_unit *unit);
 
 /* revise.c */
-void tern_unit_revise(struct tern_unit *unit);
+bool tern_unit_revise(struct tern_unit *unit);
 void tern_unit_anew(struct tern_unit *unit);
 
 #endif
