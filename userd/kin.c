@@ -271,23 +271,34 @@ void tern_kin_made(struct tern_kin *kin)
 	pthread_mutex_unlock(&lock);
 }
 
-/* Does @image have descriptors or files of process @pid? Whose a terminal is it does not say. */
-static bool takes_from(const struct tern_image *image, int pid)
+/* Under the lock: @kin takes something from process @pid. */
+static void mark(const struct tern_kin *kin, int pid, bool takes[TERN_PROCESSES_MAX])
+{
+	const struct tern_kin *other = find(kin->peer, kin->unit, kin->attempt, pid);
+
+	if (other && other->member < kin->member)
+		takes[other->member] = true;
+}
+
+/* From whom? Whose a terminal is it does not say: then it may be anybody. */
+static bool mark_all(const struct tern_kin *kin, const struct tern_image *image,
+		     bool takes[TERN_PROCESSES_MAX])
 {
 	const struct tern_obj *obj = NULL;
 
 	while ((obj = tern_image_find(image, TERN_OBJ_DESC, obj))) {
 		const struct tern_obj_desc *desc = tern_obj_payload(obj);
 
-		if (desc->kind == TERN_DESC_SLAVE ||
-		    (tern_desc_is_elsewhere(desc) && (int)desc->dev == pid))
+		if (desc->kind == TERN_DESC_SLAVE)
 			return true;
+		if (tern_desc_is_elsewhere(desc))
+			mark(kin, desc->dev, takes);
 	}
 	while ((obj = tern_image_find(image, TERN_OBJ_VMA, obj))) {
 		const struct tern_obj_vma *vma = tern_obj_payload(obj);
 
-		if (vma->kind == TERN_VMA_TAKEN && (int)vma->memory == pid)
-			return true;
+		if (vma->kind == TERN_VMA_TAKEN)
+			mark(kin, vma->memory, takes);
 	}
 	return false;
 }
@@ -299,14 +310,16 @@ static bool takes_from(const struct tern_image *image, int pid)
  */
 unsigned int tern_kin_taken(const struct tern_kin *kin, const struct tern_image *image)
 {
+	bool takes[TERN_PROCESSES_MAX] = { false }, any;
 	const struct tern_kin *other;
 	unsigned int sum = 0;
 
 	if (!kin->unit)
 		return 0;
 	pthread_mutex_lock(&lock);
+	any = mark_all(kin, image, takes);
 	for (other = first; other; other = other->next)
-		if (comes_before(other, kin) && takes_from(image, other->pid))
+		if (comes_before(other, kin) && (any || takes[other->member]))
 			sum += other->made;
 	pthread_mutex_unlock(&lock);
 	return sum;

@@ -60,33 +60,36 @@ static bool depends_on_stale(const struct tern_unit *unit, const struct tern_lin
 }
 
 /* A shell cannot get another parent or session. */
-static bool is_in_place(const struct tern_unit *unit, unsigned int n)
+static bool is_in_place(const struct tern_unit *unit, unsigned int n, struct tern_lineage *now)
 {
 	const struct tern_lineage *was = &unit->member[n]->prepared.lineage;
 	struct tern_why why = { "" };
-	struct tern_lineage now;
 
-	return !tern_unit_lineage(unit, n, &now, &why) && now.parent == was->parent &&
-	       now.session == was->session && !depends_on_stale(unit, &now);
+	return !tern_unit_lineage(unit, n, now, &why) && now->parent == was->parent &&
+	       now->session == was->session;
 }
 
-/* Until nobody is found any more: one may lead the group of another that comes before it. */
+/* One may lead the group of another that comes before it: until nobody is found any more. */
 static void find_stale(const struct tern_unit *unit)
 {
-	bool found;
+	struct tern_lineage now[TERN_PROCESSES_MAX];
+	bool found = true;
 	unsigned int i;
 
-	do {
+	for (i = 1; i < unit->nr; i++)
+		if (stays(unit->member[i]) && !is_in_place(unit, i, &now[i]))
+			unit->member[i]->stale = true;
+	while (found) {
 		found = false;
 		for (i = 1; i < unit->nr; i++) {
 			struct tern_source *s = unit->member[i];
 
-			if (stays(s) && !is_in_place(unit, i)) {
-				s->stale = true;
-				found = true;
-			}
+			if (!stays(s) || !depends_on_stale(unit, &now[i]))
+				continue;
+			s->stale = true;
+			found = true;
 		}
-	} while (found);
+	}
 }
 
 /* ---- and what the destination hears -------------------------------------------------- */
