@@ -22,13 +22,13 @@
 
 #include "kin.h"
 #include "pod.h"
+#include "prepare.h"
 #include "shell_start.h"
 
 #define FD_REPORT	SHELL_FD_END
 #define HIGH		16
 #define NS		1000000000LL
 #define SHELL_COMM	"tern-shell"
-#define PF_EXITING	0x4	/* include/linux/sched.h */
 #define GRACE_MS	1000	/* a pid may be had by what does not show that it ends */
 #define ENDING_MS	20000	/* and by what does */
 #define PAUSE_MS	20
@@ -170,12 +170,10 @@ static void be_helper(struct cradle *c)
  * @comm: its name
  * @state: as in proc_pid_stat(5); 0: there is no such process or thread, the
  *	number may be that of a process group or of a session
- * @flags: PF_* of include/linux/sched.h
  */
 struct holder {
 	char comm[32];
 	char state;
-	unsigned int flags;
 };
 
 static void look_holder(int pid, struct holder *h)
@@ -188,9 +186,9 @@ static void look_holder(int pid, struct holder *h)
 	f = fopen(path, "re");
 	if (!f)
 		return;
-	/* pid (comm) state ppid pgrp session tty_nr tpgid flags: a name may have any of it */
+	/* pid (comm) state: a name may have any of it */
 	if (fgets(line, sizeof(line), f) && (end = strrchr(line, ')')) &&
-	    sscanf(end + 1, " %c %*d %*d %*d %*d %*d %u", &h->state, &h->flags) == 2) {
+	    sscanf(end + 1, " %c", &h->state) == 1) {
 		*end = '\0';
 		snprintf(h->comm, sizeof(h->comm), "%.31s", strchr(line, '(') + 1);
 	}
@@ -201,10 +199,9 @@ static void look_holder(int pid, struct holder *h)
  * What is killed keeps its pid for a while, the longer the more threads and
  * memory it has. A shell is that of an attempt before this one, and will end.
  */
-static bool is_ending(const struct holder *h)
+static bool is_ending(int pid, const struct holder *h)
 {
-	return h->state == 'Z' || h->state == 'X' || h->flags & PF_EXITING ||
-	       !strcmp(h->comm, SHELL_COMM);
+	return h->state && (tern_proc_ended(pid) || !strcmp(h->comm, SHELL_COMM));
 }
 
 /* What has the number that could not be had: its own, or that of its session's leader. */
@@ -338,9 +335,9 @@ static bool wait_for_pid(const struct tern_birth *b, struct patience *p)
 {
 	struct pollfd cancel = { .fd = b->cancel, .events = POLLIN };
 	struct holder h;
+	const int pid = find_holder(b, &h);
 
-	find_holder(b, &h);
-	if (is_ending(&h))
+	if (is_ending(pid, &h))
 		p->ending_ms = p->waited_ms;
 	if (p->waited_ms >= ENDING_MS || p->waited_ms - p->ending_ms >= GRACE_MS)
 		return false;

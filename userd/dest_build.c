@@ -102,8 +102,8 @@ int tern_dest_pages(struct tern_dest *d, size_t len)
 
 /*
  * How children have ended, terminals, ends of sockets, what waits in some, those whose
- * connections come later, threads, signals that wait for one of them, which only the kernel can queue, all that has to do with time, and what
- * of the process no call can set.
+ * connections come later, threads, signals that wait for one of them, which only the kernel
+ * can queue, all that has to do with time, and what of the process no call can set.
  */
 static bool is_loaded(const struct tern_obj *obj)
 {

@@ -157,9 +157,7 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 
 static int run(struct tern_dest *d, const struct shell_run *run)
 {
-	int err = tern_shell_run(&d->shell, run);
-
-	return err ? err : tern_shell_wait(&d->shell, DRESS_MS, &d->why);
+	return tern_shell_do(&d->shell, run, DRESS_MS, &d->why);
 }
 
 static int trim(struct tern_dest *d)

@@ -13,13 +13,6 @@
 #define BODY_MS		10000
 #define SCRIPT_MS	10000
 
-static int run(struct tern_dest *d, const struct shell_run *run, struct tern_why *why)
-{
-	int err = tern_shell_run(&d->shell, run);
-
-	return err ? err : tern_shell_wait(&d->shell, SCRIPT_MS, why);
-}
-
 /** tern_dest_asked() - a relative wants a child of our shell to be made, or reaped */
 void tern_dest_asked(struct tern_dest *d)
 {
@@ -39,7 +32,7 @@ void tern_dest_asked(struct tern_dest *d)
 	else
 		err = tern_script_spawn(script, &spawn, worn, &cmd, &why);
 	if (!err)
-		err = run(d, &cmd, &why);
+		err = tern_shell_do(&d->shell, &cmd, SCRIPT_MS, &why);
 	tern_kin_answer(&d->kin, err, &why);
 }
 

@@ -170,9 +170,7 @@ int tern_shell_start(struct tern_shell_proc *shell, const struct tern_birth *bir
 		err = tern_script_join(&shell->script, birth->id, birth->tids, birth->join, &run,
 				       why);
 	if (!err)
-		err = tern_shell_run(shell, &run);
-	if (!err)
-		err = tern_shell_wait(shell, JOIN_MS, why);
+		err = tern_shell_do(shell, &run, JOIN_MS, why);
 	if (err)
 		tern_shell_end(shell);
 	return err;
@@ -226,6 +224,15 @@ int tern_shell_wait(struct tern_shell_proc *shell, unsigned int timeout_ms,
 				    "the shell on %s has ended: was it killed, or out of memory?",
 				    shell->host);
 	return reply.err ? tern_script_explain(&shell->script, &reply, shell->host, why) : 0;
+}
+
+/** tern_shell_do() - let it run a script, and wait for the end of that, as above */
+int tern_shell_do(struct tern_shell_proc *shell, const struct shell_run *run,
+		  unsigned int timeout_ms, struct tern_why *why)
+{
+	int err = tern_shell_run(shell, run);
+
+	return err ? err : tern_shell_wait(shell, timeout_ms, why);
 }
 
 /** tern_shell_end() - have nothing to do with it any more; unless it became, it ends */

@@ -67,6 +67,8 @@ int tern_shell_look(const struct tern_shell_proc *shell, struct tern_dress *dres
 int tern_shell_run(struct tern_shell_proc *shell, const struct shell_run *run);
 int tern_shell_wait(struct tern_shell_proc *shell, unsigned int timeout_ms,
 		    struct tern_why *why);
+int tern_shell_do(struct tern_shell_proc *shell, const struct shell_run *run,
+		  unsigned int timeout_ms, struct tern_why *why);
 void tern_shell_end(struct tern_shell_proc *shell);
 
 #endif
