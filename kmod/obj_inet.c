@@ -10,8 +10,6 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/net.h>
-#include <linux/nsproxy.h>
-#include <linux/sched/task.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/udp.h>
@@ -21,6 +19,7 @@
 #include <net/inet_sock.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/net_namespace.h>
 #include <net/sock.h>
 #include <net/sock_reuseport.h>
 #include <net/tcp.h>
@@ -61,11 +60,10 @@ bool tern_inet_is(const struct sock *sk)
 /** tern_socket_is_at_home() - is a socket of the network namespace that the process is in? */
 bool tern_socket_is_at_home(const struct tern_table *table, const struct sock *sk)
 {
-	const struct net *net;
+	struct net *net = tern_net_of(table->leader);
 
-	task_lock(table->leader);
-	net = table->leader->nsproxy ? table->leader->nsproxy->net_ns : NULL;
-	task_unlock(table->leader);
+	if (net)
+		put_net(net);
 	return net == sock_net(sk);
 }
 
