@@ -85,3 +85,18 @@ behind()
 	on c "bridge fdb show br br0" | grep -i "^$MAC"
 	on c "bridge fdb show br br0" | grep -i "^$MAC dev $1 " >"$WORK/said"
 }
+
+# delay HOST SECONDS, delay HOST off: of what it sends to the other one
+delay()
+{
+	if [[ $2 == off ]]; then
+		in_host "$1" tc qdisc del dev data root
+	else
+		in_host "$1" tc qdisc add dev data root netem delay "$2s"
+	fi
+}
+
+in_doubt()
+{
+	tern a status | grep "in doubt" >"$WORK/said"
+}

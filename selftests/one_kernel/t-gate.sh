@@ -136,17 +136,12 @@ hops()
 }
 
 
-in_doubt()
-{
-	tern a status | grep "in doubt" >"$WORK/said"
-}
-
 # b's word comes late, and a's daemon does not live to hear it: the next one hands over, again.
 doubt()
 {
-	tern a prepare web b && in_host b tc qdisc add dev data root netem delay 2s &&
+	tern a prepare web b && delay b 2 &&
 		tern a migrate web b --no-wait && wait_until "$LONG" in_doubt &&
-		daemon_kill a && in_host b tc qdisc del dev data root && daemon_start a &&
+		daemon_kill a && delay b off && daemon_start a &&
 		pod_on web b && finds "$HERE_ALL" && asleep && hop_pod web b a
 }
 

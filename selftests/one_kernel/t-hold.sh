@@ -70,29 +70,14 @@ fails()
 	"$HERE/../tools/arm" "$1" && ! migrate web a b && pod_on web a && none_on b
 }
 
-# delay SECONDS, delay off: of what a sends to b
-delay()
-{
-	if [[ $1 == off ]]; then
-		in_host a tc qdisc del dev data root
-	else
-		in_host a tc qdisc add dev data root netem delay "$1s"
-	fi
-}
-
-in_doubt()
-{
-	tern a status | grep "in doubt" >"$WORK/said"
-}
-
 # a's daemon dies while it is in doubt, and b's has never got the blast; a's heir learns that.
 doubt()
 {
 	local pid
 
 	pid=$(pgrep -f "^[^ ]*ternd --config $WORK/b/") &&
-		tern a prepare web b && delay 0.7 && tern a migrate web b --no-wait &&
-		wait_until 20 in_doubt && kill -KILL "$pid" && daemon_kill a && delay off &&
+		tern a prepare web b && delay a 0.7 && tern a migrate web b --no-wait &&
+		wait_until 20 in_doubt && kill -KILL "$pid" && daemon_kill a && delay a off &&
 		daemon_start a && in_doubt && daemon_start b && pod_on web a && none_on b
 }
 

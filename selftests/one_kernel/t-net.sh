@@ -88,21 +88,6 @@ bridge_goes()
 		on b "ip link add br0 type bridge && ip link set br0 up && ip link set seg master br0"
 }
 
-# delay SECONDS, delay off: of what a sends to b
-delay()
-{
-	if [[ $1 == off ]]; then
-		in_host a tc qdisc del dev data root
-	else
-		in_host a tc qdisc add dev data root netem delay "$1s"
-	fi
-}
-
-in_doubt()
-{
-	tern a status | grep "in doubt" >"$WORK/said"
-}
-
 # left: a's pod says nothing any more, for the blast is about to leave. Not more often asked
 # than can be.
 left()
@@ -120,9 +105,9 @@ doubt()
 	local pid
 
 	pid=$(pgrep -f "^[^ ]*ternd --config $WORK/b/") &&
-		tern a prepare web b && delay 0.7 && tern a migrate web b --no-wait &&
+		tern a prepare web b && delay a 0.7 && tern a migrate web b --no-wait &&
 		left && kill -KILL "$pid" && in_doubt && daemon_kill a &&
-		delay off && ! answers $V4 && daemon_start a && in_doubt && ! answers $V4 &&
+		delay a off && ! answers $V4 && daemon_start a && in_doubt && ! answers $V4 &&
 		daemon_start b && pod_on web a && reachable && known && none_on b
 }
 
