@@ -577,6 +577,19 @@ void tern_connections_go(struct list_head *connections)
 	tern_connections_forget(connections);
 }
 
+/* Nobody closes it. */
+static void end_orphan(struct sock *sk)
+{
+	lock_sock(sk);
+	local_bh_disable();
+	bh_lock_sock(sk);
+	if (sk->sk_state != TCP_CLOSE)
+		tcp_done(sk);
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	release_sock(sk);
+}
+
 /**
  * tern_connections_silence() - at the source: they are elsewhere; forgets them
  * @connections: of a migration, by its lock
@@ -593,9 +606,8 @@ void tern_connections_silence(struct list_head *connections)
 		lock_sock(c->sk);
 		inet_csk_delete_keepalive_timer(c->sk);
 		release_sock(c->sk);
-		/* nobody closes it; its reset goes nowhere, for the interface is muted */
 		if (c->orphan)
-			tcp_abort(c->sk, ECONNABORTED);
+			end_orphan(c->sk);
 	}
 	tern_connections_forget(connections);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The source's end of the hand-over of TCP connections. While the process stands its
- * connections are noted, and say nothing more by themselves; when all else has left they are
- * dumped: TCP and STREAM. Nothing can reach them in between (hold.c), so what is dumped is what
- * they were, and if the process runs on here after all they go on.
+ * connections are noted, and go on as the kernel's; when all else has left nothing reaches them
+ * any more (hold.c), they say nothing more by themselves, and are dumped: TCP and STREAM. If the
+ * process runs on here after all they go on.
  *
  * The dump is made once, and stays with the migration until that ends: a daemon that takes
  * over, or has a new link, sends the same.
@@ -23,6 +23,7 @@
 #include "connection.h"
 #include "desc.h"
 #include "fault.h"
+#include "hold.h"
 #include "image.h"
 #include "late.h"
 #include "migration.h"
@@ -127,11 +128,23 @@ static int save(struct tern_migration *m, struct tern_image *image)
 	return m->net ? tern_orphans_save(&saver, m->net) : 0;
 }
 
+/* The process stands: a socket stays where it was when it was noted. */
+static void shut(struct tern_migration *m)
+{
+	struct tern_connection *c = list_first_entry_or_null(&m->connections, typeof(*c), node);
+
+	if (m->net)
+		tern_hold_shut(m->net);
+	else if (c)
+		tern_hold_shut(sock_net(c->sk));
+}
+
 static int dump(struct tern_migration *m, struct tern_image *image)
 {
 	size_t size = USUAL;
 	int err;
 
+	shut(m);
 	for (;;) {
 		err = tern_image_alloc(image, size);
 		if (err)

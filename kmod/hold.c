@@ -2,9 +2,10 @@
 /*
  * A hold on a network namespace, so that no frame is lost when a pod moves. Each device has
  * a receive handler, which lets everything pass until the migrant stands. From then on
- * ("cut") frames are queued, and what the sockets have stays what it is. If the migrant runs
- * on here, they go on into the stack, in their order; if it runs elsewhere, the daemon reads
- * them and sends them after it.
+ * ("cut") frames are queued, and what the sockets have stays what it is. Only the connections
+ * of TCP go on, for the kernel acknowledges what comes and keeps it: until they are handed over
+ * ("shut"). If the migrant runs on here, frames go on into the stack, in their order; if it
+ * runs elsewhere, the daemon reads them and sends them after it.
  *
  * At the destination frames are queued from the beginning, until the migrant runs, and those of
  * TCP until its connections are there, too; if it will never run, the daemon sends them back.
@@ -23,8 +24,7 @@
 #include <linux/etherdevice.h>
 #include <linux/file.h>
 #include <linux/if_vlan.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
+#include <linux/list.h>
 #include <linux/netdevice.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
@@ -35,10 +35,10 @@
 #include <linux/uio.h>
 #include <linux/virtio_net.h>
 #include <linux/workqueue.h>
-#include <net/ipv6.h>
 #include <net/net_namespace.h>
 
 #include "compat.h"
+#include "frame.h"
 #include "hold.h"
 #include "host.h"
 #include "migration.h"
@@ -55,6 +55,7 @@
 /**
  * enum mode - what becomes of a frame
  * @MODE_PASS: what would without us
+ * @MODE_SERVE: one for a TCP connection that is there passes, any other is queued
  * @MODE_HOLD: it is queued
  * @MODE_TCP: one of TCP is queued, any other passes
  * @MODE_FORWARD: it is queued, and the daemon reads it
@@ -62,6 +63,7 @@
  */
 enum mode {
 	MODE_PASS,
+	MODE_SERVE,
 	MODE_HOLD,
 	MODE_TCP,
 	MODE_FORWARD,
@@ -70,6 +72,7 @@ enum mode {
 
 /**
  * struct tern_hold - a hold
+ * @node: of all of them
  * @ref: the migration has one, and each open file
  * @net: the namespace, referenced
  * @nb: hears of its devices
@@ -86,6 +89,7 @@ enum mode {
  * @past: the last of those, from the first on, that wait in MODE_TCP; NULL: not known
  */
 struct tern_hold {
+	struct list_head node;
 	struct kref ref;
 	struct net *net;
 	struct notifier_block nb;
@@ -103,37 +107,21 @@ struct tern_hold {
 };
 
 static struct workqueue_struct *ends;
+static LIST_HEAD(holds);
+static DEFINE_SPINLOCK(holds_lock);	/* of the list */
 
 /* ---- frames that come ------------------------------------------------------------------- */
 
-/* As its handler got it, from the header of IP on. What cannot be told is not. */
-static bool is_tcp(const struct sk_buff *skb)
+/* With softirqs off, under RCU. */
+static bool passes(const struct tern_hold *hold, enum mode mode, const struct sk_buff *skb)
 {
-	int at = skb_network_offset(skb);
-	struct ipv6hdr buf6, *ip6;
-	struct iphdr buf4, *ip4;
-	__be16 fragment;
-	u8 next;
-
-	switch (skb->protocol) {
-	case htons(ETH_P_IP):
-		ip4 = skb_header_pointer(skb, at, sizeof(buf4), &buf4);
-		return ip4 && ip4->protocol == IPPROTO_TCP;
-	case htons(ETH_P_IPV6):
-		ip6 = skb_header_pointer(skb, at, sizeof(buf6), &buf6);
-		if (!ip6)
-			return false;
-		next = ip6->nexthdr;
-		return ipv6_skip_exthdr(skb, at + sizeof(buf6), &next, &fragment) >= 0 &&
-		       next == IPPROTO_TCP;
-	default:
-		return false;
+	switch (mode) {
+	case MODE_PASS:
+	case MODE_OVER:		return true;
+	case MODE_SERVE:	return tern_frame_has_connection(skb, hold->net);
+	case MODE_TCP:		return !tern_frame_is_tcp(skb);
+	default:		return false;
 	}
-}
-
-static bool passes(enum mode mode, const struct sk_buff *skb)
-{
-	return mode == MODE_PASS || mode == MODE_OVER || (mode == MODE_TCP && !is_tcp(skb));
 }
 
 /*
@@ -189,7 +177,7 @@ static struct sk_buff *take_for(struct tern_hold *hold, enum mode mode)
 		return take(hold);
 	skb = hold->past ? hold->past->next : hold->queue.next;
 	skb_queue_walk_from(&hold->queue, skb) {
-		if (!passes(mode, skb)) {
+		if (!passes(hold, mode, skb)) {
 			hold->past = skb;
 			continue;
 		}
@@ -206,7 +194,7 @@ static bool keep(struct tern_hold *hold, struct sk_buff *skb)
 	bool wake = false, kept = true, full = false;
 
 	spin_lock_bh(&hold->queue.lock);
-	if (passes(hold->mode, skb)) {
+	if (passes(hold, hold->mode, skb)) {
 		kept = false;
 	} else if (is_void(hold, skb)) {
 		full = true;
@@ -238,7 +226,7 @@ static rx_handler_result_t hold_frame(struct sk_buff **pskb)
 	struct sk_buff *skb = *pskb;
 	struct tern_hold *hold = rcu_dereference(skb->dev->rx_handler_data);
 
-	if (passes(READ_ONCE(hold->mode), skb) || skb == READ_ONCE(hold->passing) ||
+	if (passes(hold, READ_ONCE(hold->mode), skb) || skb == READ_ONCE(hold->passing) ||
 	    is_not_ours(skb))
 		return RX_HANDLER_PASS;
 	skb = skb_share_check(skb, GFP_ATOMIC);
@@ -309,6 +297,9 @@ static struct net *net_of(struct pid *pid)
 
 static void free_hold(struct tern_hold *hold)
 {
+	spin_lock(&holds_lock);
+	list_del_init(&hold->node);
+	spin_unlock(&holds_lock);
 	skb_queue_purge(&hold->queue);
 	put_net(hold->net);
 	kfree(hold);
@@ -341,6 +332,7 @@ static struct tern_hold *make(const struct tern_migration *m, struct tern_why *w
 
 	if (!hold)
 		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&hold->node);
 	kref_init(&hold->ref);
 	init_waitqueue_head(&hold->wait);
 	INIT_WORK(&hold->work, end_work);
@@ -357,8 +349,12 @@ static struct tern_hold *make(const struct tern_migration *m, struct tern_why *w
 		err = tern_why(why, -EINVAL, "it has no network namespace of its own");
 	else
 		err = register_netdevice_notifier_net(hold->net, &hold->nb);
-	if (!err)
+	if (!err) {
+		spin_lock(&holds_lock);
+		list_add(&hold->node, &holds);
+		spin_unlock(&holds_lock);
 		return hold;
+	}
 	if (hold->busy[0])
 		tern_why(why, err,
 			 "its interface %s belongs to a bridge, or has others on top of it: take them away",
@@ -375,21 +371,56 @@ static bool may_begin(const struct tern_migration *m)
 	       m->state == TERN_SHELL && m->pid;
 }
 
+/* Who was on the way past the handler in mode @from has arrived when this returns. */
+static void leave_mode(struct tern_hold *hold, enum mode from, enum mode to)
+{
+	spin_lock_bh(&hold->queue.lock);
+	if (hold->mode == from)
+		WRITE_ONCE(hold->mode, to);
+	spin_unlock_bh(&hold->queue.lock);
+	synchronize_rcu_expedited();
+}
+
 /**
- * tern_hold_cut() - the migrant stands: from here on nothing reaches its sockets
+ * tern_hold_cut() - the migrant stands: nothing reaches its sockets but its connections
  * @m: with its lock held, as for all that follow; it need not have a hold
- *
- * Who was on the way past the handler has arrived when this returns.
  */
 void tern_hold_cut(struct tern_migration *m)
 {
 	lockdep_assert_held(&m->lock);
-	if (!m->hold)
+	if (m->hold)
+		leave_mode(m->hold, MODE_PASS, MODE_SERVE);
+}
+
+/* That of the pod that leaves. */
+static struct tern_hold *find(const struct net *net)
+{
+	struct tern_hold *hold;
+
+	spin_lock(&holds_lock);
+	list_for_each_entry(hold, &holds, node) {
+		if (hold->net == net && !hold->ahead && kref_get_unless_zero(&hold->ref)) {
+			spin_unlock(&holds_lock);
+			return hold;
+		}
+	}
+	spin_unlock(&holds_lock);
+	return NULL;
+}
+
+/**
+ * tern_hold_shut() - its connections are about to be handed over: nothing reaches them, either
+ * @net: where they are; it need not have a hold
+ */
+void tern_hold_shut(const struct net *net)
+{
+	struct tern_hold *hold = find(net);
+
+	if (!hold)
 		return;
-	spin_lock_bh(&m->hold->queue.lock);
-	WRITE_ONCE(m->hold->mode, MODE_HOLD);
-	spin_unlock_bh(&m->hold->queue.lock);
-	synchronize_rcu_expedited();
+	/* from another one, too: who came before may still be on the way */
+	leave_mode(hold, MODE_SERVE, MODE_HOLD);
+	put(hold);
 }
 
 /* That of @m, which gets @new if it has none. With a reference; NULL: it may have one. */
@@ -662,7 +693,7 @@ static __poll_t hold_poll(struct file *file, poll_table *wait)
 
 static void hold_show(struct seq_file *seq, struct file *file)
 {
-	static const char * const names[] = { "pass", "hold", "tcp", "forward", "over" };
+	static const char * const names[] = { "pass", "serve", "hold", "tcp", "forward", "over" };
 	struct tern_hold *hold = file->private_data;
 
 	spin_lock_bh(&hold->queue.lock);

@@ -7,6 +7,7 @@
 
 #include "reasons.h"
 
+struct net;
 struct tern_hold;
 struct tern_hold_io;
 struct tern_migration;
@@ -16,6 +17,7 @@ void tern_hold_exit(void);
 
 int tern_hold(struct tern_migration *m, struct tern_hold_io *arg, struct tern_why *why);
 void tern_hold_cut(struct tern_migration *m);
+void tern_hold_shut(const struct net *net);
 void tern_hold_release(struct tern_migration *m);
 void tern_hold_forward(struct tern_migration *m);
 void tern_hold_end(struct tern_migration *m, bool stays);

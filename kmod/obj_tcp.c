@@ -4,10 +4,11 @@
  * the same sequence numbers, windows, options and timestamps as before, and no packet that
  * it would not have seen; TCP_REPAIR (tcp(7)) is the door by which that is done.
  *
- * The peer must not be heard from the moment when the process stands until its connection is
- * saved, and gone from here, or what it sends between would be acknowledged and lost: a pod has
- * a network namespace of its own, of which the door is closed first. For the same reason what
- * is restored says nothing before everything that could answer is there.
+ * While the process stands they go on: what comes is acknowledged, and waits in their queues.
+ * From the moment when one is saved nothing may reach it any more, or what comes would be
+ * acknowledged and lost: a pod has a network namespace of its own, of which the door is closed
+ * first (hold.c). For the same reason what is restored says nothing before everything that
+ * could answer is there.
  */
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -284,8 +285,6 @@ int tern_connection_note(struct list_head *connections, int fd, struct sock *sk)
 	lock_sock(sk);
 	if (tern_connection_refused(sk))
 		err = -EAGAIN;
-	else
-		stop(c);
 	release_sock(sk);
 	return err;
 }

@@ -201,19 +201,21 @@ static int let_leave(struct tern_source *s, __u64 captured, __u64 bytes_before,
 }
 
 /*
- * A pod's address is on the segment once: from here on nobody answers by it, until the pod
- * does; what comes for it is held. Behind SENT, for a daemon that ends before leaves a pod
- * that runs on here; behind it whoever learns that it does undoes this (fail() in source.c).
+ * A pod's address is on the segment once: from here on nobody speaks by it, until the pod does.
+ * Its connections have gone, and what comes for it is held; this is for whatever else the kernel
+ * may say. Whoever learns that the pod runs on here undoes this (fail() in source.c).
  */
-static int leave_segment(struct tern_source *root)
+static void leave_segment(struct tern_source *root)
 {
 	struct tern_prepared *p = &root->prepared;
 
 	if (!p->net)
-		return 0;
+		return;
 	/* it is to go with the pod */
 	tern_prepared_unwatch(p);
-	return tern_net_mute(root->job->pid, &root->why);
+	if (tern_net_mute(root->job->pid, &root->why))
+		tern_log(LOG_WARNING, "migration %016" PRIx64 ": %s", (uint64_t)root->job->id,
+			 root->why.text);
 }
 
 /* In doubt: from here on only the destination's word counts. */
@@ -273,13 +275,11 @@ static int blast(struct tern_unit *unit)
 			return rc;
 		unit->sent = true;
 	}
-	rc = leave_segment(unit->member[0]);
-	if (rc)
-		return rc;
 	for (i = 0; i < unit->nr; i++)
 		send_resume(unit->member[i], &resume[i]);
 	for (i = 0; i < unit->nr; i++)
 		tern_source_hand_over_ahead(unit->member[i]);
+	leave_segment(unit->member[0]);
 	for (i = 0; i < unit->nr; i++)
 		follow(unit->member[i]);
 	return 0;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The hand-over of a pod's TCP connections, at the source. They are no part of the blast, but
- * follow it at once: where the processes run they wait when they want one of these. If they do
- * not run there nothing has happened, for the source is mute and its connections stand still.
+ * follow it at once: until then this kernel answers their peers, and where the processes run
+ * they wait when they want one of these. If they do not run there nothing has happened: what has
+ * been dumped stands still here, and goes on.
  *
  * The kernel keeps what it has dumped, so a new link, and a new daemon, can send it once more.
  *
