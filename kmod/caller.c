@@ -129,7 +129,7 @@ static int save(struct tern_saver *saver, int fd, const struct sock *listener, s
 	 * That one has ended is told to whoever accepts it, and there is nobody to tell; and one
 	 * that cannot move is no reason to stay, for nobody has spoken with it yet.
 	 */
-	if (tern_connection_refused(sk) || tern_connection_is_local(sk))
+	if (tern_ended_is(sk) || tern_connection_refused(sk) || tern_connection_is_local(sk))
 		return 0;
 	return tern_connection_save_new(saver, fd, sk, TERN_TCP_CALLER);
 }

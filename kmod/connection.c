@@ -212,7 +212,10 @@ static int revive(struct tern_connection *c, struct socket *sock)
 	err = set_int(sk, TCP_REPAIR, TCP_REPAIR_ON);
 	if (!err)
 		err = set_start(sk, &c->obj);
-	return err ?: connect(sock, &c->obj);
+	if (err || !connection_is(&c->obj, TCPF_CLOSE))
+		return err ?: connect(sock, &c->obj);
+	tern_ended_begin(sk);
+	return 0;
 }
 
 static int load(struct list_head *connections, struct file *file, const struct tern_obj_tcp *obj)
@@ -496,7 +499,10 @@ int tern_connection_finish(struct tern_connection *c)
 	lock_sock(sk);
 	if (has_fin_to_say(obj) && !(sk->sk_shutdown & SEND_SHUTDOWN))
 		sk->sk_prot->shutdown(sk, SEND_SHUTDOWN);
-	set_state(sk, obj);
+	if (connection_is(obj, TCPF_CLOSE))
+		tern_ended_finish(sk, obj);
+	else
+		set_state(sk, obj);
 	err = is_whole(sk, obj) ? 0 : -EBADMSG;
 	tern_connection_stop(sk);
 	/* if it does not come to life here it ends without a word */
@@ -594,7 +600,7 @@ static void end_orphan(struct sock *sk)
  * tern_connections_silence() - at the source: they are elsewhere; forgets them
  * @connections: of a migration, by its lock
  *
- * Closed in repair, they end without a word.
+ * Closed in repair, they end without a word; those that do not move are reset.
  */
 void tern_connections_silence(struct list_head *connections)
 {
@@ -602,6 +608,10 @@ void tern_connections_silence(struct list_head *connections)
 
 	list_for_each_entry(c, connections, node) {
 		c->stopped = false;
+		if (c->closes) {
+			tcp_abort(c->sk, ECONNRESET);
+			continue;
+		}
 		set_repair(c->sk);
 		lock_sock(c->sk);
 		inet_csk_delete_keepalive_timer(c->sk);

@@ -6,6 +6,7 @@
  * connection.c	how they come to life, and end
  * caller.c	those that have not been accepted
  * orphan.c	those that have been closed
+ * ended.c	those that are over
  * ehash.c	where the last two are found
  */
 #ifndef TERN_CONNECTION_H
@@ -23,6 +24,8 @@ struct file;
 struct net;
 struct tern_saver;
 
+#define CONNECTION_WINDOW_MAX	(1U << 30)	/* of RFC 7323 */
+
 /* What bind(2) has asked for; sets of states (include/net/tcp_states.h). */
 #define CONNECTION_BOUND	(SOCK_BINDADDR_LOCK | SOCK_BINDPORT_LOCK)
 #define CONNECTION_HEARD_FIN	(TCPF_CLOSE_WAIT | TCPF_LAST_ACK | TCPF_CLOSING)
@@ -38,6 +41,7 @@ struct tern_saver;
  * @listens: source: it is no connection, but its callers are
  * @sock: destination: of an orphan, to be released
  * @orphan: source: no process has it
+ * @closes: source: it does not move, and is reset when its process has
  * @stopped: source: it says nothing more than what has been captured
  * @obj: destination: as captured
  * @apart: destination: segments that have come out of order
@@ -53,6 +57,7 @@ struct tern_connection {
 	bool listens;
 	struct socket *sock;
 	bool orphan;
+	bool closes;
 	bool stopped;
 	struct tern_obj_tcp obj;
 	struct sk_buff_head apart;
@@ -76,7 +81,7 @@ static inline bool tern_connection_is_local(const struct sock *sk)
 
 /* obj_tcp.c */
 const char *tern_connection_refused(const struct sock *sk);
-int tern_connection_note(struct list_head *connections, int fd, struct sock *sk);
+int tern_connection_note(struct list_head *connections, int fd, struct sock *sk, bool closes);
 int tern_connection_save(struct tern_saver *saver, struct tern_connection *c, u32 flags);
 int tern_connection_save_new(struct tern_saver *saver, int fd, struct sock *sk, u32 flags);
 bool tern_connection_valid(const struct tern_obj *head, const struct tern_obj_tcp *obj);
@@ -104,5 +109,12 @@ struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *
 /* orphan.c */
 int tern_orphans_save(struct tern_saver *saver, struct net *net);
 struct socket *tern_orphan_make(struct net *net, int family);
+
+/* ended.c */
+bool tern_ended_is(const struct sock *sk);
+void tern_ended_describe(struct sock *sk, struct tern_obj_tcp *obj);
+bool tern_ended_valid(const struct tern_obj_tcp *obj);
+void tern_ended_begin(struct sock *sk);
+void tern_ended_finish(struct sock *sk, const struct tern_obj_tcp *obj);
 
 #endif /* TERN_CONNECTION_H */

@@ -253,8 +253,7 @@ static int load(struct tern_late *late, struct tern_migration *m, struct task_st
 		return -ESRCH;
 	if (!late->net)
 		late->net = get_net(net);
-	/* one pod's, and not the host's own connections, which are nobody's to make */
-	ours = net_eq(late->net, net) && !net_eq(net, m->host->net);
+	ours = net_eq(late->net, net);
 	put_net(net);
 	if (!ours)
 		return -EPERM;
@@ -274,7 +273,8 @@ static int load(struct tern_late *late, struct tern_migration *m, struct task_st
  * @leader: the shell, whose threads wait
  * @obj: accepted by tern_late_valid()
  *
- * -ENOTSOCK: its descriptor is no such socket; -EPERM: the shell is in no pod; -ENOMEM.
+ * -ENOTSOCK: its descriptor is no such socket; -EPERM: it is in another network namespace than
+ * those that move with it; -ENOMEM.
  */
 int tern_late_load(struct tern_migration *m, struct task_struct *leader,
 		   const struct tern_obj_late *obj)
@@ -331,6 +331,9 @@ static int load_connection(struct tern_late *late, struct tern_migration *m,
 
 	if (!s && !(obj->flags & TERN_TCP_ORPHAN))
 		return -ENOTSOCK;
+	/* the host's own are nobody's to make; one that has ended is none */
+	if (net_eq(late->net, m->host->net) && obj->state != TCP_CLOSE)
+		return -EPERM;
 	return tern_connection_load(connections, s ? s->file : NULL, late->net, obj);
 }
 
@@ -393,7 +396,7 @@ static void reset_rest(struct tern_late *late, struct tern_migration *m)
 	list_for_each_entry(s, &late->sockets, node) {
 		struct sock *sk = sock_from_file(s->file)->sk;
 
-		if (s->m != m || sk->sk_state != TCP_CLOSE || READ_ONCE(sk->sk_err))
+		if (s->m != m || sk->sk_state != TCP_CLOSE || tern_ended_is(sk))
 			continue;
 		tern_connection_reset(sk);
 		count_reset(m);

@@ -116,13 +116,6 @@ static bool has_callers(const struct sock *sk)
 	       reqsk_queue_len(&inet_csk(sk)->icsk_accept_queue);
 }
 
-/* It has been connected, and is not any more: what is left of that cannot be made. */
-static bool has_past(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_shutdown) || sock_flag(sk, SOCK_DONE) ||
-	       !skb_queue_empty_lockless(&sk->sk_receive_queue);
-}
-
 static bool has_keys(const struct sock *sk)
 {
 #ifdef CONFIG_TCP_MD5SIG
@@ -130,6 +123,12 @@ static bool has_keys(const struct sock *sk)
 #else
 	return false;
 #endif
+}
+
+/* Connections of the host's own address stay, and are reset. */
+static bool closes(const struct tern_table *table)
+{
+	return table->flags & TERN_TCP_CLOSE && !tern_is_pod(table->tree);
 }
 
 static const char *tcp_refused(const struct tern_table *table, const struct sock *sk)
@@ -140,17 +139,26 @@ static const char *tcp_refused(const struct tern_table *table, const struct sock
 		return "a TCP socket with a protocol above it (TCP_ULP)";
 	if (has_keys(sk))
 		return "a TCP socket with keys (TCP_MD5SIG)";
+	if (closes(table))
+		return NULL;
 	switch (READ_ONCE(sk->sk_state)) {
 	case TCP_LISTEN:
 		return has_callers(sk) && !tern_is_pod(table->tree) ?
-			"a listening TCP socket whose callers have not been accepted" : NULL;
+			"a listening TCP socket whose callers have not been accepted: wait, or use --tcp-close" :
+			NULL;
 	case TCP_CLOSE:
-		return has_past(sk) ? "a TCP socket whose connection has ended" : NULL;
+		return NULL;
 	default:
 		/* elsewhere its address stays, and with it whoever is at the other end */
 		return tern_is_pod(table->tree) ? tern_connection_refused(sk) :
-			"a TCP connection, which moves only with a pod (tern run --net)";
+			"a TCP connection, which moves only with a pod (tern run --net): or use --tcp-close";
 	}
+}
+
+/* It goes with a connection that has ended, and makes no difference to one that will have. */
+static bool moves_error(const struct tern_table *table, const struct sock *sk)
+{
+	return is_tcp(sk) && (tern_ended_is(sk) || closes(table));
 }
 
 static const char *udp_refused(const struct sock *sk)
@@ -183,7 +191,7 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 	if (!tern_socket_is_at_home(table, sk))
 		return "a socket of another network namespace";
 	/* a soft one of TCP is over when the peer is heard again */
-	if (READ_ONCE(sk->sk_err) || (is_udp(sk) && READ_ONCE(sk->sk_err_soft)) ||
+	if ((READ_ONCE(sk->sk_err) && !moves_error(table, sk)) || (is_udp(sk) && READ_ONCE(sk->sk_err_soft)) ||
 	    !skb_queue_empty_lockless(&sk->sk_error_queue))
 		return "a TCP or UDP socket with an error that has not been read";
 	if (has_program(sk))
@@ -207,7 +215,8 @@ static void describe_addresses(const struct sock *sk, struct tern_obj_inet *obj)
 	bool own = is_tcp(sk) || sk->sk_state != TCP_ESTABLISHED ||
 		   sk->sk_userlocks & SOCK_BINDADDR_LOCK;
 
-	obj->port = inet->inet_num;
+	/* of a connection that has ended only the second one is left */
+	obj->port = inet->inet_num ?: ntohs(inet->inet_sport);
 	if (obj->flags & TERN_INET_CONNECTED)
 		obj->peer_port = ntohs(inet->inet_dport);
 	if (sk->sk_family == AF_INET6) {
@@ -236,7 +245,7 @@ static void describe(struct sock *sk, struct tern_obj_inet *obj)
 	if (sk->sk_state == TCP_LISTEN) {
 		obj->flags |= TERN_INET_LISTENS;
 		obj->backlog = READ_ONCE(sk->sk_max_ack_backlog);
-	} else if (sk->sk_state != TCP_CLOSE) {
+	} else if (sk->sk_state != TCP_CLOSE || (is_tcp(sk) && tern_ended_is(sk))) {
 		obj->flags |= TERN_INET_CONNECTED;
 	}
 	if (is_udp(sk))
@@ -369,13 +378,23 @@ static int save_queue(struct tern_saver *saver, int fd, struct sock *sk)
 	return err;
 }
 
-/* Connections, and callers of who listens, come when the process runs elsewhere (handover.c). */
+/*
+ * Connections, and callers of who listens, come when the process runs elsewhere (handover.c):
+ * all of a pod, and of others what is left of those that have ended.
+ */
 static int save_late(struct tern_saver *saver, int fd, struct sock *sk)
 {
 	struct tern_obj_late obj = { .fd = fd };
 
 	tern_image_put(saver->image, TERN_OBJ_LATE, &obj, sizeof(obj), NULL, 0);
-	return tern_connection_note(saver->table->connections, fd, sk);
+	return tern_connection_note(saver->table->connections, fd, sk,
+				    !tern_is_pod(saver->table->tree));
+}
+
+static bool is_late(const struct tern_saver *saver, const struct tern_obj_inet *obj)
+{
+	return obj->flags & TERN_INET_CONNECTED ||
+	       (obj->flags & TERN_INET_LISTENS && tern_is_pod(saver->table->tree));
 }
 
 /**
@@ -398,8 +417,7 @@ int tern_inet_save(struct tern_saver *saver, const struct tern_entry *entry, str
 		return 0;
 	if (is_udp(sk))
 		return save_queue(saver, entry->fd, sk);
-	return obj.flags & (TERN_INET_LISTENS | TERN_INET_CONNECTED) &&
-	       tern_is_pod(saver->table->tree) ? save_late(saver, entry->fd, sk) : 0;
+	return is_late(saver, &obj) ? save_late(saver, entry->fd, sk) : 0;
 }
 
 /* ---- load -------------------------------------------------------------------- */

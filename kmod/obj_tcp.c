@@ -24,7 +24,6 @@
 #include "desc.h"
 #include "table.h"
 
-#define WINDOW_MAX	(1U << 30)	/* of RFC 7323 */
 #define SEGMENT		16384		/* bytes in one that is made anew */
 #define ECN		(TCP_ECN_OK | TCP_ECN_QUEUE_CWR | TCP_ECN_DEMAND_CWR)
 #define CALLS		(TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)
@@ -37,6 +36,8 @@ const char *tern_connection_refused(const struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
+	if (tern_ended_is(sk))
+		return NULL;
 	if (!(1U << READ_ONCE(sk->sk_state) & MOVES))
 		return "a TCP socket that is being connected, or closed";
 	if (sk_is_mptcp(sk))
@@ -100,8 +101,8 @@ static void describe_measured(const struct sock *sk, struct tern_obj_tcp *obj)
 	obj->reordering = tp->reordering;
 	obj->ecn = tp->ecn_flags & ECN;
 	/* whatever somebody may have asked for */
-	obj->rcv_ssthresh = min(tp->rcv_ssthresh, WINDOW_MAX);
-	obj->window_clamp = min(tp->window_clamp, WINDOW_MAX);
+	obj->rcv_ssthresh = min(tp->rcv_ssthresh, CONNECTION_WINDOW_MAX);
+	obj->window_clamp = min(tp->window_clamp, CONNECTION_WINDOW_MAX);
 	obj->rcvbuf = min(sk->sk_rcvbuf, INT_MAX / 2);
 	obj->sndbuf = min(sk->sk_sndbuf, INT_MAX / 2);
 }
@@ -239,6 +240,16 @@ static int write_apart(struct writer *w, const struct sock *sk)
 	return err;
 }
 
+static int save_ended(struct tern_saver *saver, const struct tern_connection *c,
+		      struct writer *w)
+{
+	struct tern_obj_tcp obj = { .fd = c->fd };
+
+	tern_ended_describe(c->sk, &obj);
+	tern_image_put(saver->image, TERN_OBJ_TCP, &obj, sizeof(obj), NULL, 0);
+	return write_list(w, TERN_QUEUE_RECEIVED, &c->sk->sk_receive_queue, obj.copied_seq);
+}
+
 static int save_locked(struct tern_saver *saver, const struct tern_connection *c, u32 flags,
 		       struct writer *w)
 {
@@ -246,6 +257,8 @@ static int save_locked(struct tern_saver *saver, const struct tern_connection *c
 	struct sock *sk = c->sk;
 	int err;
 
+	if (c->closes || tern_ended_is(sk))
+		return save_ended(saver, c, w);
 	describe(sk, &obj);
 	obj.flags |= flags;
 	tern_image_put(saver->image, TERN_OBJ_TCP, &obj, sizeof(obj), NULL, 0);
@@ -269,10 +282,11 @@ static void stop(struct tern_connection *c)
  * @connections: of a migration, by its lock
  * @fd: a descriptor of it
  * @sk: accepted by tern_inet_refused(), of a process that stands; or it listens
+ * @closes: it will be saved as one that has been reset, and then be
  *
- * Return: 0, -ENOMEM, -EAGAIN: the connection has come to an end just now.
+ * Return: 0, -ENOMEM, -EAGAIN: the connection has become one that cannot move.
  */
-int tern_connection_note(struct list_head *connections, int fd, struct sock *sk)
+int tern_connection_note(struct list_head *connections, int fd, struct sock *sk, bool closes)
 {
 	struct tern_connection *c = tern_connection_add(connections, fd, sk);
 	int err = 0;
@@ -280,7 +294,8 @@ int tern_connection_note(struct list_head *connections, int fd, struct sock *sk)
 	if (!c)
 		return -ENOMEM;
 	c->listens = sk->sk_state == TCP_LISTEN;
-	if (c->listens)
+	c->closes = closes && !tern_ended_is(sk);
+	if (c->listens || c->closes)
 		return 0;
 	lock_sock(sk);
 	if (tern_connection_refused(sk))
@@ -295,7 +310,7 @@ int tern_connection_note(struct list_head *connections, int fd, struct sock *sk)
  * @c: of a process that stands, or of none
  * @flags: TERN_TCP_CALLER, TERN_TCP_ORPHAN
  *
- * Of one that has come to an end nothing is saved. Return: 0, -ENOMEM.
+ * Of one that cannot move any more nothing is saved. Return: 0, -ENOMEM.
  */
 int tern_connection_save(struct tern_saver *saver, struct tern_connection *c, u32 flags)
 {
@@ -306,7 +321,9 @@ int tern_connection_save(struct tern_saver *saver, struct tern_connection *c, u3
 	if (!w.data)
 		return -ENOMEM;
 	lock_sock(c->sk);
-	if (!tern_connection_refused(c->sk)) {
+	if (c->closes) {
+		err = save_locked(saver, c, flags, &w);
+	} else if (!tern_connection_refused(c->sk)) {
 		stop(c);
 		err = save_locked(saver, c, flags, &w);
 	}
@@ -336,9 +353,9 @@ int tern_connection_save_new(struct tern_saver *saver, int fd, struct sock *sk, 
 
 static bool windows_valid(const struct tern_obj_tcp *obj)
 {
-	return obj->rcv_wnd <= WINDOW_MAX && obj->snd_wnd <= WINDOW_MAX &&
-	       obj->max_window <= WINDOW_MAX && obj->max_window >= obj->snd_wnd &&
-	       obj->window_clamp <= WINDOW_MAX && obj->rcv_ssthresh <= WINDOW_MAX &&
+	return obj->rcv_wnd <= CONNECTION_WINDOW_MAX && obj->snd_wnd <= CONNECTION_WINDOW_MAX &&
+	       obj->max_window <= CONNECTION_WINDOW_MAX && obj->max_window >= obj->snd_wnd &&
+	       obj->window_clamp <= CONNECTION_WINDOW_MAX && obj->rcv_ssthresh <= CONNECTION_WINDOW_MAX &&
 	       obj->snd_wscale <= TCP_MAX_WSCALE && obj->rcv_wscale <= TCP_MAX_WSCALE &&
 	       !after(obj->rcv_wup, obj->rcv_nxt) &&
 	       !after(obj->snd_wl1, obj->rcv_nxt + obj->rcv_wnd);
@@ -350,7 +367,7 @@ static bool queues_valid(const struct tern_obj_tcp *obj)
 	u32 received = obj->rcv_nxt - obj->copied_seq, sent = obj->snd_nxt - obj->snd_una;
 	u32 unsent = obj->write_seq - obj->snd_nxt;
 
-	if (received > WINDOW_MAX || sent > WINDOW_MAX || unsent > WINDOW_MAX)
+	if (received > CONNECTION_WINDOW_MAX || sent > CONNECTION_WINDOW_MAX || unsent > CONNECTION_WINDOW_MAX)
 		return false;
 	if (connection_is(obj, TCPF_FIN_WAIT2) || obj->flags & TERN_TCP_CALLER)
 		return !sent && !unsent;
@@ -369,11 +386,18 @@ static bool measured_valid(const struct tern_obj_tcp *obj)
 static u32 states_of(const struct tern_obj_tcp *obj)
 {
 	switch (obj->flags & (TERN_TCP_CALLER | TERN_TCP_ORPHAN)) {
-	case 0:			return MOVES;
+	case 0:			return MOVES | TCPF_CLOSE;
 	case TERN_TCP_CALLER:	return CALLS;
 	case TERN_TCP_ORPHAN:	return CONNECTION_SAID_FIN;
 	default:		return 0;
 	}
+}
+
+static bool goes_on_valid(const struct tern_obj_tcp *obj)
+{
+	return obj->port && obj->port <= U16_MAX && obj->peer_port && obj->peer_port <= U16_MAX &&
+	       !(obj->flags & TERN_TCP_HEARD_FIN) && !obj->err && !(obj->bound & ~CONNECTION_BOUND) && !(obj->ecn & ~ECN) &&
+	       windows_valid(obj) && queues_valid(obj) && measured_valid(obj);
 }
 
 /** tern_connection_valid() - may SOCKETS take @obj? */
@@ -384,9 +408,7 @@ bool tern_connection_valid(const struct tern_obj *head, const struct tern_obj_tc
 	       (obj->family == AF_INET || obj->family == AF_INET6) &&
 	       obj->state < TCP_MAX_STATES && connection_is(obj, states_of(obj)) &&
 	       !(obj->flags & ~TERN_TCP_FLAGS_ALL) && obj->shutdown <= SHUTDOWN_MASK &&
-	       obj->port && obj->port <= U16_MAX && obj->peer_port && obj->peer_port <= U16_MAX &&
-	       !(obj->bound & ~CONNECTION_BOUND) && !(obj->ecn & ~ECN) && windows_valid(obj) &&
-	       queues_valid(obj) && measured_valid(obj);
+	       (connection_is(obj, TCPF_CLOSE) ? tern_ended_valid(obj) : goes_on_valid(obj));
 }
 
 /** tern_stream_valid() - may SOCKETS take @obj? */

@@ -48,6 +48,7 @@ static int run(int argc, char **argv)
 	static const struct option options[] = {
 		{ "stdio", required_argument, NULL, 's' },
 		{ "with-files", no_argument, NULL, 'f' },
+		{ "tcp-close", no_argument, NULL, 't' },
 		{ },
 	};
 	struct tern_client *client;
@@ -61,6 +62,9 @@ static int run(int argc, char **argv)
 			break;
 		case 'f':
 			flags |= TERN_WITH_FILES;
+			break;
+		case 't':
+			flags |= TERN_TCP_CLOSE;
 			break;
 		default:
 			rc = EXIT_USAGE;
@@ -83,13 +87,14 @@ static int run(int argc, char **argv)
 
 const struct command cmd_check = {
 	.name = "check",
-	.args = "PID|POD [--stdio=null] [--with-files]",
+	.args = "PID|POD [--stdio=null] [--with-files] [--tcp-close]",
 	.help = "tell whether a process can move, and what is in the way",
 	.text = "Walks the process without stopping it and prints one line per thing that\n"
 		"cannot move, with the descriptor, address or thread that it concerns; so for\n"
 		"all its descendants, which would move with it.\n"
 		"\n"
-		"  --stdio=null, --with-files   as if it were moved so: see \"tern help migrate\"\n"
+		"  --stdio=null, --with-files, --tcp-close   as if it were moved so: see\n"
+		"                 \"tern help migrate\"\n"
 		"\n"
 		"Exit status: 0 it can move, 1 it cannot, 2 it could not be checked.\n"
 		"\n"

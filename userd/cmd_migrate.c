@@ -321,6 +321,7 @@ static int run(int argc, char **argv)
 	static const struct option options[] = {
 		{ "stdio", required_argument, NULL, 's' },
 		{ "with-files", no_argument, NULL, 'f' },
+		{ "tcp-close", no_argument, NULL, 't' },
 		{ "no-prepare", no_argument, NULL, 'c' },
 		{ "mode", required_argument, NULL, 'm' },
 		{ "json", no_argument, NULL, 'j' },
@@ -340,6 +341,9 @@ static int run(int argc, char **argv)
 			break;
 		case 'f':
 			flags |= TERN_WITH_FILES;
+			break;
+		case 't':
+			flags |= TERN_TCP_CLOSE;
 			break;
 		case 'c':
 			flags |= TERN_COLD;
@@ -379,7 +383,7 @@ static int run(int argc, char **argv)
 
 const struct command cmd_migrate = {
 	.name = "migrate",
-	.args = "PID|POD HOST [--stdio=null] [--with-files] [--mode=MODE] [--no-prepare] [--json] [--no-wait]",
+	.args = "PID|POD HOST [--stdio=null] [--with-files] [--tcp-close] [--mode=MODE] [--no-prepare] [--json] [--no-wait]",
 	.help = "move a process to another host",
 	.text = "Moves the process, shows how its pages follow, and ends when nothing of it is\n"
 		"left on this host: from then on this host may be switched off.\n"
@@ -393,6 +397,8 @@ const struct command cmd_migrate = {
 		"                 files that nobody else has open, and 16 MiB of them. What it only\n"
 		"                 reads is copied there, if it is not there, as are directories. What\n"
 		"                 it has closed and will open again by its name stays behind\n"
+		"  --tcp-close    TCP connections on the host's own address, which would be in the\n"
+		"                 way, are reset, at both ends; those of a pod move all the same\n"
 		"  --mode=lazy    no page is sent before the process has moved: it leaves soonest\n"
 		"  --mode=hybrid  its pages are sent ahead while it still runs here, and only what\n"
 		"                 it writes to meanwhile follows later: it waits least afterwards\n"

@@ -71,6 +71,7 @@ static int run(int argc, char **argv)
 	static const struct option options[] = {
 		{ "stdio", required_argument, NULL, 's' },
 		{ "with-files", no_argument, NULL, 'f' },
+		{ "tcp-close", no_argument, NULL, 't' },
 		{ "mode", required_argument, NULL, 'm' },
 		{ "json", no_argument, NULL, 'j' },
 		{ },
@@ -87,6 +88,9 @@ static int run(int argc, char **argv)
 			break;
 		case 'f':
 			flags |= TERN_WITH_FILES;
+			break;
+		case 't':
+			flags |= TERN_TCP_CLOSE;
 			break;
 		case 'm':
 			rc = parse_mode(&cmd_prepare, optarg, &flags);
@@ -117,7 +121,7 @@ static int run(int argc, char **argv)
 
 const struct command cmd_prepare = {
 	.name = "prepare",
-	.args = "PID|POD HOST [--stdio=null] [--with-files] [--mode=MODE] [--json]",
+	.args = "PID|POD HOST [--stdio=null] [--with-files] [--tcp-close] [--mode=MODE] [--json]",
 	.help = "have another host lay a process out, to move it later",
 	.text = "The other host makes the process's memory map, opens its files and reserves its\n"
 		"ids; the process runs on here, and what it changes is followed. A \"tern migrate\"\n"
@@ -127,6 +131,7 @@ const struct command cmd_prepare = {
 		"\n"
 		"  --stdio=null   standard descriptors that cannot move become /dev/null\n"
 		"  --with-files   local files that it has open go with it: as for \"tern migrate\"\n"
+		"  --tcp-close    its TCP connections on the host's own address are reset then\n"
 		"  --mode=MODE    lazy, hybrid or auto: as for \"tern migrate\"\n"
 		"  --json         print one JSON object at the end, and nothing else\n"
 		"\n"

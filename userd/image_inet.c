@@ -96,7 +96,7 @@ int check_tcp(struct image_check *c, const struct tern_obj *obj)
 	tern_obj_tail(obj, &len);
 	if (len || t->fd < -1 || t->fd >= FD_MAX || t->flags & ~TERN_TCP_FLAGS_ALL ||
 	    (t->family != AF_INET && t->family != AF_INET6) || !fits(t->local, t->family) ||
-	    !fits(t->peer, t->family) || t->shutdown > 3 || !t->port || t->port > PORT_MAX || !t->peer_port ||
+	    !fits(t->peer, t->family) || t->shutdown > 3 || t->port > PORT_MAX ||
 	    t->peer_port > PORT_MAX)
 		return check_bad(c, obj, "a field is out of range");
 	c->stream = obj;

@@ -899,7 +899,8 @@ struct tern_obj_datagram {
  *	one that no process has any more -1
  * @family: AF_INET or AF_INET6
  * @state: TCP_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2, _CLOSE_WAIT, _LAST_ACK or _CLOSING
- *	(tcp_states.h)
+ *	(tcp_states.h); TCP_CLOSE: it has ended, and of what follows there are @shutdown,
+ *	@copied_seq, @rcv_nxt (without a FIN), @local, both ports, and @err
  * @flags: TERN_TCP_*
  * @shutdown: 1: nothing is to be received any more, 2: nothing sent
  * @copied_seq: what the process has read
@@ -936,6 +937,7 @@ struct tern_obj_datagram {
  * @port: in the host's byte order
  * @peer_port: likewise
  * @bound: SOCK_BINDADDR_LOCK and SOCK_BINDPORT_LOCK: asked for by bind(2)
+ * @err: errno that whoever asks next is told; 0: none
  */
 struct tern_obj_tcp {
 	__s32 fd;
@@ -977,6 +979,7 @@ struct tern_obj_tcp {
 	__u32 port;
 	__u32 peer_port;
 	__u32 bound;
+	__u32 err;
 };
 
 #define TERN_TCP_SACK		(1U << 0)	/* options that both ends have agreed upon */
@@ -985,7 +988,8 @@ struct tern_obj_tcp {
 #define TERN_TCP_INTERACTIVE	(1U << 3)	/* it waits with acknowledgements (TCP_QUICKACK is off) */
 #define TERN_TCP_CALLER		(1U << 4)	/* it has not been accepted */
 #define TERN_TCP_ORPHAN		(1U << 5)	/* it has been closed, and is not over */
-#define TERN_TCP_FLAGS_ALL	((1U << 6) - 1)
+#define TERN_TCP_HEARD_FIN	(1U << 6)	/* it has ended: the peer has said so, and not a reset */
+#define TERN_TCP_FLAGS_ALL	((1U << 7) - 1)
 
 /**
  * enum tern_queue - which bytes of a connection
@@ -1339,7 +1343,7 @@ TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
 TERN_ASSERT_SIZE(struct tern_obj_inet, 88);
 TERN_ASSERT_SIZE(struct tern_obj_option, 32);
 TERN_ASSERT_SIZE(struct tern_obj_datagram, 64);
-TERN_ASSERT_SIZE(struct tern_obj_tcp, 180);
+TERN_ASSERT_SIZE(struct tern_obj_tcp, 184);
 TERN_ASSERT_SIZE(struct tern_obj_stream, 12);
 TERN_ASSERT_SIZE(struct tern_obj_late, 8);
 TERN_ASSERT_SIZE(struct tern_obj_netlink, 40);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * TCP and UDP sockets without a connection, all on the loopback interface: such as listen,
- * in one of which a child waits for who calls; and such of datagrams, in which datagrams
- * wait from one hop to the next.
+ * in one of which a child waits for who calls; such of which the connection has ended, with
+ * bytes and errors that have not been read; and such of datagrams, in which datagrams wait from
+ * one hop to the next.
  *
  * usage: inet DIR HOPS
  */
@@ -44,6 +45,7 @@ union address {
 };
 
 static int plain, shared, both, bound, fresh, sender, four, six, left, right, put, watch;
+static int ended, broken, rejected;
 static pid_t child;
 static char buf[65536];
 
@@ -186,6 +188,81 @@ static void verify_tcp(void)
 	};
 	call(both, &four_of_both, 1);
 	check(!waitpid(child, NULL, WNOHANG), "the child has ended");
+}
+
+/* A connection with a socket of our own, at its other end. */
+static int connected(int *peer)
+{
+	union address a = name_of(plain);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	check(!connect(fd, &a.any, sizeof(a.in)), "connect: %s", strerror(errno));
+	*peer = accept(plain, NULL, NULL);
+	check(*peer >= 0 && write(*peer, "rest", 4) == 4, "accept");
+	return fd;
+}
+
+static void wait_for_end(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	do {
+		usleep(1000);
+		check(!getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), "TCP_INFO");
+	} while (info.tcpi_state != TCP_CLOSE);
+}
+
+/* By both ends; by a reset, for the other end has not read all; and before it began. */
+static void end_connections(void)
+{
+	union address nobody = name_of(bound);
+	int peer;
+
+	ended = connected(&peer);
+	close(peer);
+	shutdown(ended, SHUT_WR);
+	broken = connected(&peer);
+	check(write(broken, "x", 1) == 1, "write");
+	close(peer);
+	rejected = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	check(connect(rejected, &nobody.any, sizeof(nobody.in)) < 0 && errno == EINPROGRESS,
+	      "connect: %s", strerror(errno));
+	wait_for_end(ended);
+	wait_for_end(broken);
+	wait_for_end(rejected);
+}
+
+static void reads_rest(int fd)
+{
+	check(recv(fd, buf, sizeof(buf), 0) == 4 && !memcmp(buf, "rest", 4),
+	      "another rest after %u hops", migrant.hops);
+}
+
+static void verify_ended(void)
+{
+	union address name = name_of(plain);
+	union address own = name_of(ended);
+	struct pollfd p = { .fd = rejected, .events = POLLOUT };
+	socklen_t len = sizeof(name);
+
+	check(own.in.sin_addr.s_addr == name.in.sin_addr.s_addr && own.in.sin_port,
+	      "it has another name after %u hops", migrant.hops);
+	check(getpeername(ended, &name.any, &len) && errno == ENOTCONN, "it has a peer");
+	reads_rest(ended);
+	check(!recv(ended, buf, 1, 0), "a connection did not end");
+	check(send(ended, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE, "it sends again");
+	reads_rest(broken);
+	check(recv(broken, buf, 1, 0) < 0 && errno == ECONNRESET, "not reset after %u hops",
+	      migrant.hops);
+	check(!recv(broken, buf, 1, 0), "a connection did not end");
+	check(poll(&p, 1, 0) == 1 && p.revents == (POLLOUT | POLLERR | POLLHUP),
+	      "poll finds %#x after %u hops", p.revents, migrant.hops);
+	migrant_is_option(rejected, SOL_SOCKET, SO_ERROR, ECONNREFUSED);
+	migrant_is_option(rejected, SOL_SOCKET, SO_ERROR, 0);
+	close(ended);
+	close(broken);
+	close(rejected);
 }
 
 /* ---- UDP ------------------------------------------------------------------------ */
@@ -334,10 +411,16 @@ int main(int argc, char **argv)
 	open_tcp();
 	open_udp();
 	verify_tcp();
+	/* as it is without a hop */
+	end_connections();
+	verify_ended();
+	end_connections();
 	send_all();
 	migrant_tell("ready", "yes");
 	while (migrant.hops < hops && migrant_wait_hop()) {
 		verify_tcp();
+		verify_ended();
+		end_connections();
 		receive_all();
 		send_all();
 		snprintf(text, sizeof(text), "%u", migrant.hops);

@@ -88,16 +88,6 @@ static void make_tcp_waiting(void)
 	close(call_server(&server));
 }
 
-/* Reset: the server ends with a connection that it has not accepted. */
-static void make_tcp_ended(void)
-{
-	int server, client = call_server(&server);
-	char byte;
-
-	close(server);
-	made(-(recv(client, &byte, 1, 0) >= 0));
-}
-
 /* Of a segment only a part. */
 static void make_shm(void)
 {
@@ -948,7 +938,6 @@ static const struct {
 	{ "tty", make_tty },
 	{ "device", make_device },
 	{ "tcp_waiting", make_tcp_waiting },
-	{ "tcp_ended", make_tcp_ended },
 	{ "udp_more", make_udp_more },
 	{ "udp_error", make_udp_error },
 	{ "udp_filter", make_udp_filter },

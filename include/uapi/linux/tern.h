@@ -34,7 +34,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	10
+#define TERN_ABI_VERSION	11
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */
@@ -199,8 +199,10 @@ struct tern_check {
 #define TERN_HYBRID		(1U << 5)
 /* local files that the migrant writes to, and nobody else has, move with it */
 #define TERN_WITH_FILES		(1U << 6)
+/* TCP connections that cannot move, for the migrant is in no pod, are reset */
+#define TERN_TCP_CLOSE		(1U << 7)
 /* of these, the ones that decide what can move: for TERN_IOC_CHECK */
-#define TERN_FLAGS_CHECK	(TERN_STDIO_NULL | TERN_WITH_FILES)
+#define TERN_FLAGS_CHECK	(TERN_STDIO_NULL | TERN_WITH_FILES | TERN_TCP_CLOSE)
 #define TERN_FLAGS_ALL		(TERN_FLAGS_CHECK | TERN_COLD | TERN_HOLD | TERN_LAZY | \
 				 TERN_HYBRID)
 
@@ -208,8 +210,8 @@ struct tern_check {
  * struct tern_ask - ask for a migration, or for the end of one (TERN_IOC_ASK)
  * @size: sizeof(struct tern_ask)
  * @what: TERN_ASK_*
- * @flags: TERN_STDIO_NULL, TERN_WITH_FILES, TERN_COLD, TERN_HOLD, TERN_LAZY, TERN_HYBRID
- *	for TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
+ * @flags: TERN_STDIO_NULL, TERN_WITH_FILES, TERN_TCP_CLOSE, TERN_COLD, TERN_HOLD, TERN_LAZY,
+ *	TERN_HYBRID for TERN_ASK_MIGRATE; TERN_ASK_FORCE for TERN_ASK_ABORT
  * @pid: the process to move, in the caller's pid namespace
  * @id: TERN_ASK_MIGRATE: out, the new migration; TERN_ASK_ABORT: in
  * @host: TERN_ASK_MIGRATE: the destination's name as the daemon knows it
@@ -410,8 +412,8 @@ struct tern_park {
  * can be seen from outside.
  *
  * With TERN_CAPTURE_SOCKETS (in TERN_DOUBT, at the latest before COMMIT) it copies what the
- * image leaves for later: the TCP connections of a pod, as TERN_OBJ_TCP and TERN_OBJ_STREAM
- * objects, without an end. What has once been copied can be had again until the migration
+ * image leaves for later: the TCP connections of a pod, and of others those that have ended, as
+ * TERN_OBJ_TCP and TERN_OBJ_STREAM objects, without an end. Until then they go on. What has once been copied can be had again until the migration
  * ends. EBADFD: nothing is left (the image has no TERN_OBJ_LATE).
  *
  * COMMIT ends the parked tasks (from TERN_DOUBT) and returns as TERN_OBJ_SIGNAL
