@@ -43,6 +43,7 @@
 #include "trace.h"
 #include "tree.h"
 #include "unit.h"
+#include "xstate.h"
 
 #define LOAD_TIMEOUT	(10 * HZ)
 
@@ -270,7 +271,8 @@ static bool thread_valid(const struct tern_obj *obj,
 	       !(t->altstack_flags & ~(SS_ONSTACK | SS_DISABLE | SS_AUTODISARM)) &&
 	       (!t->rseq || (t->rseq < TASK_SIZE_MAX && IS_ALIGNED(t->rseq, 32) &&
 			     compat_rseq_len_valid(t->rseq_len))) &&
-	       tern_usage_valid(&t->usage, sum) && tern_arch_valid(t) && tern_restart_valid(t);
+	       tern_usage_valid(&t->usage, sum) && tern_xstate_valid(t) && tern_arch_valid(t) &&
+	       tern_restart_valid(t);
 }
 
 static bool signal_valid(const struct tern_obj *obj,
@@ -351,7 +353,8 @@ static int load_thread(struct tern_migration *m, const struct tern_obj_thread *t
 	thread->stand = TERN_STAND_HERE;
 	thread->obj = *t;
 	tern_usage_load(thread->task, &t->usage);
-	err = tern_arch_load_xstate(thread->task, t + 1, t->xstate);
+	tern_xstate_unpack(thread->xstate, t);
+	err = tern_arch_load_xstate(thread->task, thread->xstate);
 	return err ? tern_why(why, err,
 			      "the extended state of thread %d is not valid here",
 			      t->tid) : 0;

@@ -21,6 +21,7 @@
 #include "park.h"
 #include "pod.h"
 #include "restart.h"
+#include "xstate.h"
 
 /* Each thread has credentials of its own in Linux; nearly always they are equal. */
 static bool same_creds(const struct cred *a, const struct cred *b)
@@ -283,7 +284,10 @@ int tern_obj_thread_save(struct tern_thread *thread)
 	save_attrs(obj);
 	save_rseq(obj);
 	get_task_comm(obj->comm, current);
-	return tern_arch_save(thread);
+	err = tern_arch_save(thread);
+	if (!err)
+		tern_xstate_pack(thread->xstate, obj);
+	return err;
 }
 
 /**

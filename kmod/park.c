@@ -35,6 +35,7 @@
 #include "restart.h"
 #include "trace.h"
 #include "unit.h"
+#include "xstate.h"
 
 #define PARK_TIMEOUT_MS		1000
 #define PARK_TIMEOUT_MAX_MS	60000
@@ -70,8 +71,7 @@ struct tern_thread *tern_thread_create(struct tern_migration *m,
 
 	if (!thread)
 		return NULL;
-	thread->obj.xstate = tern_arch_xstate_size();
-	thread->xstate = kvzalloc(thread->obj.xstate, GFP_KERNEL);
+	thread->xstate = tern_xstate_alloc();
 	if (!thread->xstate) {
 		kfree(thread);
 		return NULL;

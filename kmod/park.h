@@ -61,7 +61,7 @@ enum tern_stand {
  * @nr_signals: signals for it that CAPTURE has seen, per signal number
  * @blocked: its signal mask before it was parked
  * @obj: its state
- * @xstate: its extended state, obj.xstate bytes
+ * @xstate: its extended state, from tern_xstate_alloc(); of one that stands, packed
  */
 struct tern_thread {
 	struct callback_head work;

@@ -526,28 +526,20 @@ static int load(int dev, void *buf, uint64_t len)
 }
 
 /* One thread that looks right, as far as its outside goes. */
-static size_t thread_image(unsigned char *buf, unsigned int xstate)
+static size_t thread_image(unsigned char *buf)
 {
 	struct tern_obj head = {
 		.type = TERN_OBJ_THREAD, .version = TERN_OBJ_VERSION,
-		.len = sizeof(struct tern_obj) + sizeof(struct tern_obj_thread) + xstate,
+		.len = sizeof(struct tern_obj) + sizeof(struct tern_obj_thread) +
+		       TERN_XSTATE_BLOCK,
 	};
-	struct tern_obj_thread thread = { .tid = 4000000, .xstate = xstate };
+	struct tern_obj_thread thread = { .tid = 4000000, .xstate = TERN_XSTATE_BLOCK,
+					  .xstate_blocks = { 1 } };
 
 	memset(buf, 0, IMAGE);
 	memcpy(buf, &head, sizeof(head));
 	memcpy(buf + sizeof(head), &thread, sizeof(thread));
 	return (head.len + 7) & ~7U;
-}
-
-static unsigned int xstate_size(void)
-{
-	struct tern_info info = { .size = sizeof(info) };
-	int dev = dev_open();
-
-	call(dev, TERN_IOC_INFO, &info);
-	close(dev);
-	return info.xstate_size;
 }
 
 TEST_F(dev, load_garbage)
@@ -573,7 +565,7 @@ TEST_F(dev, load_garbage)
 TEST_F(dev, load_truncated)
 {
 	unsigned char *buf = malloc(IMAGE);
-	size_t size = thread_image(buf, xstate_size()), len;
+	size_t size = thread_image(buf), len;
 	int dev = job(_metadata, 21);
 
 	for (len = 0; len < size; len++) {
@@ -588,7 +580,7 @@ TEST_F(dev, load_truncated)
 TEST_F(dev, load_flipped)
 {
 	unsigned char *buf = malloc(IMAGE), *flipped = malloc(IMAGE);
-	size_t size = thread_image(buf, xstate_size()), bit;
+	size_t size = thread_image(buf), bit;
 	int dev = job(_metadata, 22);
 
 	/* no shell is there, so even a right one cannot be taken; but it may be looked at */
@@ -841,11 +833,10 @@ static long unreclaimable_kb(void)
 static void wear(struct __test_metadata *_metadata, unsigned int rounds)
 {
 	unsigned char *image = malloc(IMAGE);
-	unsigned int xstate = xstate_size();
 	char why[TERN_WHY_LEN];
 
 	while (rounds--) {
-		size_t size = thread_image(image, xstate);
+		size_t size = thread_image(image);
 		struct tern_check check = { .size = sizeof(check), .pid = getpid(),
 					    .buf = (uintptr_t)why, .buf_len = sizeof(why) };
 		int dev = dev_open(), server = dev_open();

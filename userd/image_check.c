@@ -21,7 +21,6 @@
 
 #define ADDR_MIN	0x1000ULL
 #define ADDR_MAX	0x7ffffffff000ULL
-#define XSTATE_MAX	65536U
 #define AUXV_MAX	4096U
 #define GROUPS_MAX	65536U
 #define MEMBARRIERS	(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | \
@@ -348,6 +347,17 @@ static bool is_policy(__u32 policy, __u32 priority)
 	}
 }
 
+/* Is as much there as the blocks say that are named? */
+static bool is_xstate(const struct tern_obj_thread *t, size_t len)
+{
+	size_t blocks = 0;
+	unsigned int i;
+
+	for (i = 0; i < TERN_XSTATE_WORDS; i++)
+		blocks += __builtin_popcountll(t->xstate_blocks[i]);
+	return len == t->xstate && len == blocks * TERN_XSTATE_BLOCK;
+}
+
 static int check_thread(struct image_check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_thread *t = tern_obj_payload(obj);
@@ -367,7 +377,7 @@ static int check_thread(struct image_check *c, const struct tern_obj *obj)
 		return check_bad(c, obj, "a field is out of range");
 	if (strnlen(t->comm, sizeof(t->comm)) == sizeof(t->comm))
 		return check_bad(c, obj, "a name without its end");
-	if (len != t->xstate || len > XSTATE_MAX)
+	if (!is_xstate(t, len))
 		return check_bad(c, obj, "bad extended state");
 	c->tids[c->count[TERN_OBJ_THREAD] - 1] = t->tid;
 	return 0;

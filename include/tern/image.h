@@ -27,6 +27,9 @@
 #define TERN_PATH_MAX		4096	/* a path, with its NUL */
 #define TERN_MEMORY_NAME_MAX	250	/* a name as memfd_create(2) takes it, with its NUL */
 #define TERN_CPUS_WORDS		16	/* of 64 processors each */
+#define TERN_XSTATE_BLOCK	64	/* bytes of extended state */
+#define TERN_XSTATE_WORDS	4	/* with a bit for each block */
+#define TERN_XSTATE_MAX		(TERN_XSTATE_WORDS * 64 * TERN_XSTATE_BLOCK)
 #define TERN_TIMERS_MAX		1024	/* POSIX timers of a process */
 #define TERN_CARRIED_MAX	(16UL << 20)	/* bytes in files that move, all together */
 #define TERN_ENDED_MAX		128	/* children that have ended */
@@ -1172,8 +1175,9 @@ struct tern_usage {
  * @pdeath_signal: PR_SET_PDEATHSIG, 0: none; 0 in a draft
  * @attrs: TERN_THREAD_*; 0 in a draft
  * @comm: thread name
- * @xstate: bytes of extended state that follow, in the format of ptrace(2)
- *	NT_X86_XSTATE
+ * @xstate_blocks: bit per block of extended state, in the format of ptrace(2)
+ *	NT_X86_XSTATE, that is not all zero; none in a draft
+ * @xstate: bytes that follow: these blocks, the last one filled up with zeros
  */
 struct tern_obj_thread {
 	__s32 tid;
@@ -1205,6 +1209,7 @@ struct tern_obj_thread {
 	__u32 pdeath_signal;
 	__u32 attrs;
 	char comm[16];
+	__u64 xstate_blocks[TERN_XSTATE_WORDS];
 	__u32 xstate;
 	__u32 reserved;
 };
@@ -1329,7 +1334,7 @@ TERN_ASSERT_SIZE(struct tern_obj_fd, 16);
 TERN_ASSERT_SIZE(struct tern_obj_pipe, 16);
 TERN_ASSERT_SIZE(struct tern_obj_epoll, 24);
 TERN_ASSERT_SIZE(struct tern_usage, 72);
-TERN_ASSERT_SIZE(struct tern_obj_thread, 568);
+TERN_ASSERT_SIZE(struct tern_obj_thread, 600);
 TERN_ASSERT_SIZE(struct tern_obj_end, 8);
 TERN_ASSERT_SIZE(struct tern_obj_same, 8);
 TERN_ASSERT_SIZE(struct tern_obj_event, 16);

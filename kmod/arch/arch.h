@@ -48,7 +48,7 @@ bool tern_arch_valid(const struct tern_obj_thread *obj);
 /** tern_arch_park_xstate() - in BECOME: bring current's extended state to memory */
 void tern_arch_park_xstate(void);
 /** tern_arch_load_xstate() - give a thread that waits in BECOME its extended state */
-int tern_arch_load_xstate(struct task_struct *task, const void *xstate, u32 len);
+int tern_arch_load_xstate(struct task_struct *task, const void *xstate);
 /** tern_arch_load() - in task work of current: take registers from @obj */
 void tern_arch_load(const struct tern_obj_thread *obj);
 

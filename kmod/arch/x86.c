@@ -79,6 +79,9 @@ void tern_arch_check(struct task_struct *task, struct tern_reasons *reasons)
 #endif
 	if (!tern_arch_xstate_size())
 		tern_reasons_add(reasons, "this processor has no XSAVE");
+	if (tern_arch_xstate_size() > TERN_XSTATE_MAX)
+		tern_reasons_add(reasons,
+				 "this processor has more extended state than can be moved");
 }
 
 /* ---- calls -------------------------------------------------------------- */
@@ -266,7 +269,7 @@ int tern_arch_save(struct tern_thread *thread)
 	const struct user_regset *regset = xstate_regset();
 	struct tern_obj_thread *obj = &thread->obj;
 	struct pt_regs *r = current_pt_regs();
-	int len;
+	int len, size = tern_arch_xstate_size();
 
 	obj->regs[R15] = r->r15;
 	obj->regs[R14] = r->r14;
@@ -296,10 +299,10 @@ int tern_arch_save(struct tern_thread *thread)
 	rdmsrl(MSR_KERNEL_GS_BASE, obj->gs_base);
 	preempt_enable();
 
-	len = regset_get(current, regset, obj->xstate, thread->xstate);
+	len = regset_get(current, regset, size, thread->xstate);
 	if (len < 0)
 		return len;
-	return len == obj->xstate ? 0 : -EIO;
+	return len == size ? 0 : -EIO;
 }
 
 bool tern_arch_valid(const struct tern_obj_thread *obj)
@@ -312,8 +315,7 @@ bool tern_arch_valid(const struct tern_obj_thread *obj)
 		return false;
 	return obj->regs[IP] < TASK_SIZE_MAX && obj->regs[SP] < TASK_SIZE_MAX &&
 	       obj->fs_base < TASK_SIZE_MAX && obj->gs_base < TASK_SIZE_MAX &&
-	       obj->regs[CS] == __USER_CS && obj->regs[SS] == __USER_DS &&
-	       obj->xstate == tern_arch_xstate_size();
+	       obj->regs[CS] == __USER_CS && obj->regs[SS] == __USER_DS;
 }
 
 /*
@@ -327,13 +329,13 @@ void tern_arch_park_xstate(void)
 	kernel_fpu_end();
 }
 
-int tern_arch_load_xstate(struct task_struct *task, const void *xstate, u32 len)
+int tern_arch_load_xstate(struct task_struct *task, const void *xstate)
 {
 	const struct user_regset *regset = xstate_regset();
 
 	if (!regset->set)
 		return -EOPNOTSUPP;
-	return regset->set(task, regset, 0, len, xstate, NULL);
+	return regset->set(task, regset, 0, tern_arch_xstate_size(), xstate, NULL);
 }
 
 void tern_arch_load(const struct tern_obj_thread *obj)

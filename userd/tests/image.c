@@ -139,7 +139,8 @@ static void build(void)
 	struct tern_obj_pipe packets = { .pipe = 11, .capacity = 8192, .data = 3, .pieces = 2 };
 	struct { __u32 size[2]; char data[3]; } pieces = { { 1, 2 | TERN_PIPE_PACKET }, "abc" };
 	struct tern_obj_epoll reg = { .desc = 2, .fd = 0, .target = 1 };
-	struct tern_obj_thread t1 = { .tid = 100, .xstate = 8, .cpus = { 1 } };
+	struct tern_obj_thread t1 = { .tid = 100, .xstate = TERN_XSTATE_BLOCK, .cpus = { 1 },
+				      .xstate_blocks = { 0, 1 } };
 	struct tern_obj_thread t2 = { .tid = 101, .cpus = { ~0ULL } };
 	struct tern_obj_times times = { .cpu_armed = 1U << ITIMER_PROF, .next_timer = 8 };
 	struct tern_obj_timer timer = { .id = 3, .clock = CLOCK_REALTIME, .signo = SIGALRM,
@@ -216,7 +217,7 @@ static void build(void)
 	PUT(TERN_OBJ_FD, fd9, NULL, 0);
 	PUT(TERN_OBJ_PIPE, pipe, "abc", 3);
 	PUT(TERN_OBJ_PIPE, packets, &pieces, 11);
-	PUT(TERN_OBJ_THREAD, t1, zeros, 8);
+	PUT(TERN_OBJ_THREAD, t1, zeros, TERN_XSTATE_BLOCK);
 	PUT(TERN_OBJ_THREAD, t2, NULL, 0);
 	PUT(TERN_OBJ_ENDED, ended, NULL, 0);
 	PUT(TERN_OBJ_NAMES, names, NULL, 0);
@@ -312,6 +313,7 @@ static void spoil_process(void)
 	SPOILED(thread->tid, 100);
 	SPOILED(thread->tid, -1);
 	SPOILED(thread->xstate, 1);
+	SPOILED(thread->xstate_blocks[0], 1);
 	SPOILED(thread->nice, 20);
 	SPOILED(thread->policy, 6);
 	SPOILED(thread->policy, SCHED_FIFO);
