@@ -210,22 +210,29 @@ static u32 ioprio_of(struct task_struct *task)
 	return ioprio;
 }
 
-/* Anybody could ask for this, and set it. */
-static void save_sched(struct task_struct *task, struct tern_obj_thread *obj)
+static void save_cpus(struct task_struct *task, struct tern_obj_thread *obj)
 {
 	unsigned int cpu;
 
+	if (!is_bound(task)) {
+		memset(obj->cpus, 0xff, sizeof(obj->cpus));
+		return;
+	}
+	memset(obj->cpus, 0, sizeof(obj->cpus));
+	for_each_cpu(cpu, task->cpus_ptr)
+		if (cpu < TERN_CPUS_WORDS * 64)
+			obj->cpus[cpu / 64] |= 1ULL << cpu % 64;
+}
+
+/* Anybody could ask for this, and set it. */
+static void save_sched(struct task_struct *task, struct tern_obj_thread *obj)
+{
 	obj->nice = task_nice(task);
 	obj->policy = task->policy;
 	obj->priority = task->rt_priority;
 	obj->reset_on_fork = task->sched_reset_on_fork;
 	obj->ioprio = ioprio_of(task);
-	memset(obj->cpus, is_bound(task) ? 0 : 0xff, sizeof(obj->cpus));
-	if (!is_bound(task))
-		return;
-	for_each_cpu(cpu, task->cpus_ptr)
-		if (cpu < TERN_CPUS_WORDS * 64)
-			obj->cpus[cpu / 64] |= 1ULL << cpu % 64;
+	save_cpus(task, obj);
 }
 
 /**
