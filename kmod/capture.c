@@ -475,8 +475,8 @@ static int save_all(struct tern_migration *m, const struct tern_tree *tree,
 }
 
 /*
- * Have memory for @size bytes. It is kept from one capture to the next, so that
- * the one that counts finds it: to make it costs more than to fill it.
+ * Have memory for @size bytes, and for a path behind them. It is kept from one capture to
+ * the next, so that the one that counts finds it: to make it costs more than to fill it.
  */
 static int make_room(struct tern_migration *m, size_t size)
 {
@@ -486,7 +486,7 @@ static int make_room(struct tern_migration *m, size_t size)
 		return -E2BIG;
 	kvfree(m->image);
 	m->image_size = 0;
-	m->image = kvmalloc(size, GFP_KERNEL);
+	m->image = kvmalloc(size + TERN_PATH_MAX, GFP_KERNEL);
 	if (!m->image)
 		return -ENOMEM;
 	m->image_size = size;
@@ -525,7 +525,10 @@ static int capture_mm(struct tern_migration *m, const struct tern_tree *tree,
 		err = make_room(m, size);
 		if (err)
 			return err;
-		image = (struct tern_image) { .buf = m->image, .size = m->image_size };
+		image = (struct tern_image) {
+			.buf = m->image, .size = m->image_size,
+			.page = m->image + m->image_size,
+		};
 		err = save_all(m, tree, leader, mm, &image, why);
 		if (err || image.len <= image.size)
 			break;

@@ -14,12 +14,14 @@ struct tern_image_io;
  * @size: bytes at @buf
  * @len: bytes written; larger than @size when it did not fit
  * @objects: how many
+ * @page: TERN_PATH_MAX bytes, for one path at a time; NULL: no object will have one
  */
 struct tern_image {
 	void *buf;
 	size_t size;
 	size_t len;
 	u32 objects;
+	char *page;
 };
 
 int tern_image_alloc(struct tern_image *image, size_t size);

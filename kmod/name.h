@@ -6,35 +6,19 @@
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/path.h>
-#include <linux/slab.h>
 #include <tern/image.h>
 
 /**
  * struct tern_name - text of the last path
  * @of: the path; whoever asks holds a reference, or a lock, while it is compared
  * @text: its text, in @page; NULL: none
- * @page: TERN_PATH_MAX bytes
+ * @page: TERN_PATH_MAX bytes, of the image that the objects are for
  */
 struct tern_name {
 	struct path of;
 	char *text;
 	char *page;
 };
-
-/** tern_name_init() - no path yet; -ENOMEM */
-static inline int tern_name_init(struct tern_name *name)
-{
-	*name = (struct tern_name) {
-		.page = kmalloc(TERN_PATH_MAX, GFP_KERNEL),
-	};
-	return name->page ? 0 : -ENOMEM;
-}
-
-/** tern_name_fini() - give its memory back */
-static inline void tern_name_fini(struct tern_name *name)
-{
-	kfree(name->page);
-}
 
 /** tern_name_of() - @path as text, as d_path() has it; valid until the next call */
 static inline char *tern_name_of(struct tern_name *name, const struct path *path)

@@ -307,16 +307,16 @@ static int save_rights(struct tern_saver *saver, struct tern_why *why)
 int tern_obj_desc_save(struct tern_table *table, struct tern_image *image,
 		       struct tern_why *why)
 {
-	struct tern_saver saver = { .table = table, .image = image };
+	struct tern_saver saver = {
+		.table = table, .image = image, .name.page = image->page,
+	};
 	unsigned int i;
-	int err;
+	int err = 0;
 
-	err = tern_name_init(&saver.name);
 	number_rights(&saver);
 	for (i = 0; !err && i < table->nr; i++)
 		err = save_entry(&saver, &table->entries[i], why);
 	if (!err)
 		err = save_rights(&saver, why);
-	tern_name_fini(&saver.name);
 	return err;
 }

@@ -112,16 +112,12 @@ static int put_path(struct tern_image *image, enum tern_obj_type type,
 		    const void *payload, size_t len, u32 *path_len,
 		    const struct path *path)
 {
-	char *page = kmalloc(TERN_PATH_MAX, GFP_KERNEL), *name;
+	char *name = d_path(path, image->page, TERN_PATH_MAX);
 
-	if (!page)
-		return -ENOMEM;
-	name = d_path(path, page, TERN_PATH_MAX);
 	if (!IS_ERR(name)) {
 		*path_len = strlen(name) + 1;
 		tern_image_put(image, type, payload, len, name, *path_len);
 	}
-	kfree(page);
 	return PTR_ERR_OR_ZERO(name);
 }
 

@@ -10,7 +10,6 @@
 #include <linux/mman.h>
 #include <linux/pkeys.h>
 #include <linux/sched/mm.h>
-#include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
 #include "desc.h"
@@ -333,12 +332,9 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_table *table, struct ter
 	struct vm_area_struct *vma;
 	struct tern_shared shared = {};
 	bool any_written = false, looked = false;
-	struct tern_name name;
-	int err;
+	struct tern_name name = { .page = image->page };
+	int err = 0;
 
-	err = tern_name_init(&name);
-	if (err)
-		return err;
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
 		/* most processes have none, and are spared the look */
@@ -357,6 +353,5 @@ int tern_obj_vma_save(struct mm_struct *mm, struct tern_table *table, struct ter
 	}
 	tern_shared_fini(&shared);
 	mmap_read_unlock(mm);
-	tern_name_fini(&name);
 	return err || table->draft || !any_written ? err : write_back(mm);
 }
