@@ -81,6 +81,10 @@ static int fill_migration(struct sk_buff *skb, struct tern_migration *m,
  */
 #define DELIVERY_DELAY	msecs_to_jiffies(20)
 
+/* Texts, the report, and the rest: four are written in a latency period, of fresh memory. */
+#define EVENT_SIZE	(TERN_HOST_LEN + TASK_COMM_LEN + TERN_WHY_LEN + \
+			 sizeof(struct tern_report) + 256)
+
 static struct sk_buff_head events;
 
 struct event_cb {
@@ -117,7 +121,7 @@ void tern_netlink_event(struct tern_migration *m)
 
 	if (!genl_has_listeners(&tern_family, m->host->net, EVENTS_GROUP))
 		return;
-	skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	skb = genlmsg_new(EVENT_SIZE, GFP_KERNEL);
 	if (!skb)
 		return;
 	if (fill_migration(skb, m, 0, 0, 0, TERN_CMD_EVENT, pid_nr(m->pid))) {
