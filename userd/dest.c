@@ -39,6 +39,24 @@ __u64 tern_dest_now(clockid_t clock)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
+/**
+ * tern_dest_room() - memory for one message
+ * @d: the attempt
+ * @len: bytes of it
+ *
+ * It is kept until the end, for memory that is new would be made page by page while
+ * everybody waits. Return: NULL: there is none; else in use until the next call.
+ */
+void *tern_dest_room(struct tern_dest *d, size_t len)
+{
+	if (len <= d->room_size)
+		return d->room;
+	free(d->room);
+	d->room = malloc(len);
+	d->room_size = d->room ? len : 0;
+	return d->room;
+}
+
 static void say(const struct tern_dest *d, int level, const char *what, const char *more)
 {
 	tern_log(level, "migration %016" PRIx64 ": %s%s%s", (uint64_t)d->job->id, what,
@@ -151,22 +169,17 @@ static int on_clock(struct tern_dest *d)
 	return tern_link_send(&d->link, TERN_MSG_CLOCK, &clock, sizeof(clock));
 }
 
-/* What comes with the question has no other purpose than to come. */
+/* What comes with the question has no other purpose than to come, and to where the blast will. */
 static int on_warm(struct tern_dest *d, size_t len)
 {
-	struct tern_wire_clock clock;
-	char *rest;
+	char *warm = tern_dest_room(d, len);
 	int err;
 
-	err = tern_link_recv_body(&d->link, &clock, sizeof(clock), BODY_MS);
-	len -= sizeof(clock);
-	rest = malloc(len + 1);
-	if (!rest)
+	if (!warm)
 		return -ENOMEM;
-	if (!err && len)
-		err = tern_link_recv_body(&d->link, rest, len, BODY_MS);
-	free(rest);
-	return err ? err : tern_link_send(&d->link, TERN_MSG_CLOCK, &clock, sizeof(clock));
+	err = tern_link_recv_body(&d->link, warm, len, BODY_MS);
+	return err ? err : tern_link_send(&d->link, TERN_MSG_CLOCK, warm,
+					  sizeof(struct tern_wire_clock));
 }
 
 /*
@@ -317,6 +330,7 @@ static void fini(struct tern_dest *d)
 	tern_dest_build_fini(d);
 	tern_dest_prepare_fini(d);
 	tern_link_fini(&d->link);
+	free(d->room);
 	if (d->dev >= 0)
 		close(d->dev);
 }

@@ -39,6 +39,8 @@ struct tern_dest_pages {
  * @job: the migration
  * @dev: its handle, -1: not attached yet
  * @link: lane 0
+ * @room: for one message at a time; what has been touched once is there at once
+ * @room_size: bytes of it
  * @why: sentence of the first error
  * @prepare: payload of PREPARE; what follows points into it
  * @tids: of the migrant, its pid first
@@ -77,6 +79,8 @@ struct tern_dest {
 	struct tern_job *job;
 	int dev;
 	struct tern_link link;
+	void *room;
+	size_t room_size;
 	struct tern_why why;
 	struct tern_wire_prepare *prepare;
 	const __s32 *tids;
@@ -113,6 +117,7 @@ struct tern_dest {
 };
 
 __u64 tern_dest_now(clockid_t clock);
+void *tern_dest_room(struct tern_dest *d, size_t len);
 
 int tern_dest_prepare(struct tern_dest *d, size_t len);
 int tern_dest_copy(struct tern_dest *d, size_t len);

@@ -23,14 +23,14 @@
 
 /* ---- first pages --------------------------------------------------------------------- */
 
-static int place_message(struct tern_dest *d, const struct tern_dest_pages *pages)
+static int place_message(struct tern_dest *d, const void *pages, size_t len)
 {
 	const struct timespec pause = { .tv_nsec = 100000 };
 	struct tern_place place;
 	unsigned int tries;
 	int ret;
 
-	ret = tern_place_init(&place, pages->data, pages->len);
+	ret = tern_place_init(&place, pages, len);
 	if (ret)
 		return tern_why_set(&d->why, ret, "the source's pages are malformed");
 	for (tries = 0; tries < TRIES; tries++) {
@@ -51,17 +51,32 @@ static int place_all(struct tern_dest *d)
 	int err = 0;
 
 	for (pages = d->pages; pages && !err; pages = pages->next)
-		err = place_message(d, pages);
+		err = place_message(d, pages->data, pages->len);
 	d->memo->report.pages_first = d->memo->report.pages_moved;
 	return err;
 }
 
-static int put_aside(struct tern_dest *d, const struct tern_dest_pages *pages)
+static int put_aside(struct tern_dest *d, const void *pages, size_t len)
 {
-	int err = tern_stage_put(&d->stage, pages->data, pages->len);
+	int err = tern_stage_put(&d->stage, pages, len);
 
 	return err ? tern_why_set(&d->why, err, "pages sent ahead cannot be kept on %s: %s",
 				  d->job->host->name, strerror(-err)) : 0;
+}
+
+/* For when the script has been run, which changes mappings. */
+static int keep_message(struct tern_dest *d, size_t len)
+{
+	struct tern_dest_pages *pages = malloc(sizeof(*pages) + len);
+
+	if (!pages)
+		return -ENOMEM;
+	pages->next = NULL;
+	pages->len = len;
+	*d->pages_last = pages;
+	d->pages_last = &pages->next;
+	d->pages_len += len;
+	return tern_link_recv_body(&d->link, pages->data, len, BODY_MS);
 }
 
 /**
@@ -75,27 +90,20 @@ static int put_aside(struct tern_dest *d, const struct tern_dest_pages *pages)
  */
 int tern_dest_pages(struct tern_dest *d, size_t len)
 {
-	struct tern_dest_pages *pages;
+	void *pages;
 	int err;
 
 	if (!d->prepare || d->pages_len + len > PAGES_MAX)
 		return tern_why_set(&d->why, -EPROTO, "pages where none belong, or too many");
-	pages = malloc(sizeof(*pages) + len);
+	if (d->dressing && !d->settled)
+		return keep_message(d, len);
+	pages = tern_dest_room(d, len);
 	if (!pages)
 		return -ENOMEM;
-	pages->next = NULL;
-	pages->len = len;
-	err = tern_link_recv_body(&d->link, pages->data, len, BODY_MS);
-	if (err || !d->dressing || d->settled) {
-		if (!err)
-			err = d->dressing ? place_message(d, pages) : put_aside(d, pages);
-		free(pages);
+	err = tern_link_recv_body(&d->link, pages, len, BODY_MS);
+	if (err)
 		return err;
-	}
-	*d->pages_last = pages;
-	d->pages_last = &pages->next;
-	d->pages_len += len;
-	return err;
+	return d->dressing ? place_message(d, pages, len) : put_aside(d, pages, len);
 }
 
 /* ---- threads --------------------------------------------------------------------------- */
@@ -120,9 +128,8 @@ static bool is_loaded(const struct tern_obj *obj)
 static int load(struct tern_dest *d)
 {
 	const struct tern_obj *obj = NULL;
-	char *buf = malloc(d->image.len);
+	char *buf = tern_dest_room(d, d->image.len);
 	size_t len = 0;
-	int err;
 
 	if (!buf)
 		return -ENOMEM;
@@ -134,9 +141,7 @@ static int load(struct tern_dest *d)
 		memcpy(buf + len, obj, padded);
 		len += padded;
 	}
-	err = tern_dev_load(d->dev, buf, len, &d->why);
-	free(buf);
-	return err;
+	return tern_dev_load(d->dev, buf, len, &d->why);
 }
 
 /* Figures that only this side knows; the rest is the source's to tell. */

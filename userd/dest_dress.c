@@ -19,6 +19,7 @@
 
 #define BODY_MS		10000
 #define DRESS_MS	60000
+#define PER_THREAD	4096
 
 /*
  * Nothing is taken but from processes of the same tree that come before. Of files it is
@@ -67,7 +68,7 @@ static int receive(struct tern_dest *d, size_t len, struct tern_image *image, __
 
 	if (!d->prepare || d->dressing || d->spoilt || !len || len > TERN_IMAGE_MAX)
 		return tern_why_set(&d->why, -EPROTO, "an image where none belongs");
-	in.data = malloc(len);
+	in.data = tern_dest_room(d, len);
 	if (!in.data)
 		return -ENOMEM;
 	err = tern_link_recv_body(&d->link, in.data, len, BODY_MS);
@@ -75,7 +76,6 @@ static int receive(struct tern_dest *d, size_t len, struct tern_image *image, __
 		err = tern_changes_read(&d->draft, &in, image, types, &d->why);
 	if (!err)
 		err = tern_image_check_changes(image, *types, &d->why);
-	tern_image_free(&in);
 	return err ? err : fits(d, image);
 }
 
@@ -213,6 +213,16 @@ static int put_on(struct tern_dest *d, struct tern_image *image)
 	return 0;
 }
 
+/*
+ * Memory for the image, before anybody waits for it: what a draft does not have are mostly
+ * registers. If there is not enough the image itself will say so.
+ */
+static void make_room(struct tern_dest *d)
+{
+	tern_image_reserve(&d->image, d->draft.image.len +
+			   d->prepare->nr_threads * (size_t)PER_THREAD);
+}
+
 /**
  * tern_dest_draft() - receive DRAFT, dress the shell, answer DRESSED
  * @d: the attempt
@@ -230,6 +240,8 @@ int tern_dest_draft(struct tern_dest *d, size_t len)
 	if (!err)
 		err = put_on(d, &image);
 	tern_image_free(&image);
+	if (!err)
+		make_room(d);
 	if (err == -EAGAIN && d->kin.unit && d->prepare->parent)
 		return tern_dest_refuse_draft(d);
 	return err ? err : tern_link_send(&d->link, TERN_MSG_DRESSED, NULL, 0);
