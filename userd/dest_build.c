@@ -291,7 +291,7 @@ int tern_dest_resume(struct tern_dest *d)
 	send_resumed(d, at);
 	warn_unbound(d);
 	/* it has not run yet, if it needs this processor */
-	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
+	if (d->one_processor)
 		sched_yield();
 	return 0;
 }
