@@ -818,9 +818,9 @@ static int unchanged(const struct tern_prepared *p, struct tern_why *why)
 
 static bool net_changed(const struct tern_prepared *p)
 {
-	struct pollfd watch = { .fd = p->net ? p->net_watch : -1, .events = POLLIN };
+	struct pollfd watch = { .fd = p->net_watch, .events = POLLIN };
 
-	return poll(&watch, 1, 0) > 0;
+	return p->net && poll(&watch, 1, 0) > 0;
 }
 
 /**
