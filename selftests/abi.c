@@ -200,7 +200,7 @@ TEST_F(dev, role_missing)
 
 TEST_F(dev, flags)
 {
-	struct tern_check check = { .size = sizeof(check), .pid = getpid(), .flags = 1U << 7 };
+	struct tern_check check = { .size = sizeof(check), .pid = getpid(), .flags = 1U << 8 };
 	struct tern_ask ask = { .size = sizeof(ask), .what = TERN_ASK_MIGRATE, .pid = 1,
 				.host = "peer", .flags = 1U << 20 };
 	struct tern_attach attach = { .size = sizeof(attach), .side = TERN_DESTINATION,

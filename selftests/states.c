@@ -75,6 +75,26 @@ static int spin_at(pid_t pid, unsigned long at)
 	return ptrace(PTRACE_DETACH, pid, NULL, NULL) ? -1 : err;
 }
 
+/* It has come to sleep: what it touches is what it has touched. */
+static bool sleeps(pid_t pid)
+{
+	struct timespec pause = { .tv_nsec = 10000000 };
+	char path[64], line[32];
+	long call = -1;
+	int tries;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	for (tries = 0; call != SYS_clock_nanosleep && tries < 1000; tries++) {
+		FILE *file = fopen(path, "r");
+
+		nanosleep(&pause, NULL);
+		call = file && fgets(line, sizeof(line), file) ? strtol(line, NULL, 10) : -1;
+		if (file)
+			fclose(file);
+	}
+	return call == SYS_clock_nanosleep;
+}
+
 /* The highest page of its stack, when it has become what it is to be; 0: never. */
 static unsigned long stack_of(pid_t pid)
 {
@@ -98,9 +118,7 @@ static unsigned long stack_of(pid_t pid)
 		if (file)
 			fclose(file);
 	}
-	/* and has come to sleep */
-	nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
-	return end ? end - 4096 : 0;
+	return end && sleeps(pid) ? end - 4096 : 0;
 }
 
 static int template_tid;
