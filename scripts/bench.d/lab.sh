@@ -34,7 +34,7 @@ machine_packages()
 build_programs()
 {
 	make -s -C scripts/bench.d/guest OUT="$PWD/$PROGRAMS"
-	install -t "$PROGRAMS" scripts/bench.d/guest/{guest,program,one-clock,*.sh,*.py}
+	install -t "$PROGRAMS" scripts/bench.d/guest/{guest,program,pod,namespace,one-clock,*.sh,*.py}
 	install -D -t "$PROGRAMS/programs" selftests/programs/*
 }
 
@@ -78,7 +78,8 @@ two_hosts_up()
 
 	lab_up a b
 	for host in a b; do
-		! has_part criu || lab install "$host" criu >&2
+		# it needs iptables to hold connections
+		! has_part criu || lab install "$host" criu iptables >&2
 		guest "$host" prepare "${ADDRESS[$host]}"
 	done
 	set_clocks
