@@ -6,6 +6,7 @@ one run's; what it is divided by is the median of the same case's.
 """
 import statistics
 
+import clients
 from records import MS, PHASES, before, gap, plain, total
 
 FULL_SPEED = 0.9
@@ -69,7 +70,7 @@ def over_tern(records):
     for case in measured(records):
         tern = records.get(case, "tern")
         for mode in ("stop", "lazy"):
-            gaps = [gap(r) for r in records.get(plain(case), "criu-" + mode)]
+            gaps = [gap(r) for r in records.get(plain(case), "criu-" + mode) if "beat" in r]
             if not gaps:
                 continue
             if case == plain(case):
@@ -91,8 +92,9 @@ def prepared(records):
         if ahead:
             base = statistics.median(total(r) for r in warm)
             yield "hybrid_L_over_L", case, [total(r) / base for r in ahead]
-            base = statistics.median(gap(r) for r in warm)
-            yield "hybrid_gap_over_gap", case, [gap(r) / base for r in ahead]
+            if beats(ahead):
+                base = statistics.median(gap(r) for r in warm)
+                yield "hybrid_gap_over_gap", case, [gap(r) / base for r in ahead]
 
 
 def over_base(records):
@@ -165,5 +167,5 @@ def job(records):
 
 def all_figures(records):
     for figures in (latency, over_yardsticks, over_tern, prepared, over_base, faults, flush,
-                    speed, job):
+                    speed, job, clients.all_figures):
         yield from figures(records)
