@@ -150,28 +150,47 @@ def draw_flush(rows, out, work):
     plot.draw()
 
 
-def draw_downtime(rows, out, work):
-    """Tern and CRIU, as the processes see it; what CRIU refused has no bar."""
-    columns = [("Tern", by_figure(rows, "gap_ms"), COLORS[0]),
-               ("CRIU, lazy pages", by_figure(rows, "criu_lazy_gap_ms"), COLORS[3]),
-               ("CRIU, stop and copy", by_figure(rows, "criu_stop_gap_ms"), COLORS[4])]
+def draw_compared(out, work, name, title, columns):
+    """Bars side by side, of cases that more than one column has."""
     cases = [case for case in plain(columns[0][1])
              if any(case in column[1] for column in columns[1:])]
     if not cases:
         return
-    plot = Plot(out, work, "downtime", "How long a process stands still", (1000, 500))
+    width = 0.8 / len(columns)
+    plot = Plot(out, work, name, title, (1000, 500))
     plot.say('set logscale y\nset format y "%g"\nset ylabel "ms, median, min and max"')
-    plot.say("set style fill solid\nset boxwidth 0.25\nset xtics rotate by -25")
+    plot.say("set style fill solid\nset boxwidth %.2f\nset xtics rotate by -25" % (0.93 * width))
     plot.say("set key outside top horizontal")
     plot.say("set xtics (%s)" % ", ".join('"%s" %d' % (case, i) for i, case in enumerate(cases)))
     plots = []
-    for k, (title, values, color) in enumerate(columns):
-        block = plot.data([(i + (k - 1) * 0.27,) + values[case][:3]
+    for k, (what, values, color) in enumerate(columns):
+        block = plot.data([(i + (k - (len(columns) - 1) / 2) * width,) + values[case][:3]
                            for i, case in enumerate(cases) if case in values] or [(0, 0, 0, 0)])
-        plots.append('%s using 1:2 with boxes lc rgb "%s" title "%s"' % (block, color, title))
+        plots.append('%s using 1:2 with boxes lc rgb "%s" title "%s"' % (block, color, what))
         plots.append(SPAN % block)
     plot.say("plot " + ", ".join(plots))
     plot.draw()
+
+
+def draw_downtime(rows, out, work):
+    """Tern and CRIU, as the processes see it; what CRIU refused has no bar."""
+    draw_compared(out, work, "downtime", "How long a process stands still", [
+        ("Tern", by_figure(rows, "gap_ms"), COLORS[0]),
+        ("CRIU, lazy pages", by_figure(rows, "criu_lazy_gap_ms"), COLORS[3]),
+        ("CRIU, stop and copy", by_figure(rows, "criu_stop_gap_ms"), COLORS[4])])
+
+
+def draw_clients(rows, out, work):
+    """Likewise, as their clients see it."""
+    tern = by_figure(rows, "client_longest_wait_ms")
+    ahead = {case.removesuffix(".hybrid"): values for case, values in tern.items()
+             if case.endswith(".hybrid")}
+    draw_compared(out, work, "clients", "The longest wait of a client around a move", [
+        ("no move", by_figure(rows, "control_longest_wait_ms"), COLORS[6]),
+        ("Tern, hybrid", ahead, COLORS[1]),
+        ("Tern, lazy", tern, COLORS[0]),
+        ("CRIU, lazy pages", by_figure(rows, "criu_lazy_client_longest_wait_ms"), COLORS[3]),
+        ("CRIU, stop and copy", by_figure(rows, "criu_stop_client_longest_wait_ms"), COLORS[4])])
 
 
 def draw_speed(records, out, work):
@@ -226,6 +245,7 @@ def draw_programs(rows, out, work):
 def draw_all(records, rows, out, work):
     draw_phases(records, rows, out, work)
     draw_downtime(rows, out, work)
+    draw_clients(rows, out, work)
     for kind, name, label in SWEEPS:
         draw_sweep(rows, out, work, kind, name, label)
     draw_faults(records, out, work)

@@ -55,10 +55,10 @@ def print_rest(rows):
     told = {way + figure for way in WAYS for figure in WAITS + AGAIN}
     told |= set(RATIOS + TIMES + PHASES + FIRST + NOTICED)
     told |= {"longest_other_gap_ms", "page_pingpong_ms", "gap_over_forkexec"}
-    print("\n%-24s%-20s%12s%12s%12s%8s" % ("figure", "case", "median", "min", "max", "n"))
+    print("\n%-30s%-20s%12s%12s%12s%8s" % ("figure", "case", "median", "min", "max", "n"))
     for figure, case, values in rows:
         if figure not in told:
-            print("%-24s%-20s%12s%12s%12s%8d" % ((figure, case) + tuple(map(show, values[:3]))
+            print("%-30s%-20s%12s%12s%12s%8d" % ((figure, case) + tuple(map(show, values[:3]))
                                                 + (values[3],)))
 
 
