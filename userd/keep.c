@@ -20,13 +20,26 @@
 
 enum { DRAFT, CHANGES, MEMO, KEPT };
 
+/* It gives up for whatever io_uring(7) has to tell this thread, which is no signal. */
+static int allocate(int fd, size_t room)
+{
+	int rc;
+
+	do {
+		rc = fallocate(fd, 0, 0, room);
+	} while (rc && errno == EINTR);
+	return rc;
+}
+
 /* A memfd of which @room bytes are there already. */
 static int open_one(struct tern_source *s, unsigned int n, unsigned int key, size_t room)
 {
 	if (s->kept[n] < 0)
 		s->kept[n] = memfd_create("tern", MFD_CLOEXEC);
-	if (s->kept[n] < 0 || fallocate(s->kept[n], 0, 0, room))
-		return -errno;
+	if (s->kept[n] < 0 || allocate(s->kept[n], room))
+		return tern_why_set(&s->why, -errno,
+				    "there is no room for what a daemon that takes over must know: %s",
+				    strerror(errno));
 	return tern_dev_keep(s->dev, key, s->kept[n]);
 }
 
