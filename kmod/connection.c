@@ -61,9 +61,7 @@ static void set_repair(struct sock *sk)
  */
 void tern_connection_stop(struct sock *sk)
 {
-	/* it is that of probes, too */
-	inet_csk_clear_xmit_timer(sk, ICSK_TIME_RETRANS);
-	inet_csk_clear_xmit_timer(sk, ICSK_TIME_DACK);
+	tcp_clear_xmit_timers(sk);
 }
 
 /* Behind that, with it locked. Somebody may wait for what it has not acknowledged. */
@@ -80,6 +78,10 @@ static void start(struct sock *sk)
 		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, rto, TCP_RTO_MAX);
 	if (tp->rcv_nxt != tp->rcv_wup)
 		compat_tcp_send_ack(sk);
+	if (sock_flag(sk, SOCK_KEEPOPEN))
+		inet_csk_reset_keepalive_timer(sk, keepalive_time_when(tp));
+	else if (sock_flag(sk, SOCK_DEAD) && sk->sk_state == TCP_FIN_WAIT2)
+		inet_csk_reset_keepalive_timer(sk, tcp_fin_time(sk));
 }
 
 static void run_on(struct sock *sk)
@@ -389,6 +391,8 @@ int tern_stream_load(struct list_head *connections, const struct tern_obj_stream
 		return keep_apart(c, obj);
 	if (c->sent && obj->queue != TERN_QUEUE_UNSENT)
 		return -EBADMSG;
+	if (connection_is(&c->obj, TCPF_CLOSE) && obj->queue != TERN_QUEUE_RECEIVED)
+		return -EBADMSG;
 	/* nobody can have written to what has not been accepted */
 	if (c->obj.flags & TERN_TCP_CALLER && obj->queue != TERN_QUEUE_RECEIVED)
 		return -EBADMSG;
@@ -614,7 +618,7 @@ void tern_connections_silence(struct list_head *connections)
 		}
 		set_repair(c->sk);
 		lock_sock(c->sk);
-		inet_csk_delete_keepalive_timer(c->sk);
+		tern_connection_stop(c->sk);
 		release_sock(c->sk);
 		if (c->orphan)
 			end_orphan(c->sk);

@@ -8,7 +8,6 @@
  * One that cannot move, but need not either (TERN_TCP_CLOSE), is described as if its peer had
  * reset it at that moment.
  */
-#include <linux/err.h>
 #include <linux/net.h>
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
@@ -18,6 +17,8 @@
 
 #include "connection.h"
 
+#define FLAGS	(TERN_TCP_HEARD_FIN | TERN_TCP_CONNECTING)
+
 /** tern_ended_is() - has a TCP socket been connected, and is not any more? */
 bool tern_ended_is(const struct sock *sk)
 {
@@ -26,15 +27,13 @@ bool tern_ended_is(const struct sock *sk)
 		!skb_queue_empty_lockless(&sk->sk_receive_queue));
 }
 
-/* A FIN is no byte, and may have been read. */
-static u32 unread(struct sock *sk)
+/* Behind the last byte that has come, and a FIN that follows unread bytes. */
+static u32 received(struct sock *sk)
 {
 	const struct sk_buff *last = skb_peek_tail(&sk->sk_receive_queue);
-	u32 at = tcp_sk(sk)->copied_seq, end = at;
+	u32 at = tcp_sk(sk)->copied_seq, end = last ? TCP_SKB_CB(last)->seq + last->len : at;
 
-	if (last)
-		end = TCP_SKB_CB(last)->seq + last->len;
-	return after(end, at) ? end - at : 0;
+	return after(end, at) ? end + sock_flag(sk, SOCK_DONE) : at;
 }
 
 /**
@@ -52,9 +51,12 @@ void tern_ended_describe(struct sock *sk, struct tern_obj_tcp *obj)
 	obj->shutdown = ended ? sk->sk_shutdown : SHUTDOWN_MASK;
 	obj->err = ended ? sk->sk_err : ECONNRESET;
 	if (sock_flag(sk, SOCK_DONE))
-		obj->flags = TERN_TCP_HEARD_FIN;
+		obj->flags |= TERN_TCP_HEARD_FIN;
+	/* connect(2) will say that it has failed */
+	if (sk->sk_socket && sk->sk_socket->state == SS_CONNECTING)
+		obj->flags |= TERN_TCP_CONNECTING;
 	obj->copied_seq = tcp_sk(sk)->copied_seq;
-	obj->rcv_nxt = obj->copied_seq + unread(sk);
+	obj->rcv_nxt = received(sk);
 	obj->port = ntohs(inet->inet_sport);
 	obj->peer_port = ntohs(inet->inet_dport);
 	if (sk->sk_family == AF_INET6)
@@ -70,7 +72,7 @@ void tern_ended_describe(struct sock *sk, struct tern_obj_tcp *obj)
  */
 bool tern_ended_valid(const struct tern_obj_tcp *obj)
 {
-	return !(obj->flags & ~TERN_TCP_HEARD_FIN) && obj->err <= MAX_ERRNO &&
+	return !(obj->flags & ~FLAGS) && obj->err <= TERN_ERR_MAX &&
 	       obj->rcv_nxt - obj->copied_seq <= CONNECTION_WINDOW_MAX && !obj->snd_una &&
 	       !obj->snd_nxt && !obj->write_seq && obj->port <= U16_MAX &&
 	       obj->peer_port <= U16_MAX;
@@ -96,14 +98,19 @@ void tern_ended_begin(struct sock *sk)
 void tern_ended_finish(struct sock *sk, const struct tern_obj_tcp *obj)
 {
 	struct inet_sock *inet = inet_sk(sk);
+	struct tcp_sock *tp = tcp_sk(sk);
 
 	tcp_set_state(sk, TCP_CLOSE);
-	if (obj->flags & TERN_TCP_HEARD_FIN)
+	if (obj->flags & TERN_TCP_HEARD_FIN) {
 		sock_set_flag(sk, SOCK_DONE);
+		if (obj->copied_seq != obj->rcv_nxt)
+			tp->rcv_nxt++;
+	}
 	WRITE_ONCE(sk->sk_shutdown, obj->shutdown);
 	WRITE_ONCE(sk->sk_err, obj->err);
-	if (sk->sk_socket && obj->peer_port)
-		sk->sk_socket->state = SS_CONNECTED;
+	if (sk->sk_socket)
+		sk->sk_socket->state = obj->flags & TERN_TCP_CONNECTING ? SS_CONNECTING :
+								     SS_CONNECTED;
 	inet->inet_sport = htons(obj->port);
 	inet->inet_dport = htons(obj->peer_port);
 	if (sk->sk_family == AF_INET6) {

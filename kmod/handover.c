@@ -36,9 +36,9 @@ static size_t bytes_of(const struct tern_connection *c)
 {
 	const struct tcp_sock *tp = tcp_sk(c->sk);
 
-	if (c->listens)
+	if (c->listens || c->closes)
 		return 0;
-	/* what has come out of order has its place in the window */
+	/* what still comes, and what has come out of order, has its place in the window */
 	return sizeof(struct tern_obj_tcp) + (tp->rcv_nxt - tp->copied_seq) +
 	       (tp->write_seq - tp->snd_una) + tp->rcv_wnd;
 }

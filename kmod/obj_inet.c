@@ -147,7 +147,9 @@ static const char *tcp_refused(const struct tern_table *table, const struct sock
 			"a listening TCP socket whose callers have not been accepted: wait, or use --tcp-close" :
 			NULL;
 	case TCP_CLOSE:
-		return NULL;
+		/* shutdown(2) says so, and does it all the same */
+		return tern_ended_is(sk) && !inet_sk(sk)->inet_dport ?
+			"a TCP socket that has been shut down before it was connected" : NULL;
 	default:
 		/* elsewhere its address stays, and with it whoever is at the other end */
 		return tern_is_pod(table->tree) ? tern_connection_refused(sk) :
@@ -155,10 +157,10 @@ static const char *tcp_refused(const struct tern_table *table, const struct sock
 	}
 }
 
-/* It goes with a connection that has ended, and makes no difference to one that will have. */
-static bool moves_error(const struct tern_table *table, const struct sock *sk)
+/* Of the connection only the end moves: it is over, or will be then. */
+static bool stays_behind(const struct tern_table *table, const struct sock *sk)
 {
-	return is_tcp(sk) && (tern_ended_is(sk) || closes(table));
+	return is_tcp(sk) && sk->sk_state != TCP_LISTEN && (tern_ended_is(sk) || closes(table));
 }
 
 static const char *udp_refused(const struct sock *sk)
@@ -191,7 +193,7 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 	if (!tern_socket_is_at_home(table, sk))
 		return "a socket of another network namespace";
 	/* a soft one of TCP is over when the peer is heard again */
-	if ((READ_ONCE(sk->sk_err) && !moves_error(table, sk)) || (is_udp(sk) && READ_ONCE(sk->sk_err_soft)) ||
+	if ((READ_ONCE(sk->sk_err) && !stays_behind(table, sk)) || (is_udp(sk) && READ_ONCE(sk->sk_err_soft)) ||
 	    !skb_queue_empty_lockless(&sk->sk_error_queue))
 		return "a TCP or UDP socket with an error that has not been read";
 	if (has_program(sk))
@@ -199,7 +201,7 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 	/* one that has been accepted has an interface, which TCP does not use */
 	if (is_udp(sk) && has_multicast(sk))
 		return "a socket in a multicast group, or bound to an interface for what it sends";
-	if (tern_connection_is_local(sk))
+	if (tern_connection_is_local(sk) && !stays_behind(table, sk))
 		return "a socket with a link-local address";
 	if (has_policy(sk))
 		return "a socket with a policy of IPsec (IP_XFRM_POLICY)";
@@ -211,12 +213,14 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 static void describe_addresses(const struct sock *sk, struct tern_obj_inet *obj)
 {
 	const struct inet_sock *inet = inet_sk(sk);
+	const bool ended = is_tcp(sk) && sk->sk_state == TCP_CLOSE &&
+			   obj->flags & TERN_INET_CONNECTED;
 	/* who has been connected without a name is given one that the other host may not have */
 	bool own = is_tcp(sk) || sk->sk_state != TCP_ESTABLISHED ||
 		   sk->sk_userlocks & SOCK_BINDADDR_LOCK;
 
-	/* of a connection that has ended only the second one is left */
-	obj->port = inet->inet_num ?: ntohs(inet->inet_sport);
+	/* of a connection that has ended that in its packets is left */
+	obj->port = ended ? ntohs(inet->inet_sport) : inet->inet_num;
 	if (obj->flags & TERN_INET_CONNECTED)
 		obj->peer_port = ntohs(inet->inet_dport);
 	if (sk->sk_family == AF_INET6) {

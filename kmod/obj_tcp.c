@@ -304,6 +304,12 @@ int tern_connection_note(struct list_head *connections, int fd, struct sock *sk,
 	return err;
 }
 
+/* What no process has must not have ended since it was found. */
+static bool may_save(const struct tern_connection *c, u32 flags)
+{
+	return c->closes || !(tern_connection_refused(c->sk) || (flags && tern_ended_is(c->sk)));
+}
+
 /**
  * tern_connection_save() - TCP, and STREAM for what is in its queues
  * @saver: where to
@@ -315,19 +321,22 @@ int tern_connection_note(struct list_head *connections, int fd, struct sock *sk,
 int tern_connection_save(struct tern_saver *saver, struct tern_connection *c, u32 flags)
 {
 	struct writer w = { .image = saver->image };
+	const size_t before = saver->image->len;
 	int err = 0;
 
 	w.data = kvmalloc(TERN_STREAM_MAX, GFP_KERNEL);
 	if (!w.data)
 		return -ENOMEM;
 	lock_sock(c->sk);
-	if (c->closes) {
-		err = save_locked(saver, c, flags, &w);
-	} else if (!tern_connection_refused(c->sk)) {
-		stop(c);
+	if (may_save(c, flags)) {
+		if (!c->closes)
+			stop(c);
 		err = save_locked(saver, c, flags, &w);
 	}
 	release_sock(c->sk);
+	/* of all of them this one is left behind: it has grown since they were measured */
+	if (saver->image->len > TERN_IMAGE_MAX)
+		saver->image->len = before;
 	kvfree(w.data);
 	return err;
 }
@@ -396,7 +405,7 @@ static u32 states_of(const struct tern_obj_tcp *obj)
 static bool goes_on_valid(const struct tern_obj_tcp *obj)
 {
 	return obj->port && obj->port <= U16_MAX && obj->peer_port && obj->peer_port <= U16_MAX &&
-	       !(obj->flags & TERN_TCP_HEARD_FIN) && !obj->err && !(obj->bound & ~CONNECTION_BOUND) && !(obj->ecn & ~ECN) &&
+	       !(obj->flags & (TERN_TCP_HEARD_FIN | TERN_TCP_CONNECTING)) && !obj->err && !(obj->bound & ~CONNECTION_BOUND) && !(obj->ecn & ~ECN) &&
 	       windows_valid(obj) && queues_valid(obj) && measured_valid(obj);
 }
 

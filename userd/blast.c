@@ -213,9 +213,7 @@ static void leave_segment(struct tern_source *root)
 		return;
 	/* it is to go with the pod */
 	tern_prepared_unwatch(p);
-	if (tern_net_mute(root->job->pid, &root->why))
-		tern_log(LOG_WARNING, "migration %016" PRIx64 ": %s", (uint64_t)root->job->id,
-			 root->why.text);
+	tern_source_mute(root);
 }
 
 /* In doubt: from here on only the destination's word counts. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net.h"
 #include "source.h"
 
 #define FIRST	(256UL << 10)	/* room that most have enough of */
@@ -48,6 +49,18 @@ static bool has_late(const struct tern_source *s)
 }
 
 /**
+ * tern_source_mute() - let the pod say nothing any more, whatever its kernel would
+ * @s: in doubt, or committed; if it is in no pod, or has no interface, nothing is done
+ */
+void tern_source_mute(const struct tern_source *s)
+{
+	struct tern_why why = { "" };
+
+	if (tern_net_mute(s->job->pid, &why))
+		tern_log(LOG_WARNING, "migration %016" PRIx64 ": %s", (uint64_t)s->job->id, why.text);
+}
+
+/**
  * tern_source_hand_over_ahead() - RESUME has left: let the connections follow
  * @s: in doubt
  *
@@ -75,8 +88,11 @@ void tern_source_hand_over(struct tern_source *s)
 	unsigned int i;
 	int rc = 0;
 
-	if (has_late(s) && !s->hands_over)
+	if (has_late(s) && !s->hands_over) {
 		rc = dump(s, &why);
+		/* a daemon before us has perhaps not come to that */
+		tern_source_mute(s);
+	}
 	/* it runs, and waits for them alone */
 	for (i = 0; i < TRIES && rc == -ENOMEM; i++) {
 		tern_source_pause(s, TRY_MS);

@@ -94,7 +94,8 @@ int check_tcp(struct image_check *c, const struct tern_obj *obj)
 	size_t len;
 
 	tern_obj_tail(obj, &len);
-	if (len || t->fd < -1 || t->fd >= FD_MAX || t->flags & ~TERN_TCP_FLAGS_ALL ||
+	if (len || t->fd < (t->flags & TERN_TCP_ORPHAN ? -1 : 0) || t->fd >= FD_MAX ||
+	    t->flags & ~TERN_TCP_FLAGS_ALL || t->err > TERN_ERR_MAX ||
 	    (t->family != AF_INET && t->family != AF_INET6) || !fits(t->local, t->family) ||
 	    !fits(t->peer, t->family) || t->shutdown > 3 || t->port > PORT_MAX ||
 	    t->peer_port > PORT_MAX)

@@ -151,6 +151,7 @@ int tern_source_keep(struct tern_source *s);
 int tern_source_kept(struct tern_source *s);
 
 /* handover.c */
+void tern_source_mute(const struct tern_source *s);
 void tern_source_hand_over_ahead(struct tern_source *s);
 void tern_source_hand_over(struct tern_source *s);
 int tern_source_send_sockets(struct tern_source *s);

@@ -902,8 +902,8 @@ struct tern_obj_datagram {
  *	one that no process has any more -1
  * @family: AF_INET or AF_INET6
  * @state: TCP_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2, _CLOSE_WAIT, _LAST_ACK or _CLOSING
- *	(tcp_states.h); TCP_CLOSE: it has ended, and of what follows there are @shutdown,
- *	@copied_seq, @rcv_nxt (without a FIN), @local, both ports, and @err
+ *	(tcp_states.h); TCP_CLOSE: it has ended, and of what follows there are @flags,
+ *	@shutdown, @copied_seq, @rcv_nxt, @local, both ports, and @err
  * @flags: TERN_TCP_*
  * @shutdown: 1: nothing is to be received any more, 2: nothing sent
  * @copied_seq: what the process has read
@@ -940,7 +940,7 @@ struct tern_obj_datagram {
  * @port: in the host's byte order
  * @peer_port: likewise
  * @bound: SOCK_BINDADDR_LOCK and SOCK_BINDPORT_LOCK: asked for by bind(2)
- * @err: errno that whoever asks next is told; 0: none
+ * @err: errno that whoever asks next is told, up to TERN_ERR_MAX; 0: none
  */
 struct tern_obj_tcp {
 	__s32 fd;
@@ -985,6 +985,8 @@ struct tern_obj_tcp {
 	__u32 err;
 };
 
+#define TERN_ERR_MAX		511	/* those above are the kernel's own (include/linux/errno.h) */
+
 #define TERN_TCP_SACK		(1U << 0)	/* options that both ends have agreed upon */
 #define TERN_TCP_WSCALE		(1U << 1)
 #define TERN_TCP_TIMESTAMPS	(1U << 2)
@@ -992,7 +994,8 @@ struct tern_obj_tcp {
 #define TERN_TCP_CALLER		(1U << 4)	/* it has not been accepted */
 #define TERN_TCP_ORPHAN		(1U << 5)	/* it has been closed, and is not over */
 #define TERN_TCP_HEARD_FIN	(1U << 6)	/* it has ended: the peer has said so, and not a reset */
-#define TERN_TCP_FLAGS_ALL	((1U << 7) - 1)
+#define TERN_TCP_CONNECTING	(1U << 7)	/* it has ended before it began, and nobody has been told */
+#define TERN_TCP_FLAGS_ALL	((1U << 8) - 1)
 
 /**
  * enum tern_queue - which bytes of a connection

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -45,7 +46,7 @@ union address {
 };
 
 static int plain, shared, both, bound, fresh, sender, four, six, left, right, put, watch;
-static int ended, broken, rejected;
+static int ended, broken, rejected, again;
 static pid_t child;
 static char buf[65536];
 
@@ -225,6 +226,9 @@ static void end_connections(void)
 	broken = connected(&peer);
 	check(write(broken, "x", 1) == 1, "write");
 	close(peer);
+	again = socket(AF_INET, SOCK_STREAM, 0);
+	check(connect(again, &nobody.any, sizeof(nobody.in)) < 0 && errno == ECONNREFUSED,
+	      "connect: %s", strerror(errno));
 	rejected = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	check(connect(rejected, &nobody.any, sizeof(nobody.in)) < 0 && errno == EINPROGRESS,
 	      "connect: %s", strerror(errno));
@@ -245,10 +249,13 @@ static void verify_ended(void)
 	union address own = name_of(ended);
 	struct pollfd p = { .fd = rejected, .events = POLLOUT };
 	socklen_t len = sizeof(name);
+	int waiting = 0;
 
 	check(own.in.sin_addr.s_addr == name.in.sin_addr.s_addr && own.in.sin_port,
 	      "it has another name after %u hops", migrant.hops);
 	check(getpeername(ended, &name.any, &len) && errno == ENOTCONN, "it has a peer");
+	check(!ioctl(ended, FIONREAD, &waiting) && waiting == 4, "%d bytes wait after %u hops",
+	      waiting, migrant.hops);
 	reads_rest(ended);
 	check(!recv(ended, buf, 1, 0), "a connection did not end");
 	check(send(ended, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE, "it sends again");
@@ -258,8 +265,11 @@ static void verify_ended(void)
 	check(!recv(broken, buf, 1, 0), "a connection did not end");
 	check(poll(&p, 1, 0) == 1 && p.revents == (POLLOUT | POLLERR | POLLHUP),
 	      "poll finds %#x after %u hops", p.revents, migrant.hops);
-	migrant_is_option(rejected, SOL_SOCKET, SO_ERROR, ECONNREFUSED);
-	migrant_is_option(rejected, SOL_SOCKET, SO_ERROR, 0);
+	/* whoever asks so is told, and may try again */
+	check(connect(rejected, &name.any, sizeof(name.in)) < 0 && errno == ECONNREFUSED,
+	      "connect after %u hops: %s", migrant.hops, strerror(errno));
+	check(!migrant.hops || !name_of(again).in.sin_port, "it has a port after %u hops", migrant.hops);
+	close(again);
 	close(ended);
 	close(broken);
 	close(rejected);

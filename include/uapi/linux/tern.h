@@ -27,7 +27,8 @@
  *  8: TERN_IOC_HOLD
  *  9: TERN_FAIL_LEAVES, TERN_IOC_EXPECT
  * 10: TERN_CAPTURE_SOCKETS, TERN_IOC_SOCKETS, LATE objects in LOAD; A_LATE, A_RESET
- * 11: THREAD objects leave out extended state that is zero
+ * 11: THREAD objects leave out extended state that is zero; TCP objects may be of connections
+ *     that have ended, and then LATE and SOCKETS of processes outside of pods; TERN_TCP_CLOSE
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
