@@ -66,7 +66,8 @@ void tern_ended_describe(struct sock *sk, struct tern_obj_tcp *obj)
 }
 
 /**
- * tern_ended_valid() - may SOCKETS take @obj, of which the state is TCP_CLOSE?
+ * tern_ended_valid() - may SOCKETS take it?
+ * @obj: of which the state is TCP_CLOSE
  *
  * Nobody has sent anything by it, and nobody listens.
  */

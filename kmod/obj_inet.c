@@ -144,8 +144,7 @@ static const char *tcp_refused(const struct tern_table *table, const struct sock
 	switch (READ_ONCE(sk->sk_state)) {
 	case TCP_LISTEN:
 		return has_callers(sk) && !tern_is_pod(table->tree) ?
-			"a listening TCP socket whose callers have not been accepted: wait, or use --tcp-close" :
-			NULL;
+			"a listening TCP socket with callers that wait (or use --tcp-close)" : NULL;
 	case TCP_CLOSE:
 		/* shutdown(2) says so, and does it all the same */
 		return tern_ended_is(sk) && !inet_sk(sk)->inet_dport ?
@@ -153,7 +152,7 @@ static const char *tcp_refused(const struct tern_table *table, const struct sock
 	default:
 		/* elsewhere its address stays, and with it whoever is at the other end */
 		return tern_is_pod(table->tree) ? tern_connection_refused(sk) :
-			"a TCP connection, which moves only with a pod (tern run --net): or use --tcp-close";
+			"a TCP connection, which moves only with a pod (tern run --net, or use --tcp-close)";
 	}
 }
 
@@ -193,7 +192,8 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 	if (!tern_socket_is_at_home(table, sk))
 		return "a socket of another network namespace";
 	/* a soft one of TCP is over when the peer is heard again */
-	if ((READ_ONCE(sk->sk_err) && !stays_behind(table, sk)) || (is_udp(sk) && READ_ONCE(sk->sk_err_soft)) ||
+	if ((READ_ONCE(sk->sk_err) && !stays_behind(table, sk)) ||
+	    (is_udp(sk) && READ_ONCE(sk->sk_err_soft)) ||
 	    !skb_queue_empty_lockless(&sk->sk_error_queue))
 		return "a TCP or UDP socket with an error that has not been read";
 	if (has_program(sk))

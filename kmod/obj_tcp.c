@@ -364,7 +364,8 @@ static bool windows_valid(const struct tern_obj_tcp *obj)
 {
 	return obj->rcv_wnd <= CONNECTION_WINDOW_MAX && obj->snd_wnd <= CONNECTION_WINDOW_MAX &&
 	       obj->max_window <= CONNECTION_WINDOW_MAX && obj->max_window >= obj->snd_wnd &&
-	       obj->window_clamp <= CONNECTION_WINDOW_MAX && obj->rcv_ssthresh <= CONNECTION_WINDOW_MAX &&
+	       obj->window_clamp <= CONNECTION_WINDOW_MAX &&
+	       obj->rcv_ssthresh <= CONNECTION_WINDOW_MAX &&
 	       obj->snd_wscale <= TCP_MAX_WSCALE && obj->rcv_wscale <= TCP_MAX_WSCALE &&
 	       !after(obj->rcv_wup, obj->rcv_nxt) &&
 	       !after(obj->snd_wl1, obj->rcv_nxt + obj->rcv_wnd);
@@ -376,7 +377,7 @@ static bool queues_valid(const struct tern_obj_tcp *obj)
 	u32 received = obj->rcv_nxt - obj->copied_seq, sent = obj->snd_nxt - obj->snd_una;
 	u32 unsent = obj->write_seq - obj->snd_nxt;
 
-	if (received > CONNECTION_WINDOW_MAX || sent > CONNECTION_WINDOW_MAX || unsent > CONNECTION_WINDOW_MAX)
+	if (max3(received, sent, unsent) > CONNECTION_WINDOW_MAX)
 		return false;
 	if (connection_is(obj, TCPF_FIN_WAIT2) || obj->flags & TERN_TCP_CALLER)
 		return !sent && !unsent;
@@ -405,7 +406,8 @@ static u32 states_of(const struct tern_obj_tcp *obj)
 static bool goes_on_valid(const struct tern_obj_tcp *obj)
 {
 	return obj->port && obj->port <= U16_MAX && obj->peer_port && obj->peer_port <= U16_MAX &&
-	       !(obj->flags & (TERN_TCP_HEARD_FIN | TERN_TCP_CONNECTING)) && !obj->err && !(obj->bound & ~CONNECTION_BOUND) && !(obj->ecn & ~ECN) &&
+	       !(obj->flags & (TERN_TCP_HEARD_FIN | TERN_TCP_CONNECTING)) && !obj->err &&
+	       !(obj->bound & ~CONNECTION_BOUND) && !(obj->ecn & ~ECN) &&
 	       windows_valid(obj) && queues_valid(obj) && measured_valid(obj);
 }
 

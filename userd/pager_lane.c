@@ -467,11 +467,14 @@ static int take_messages(struct tern_pager *p)
 		/* after good-bye pages that were asked for twice may still come */
 		if (p->bye)
 			lane->place.runs = NULL;
-		if (err == -EPROTO)
+		if (err == -EPROTO) {
+			/* what it has brought is forgotten, and there may be another one already */
 			tern_pager_lane_lose(p, 0, "not what belongs here");
-		else if (err)
+			break;
+		}
+		if (err)
 			return err;
-		if (!head || lane->lost)
+		if (!head)
 			break;
 		if (!lane->place.runs)
 			lane->at += HEAD + head->len;

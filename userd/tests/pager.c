@@ -306,7 +306,6 @@ static bool send_sockets(int fd)
 	struct {
 		struct tern_obj head;
 		struct tern_obj_tcp tcp;
-		__u32 padding;
 	} one = {
 		.head = {
 			.type = TERN_OBJ_TCP, .version = TERN_OBJ_VERSION,
