@@ -152,7 +152,7 @@ static const char *tcp_refused(const struct tern_table *table, const struct sock
 	default:
 		/* elsewhere its address stays, and with it whoever is at the other end */
 		return tern_is_pod(table->tree) ? tern_connection_refused(sk) :
-			"a TCP connection, which moves only with a pod (tern run --net, or use --tcp-close)";
+			"a TCP connection, and in no pod (tern run --net, or use --tcp-close)";
 	}
 }
 
