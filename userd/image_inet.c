@@ -2,6 +2,7 @@
 /* The check of images: TCP, UDP and netlink sockets. */
 #include <limits.h>
 #include <linux/netlink.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -98,7 +99,7 @@ int check_tcp(struct image_check *c, const struct tern_obj *obj)
 	    t->flags & ~TERN_TCP_FLAGS_ALL || t->err > TERN_ERR_MAX ||
 	    (t->family != AF_INET && t->family != AF_INET6) || !fits(t->local, t->family) ||
 	    !fits(t->peer, t->family) || t->shutdown > 3 || t->port > PORT_MAX ||
-	    t->peer_port > PORT_MAX)
+	    t->peer_port > PORT_MAX || (t->state != TCP_CLOSE && (!t->port || !t->peer_port)))
 		return check_bad(c, obj, "a field is out of range");
 	c->stream = obj;
 	return 0;

@@ -830,7 +830,9 @@ static void spoil_connections(void)
 	SPOILED(tcp->family, AF_UNIX);
 	SPOILED(tcp->flags, TERN_TCP_FLAGS_ALL + 1);
 	SPOILED(tcp->shutdown, 4);
+	SPOILED(tcp->port, 0);
 	SPOILED(tcp->port, 65536);
+	SPOILED(tcp->peer_port, 0);
 	SPOILED(tcp->peer_port, 65536);
 	SPOILED(tcp->local[4], 1);
 	SPOILED(tcp->peer[15], 1);
