@@ -64,16 +64,6 @@ reads()
 	}
 }
 
-# slow BITS|off: what a sends to b
-slow()
-{
-	if [[ $1 == off ]]; then
-		in_host a tc qdisc del dev data root
-	else
-		in_host a tc qdisc add dev data root netem rate "$1"
-	fi
-}
-
 stands()
 {
 	tern a status | grep -q " parked "
@@ -82,19 +72,20 @@ stands()
 # while_it_stands: it is acknowledged, and by nobody else than a
 while_it_stands()
 {
-	slow 24kbit && tern a migrate web b --no-prepare --no-wait &&
+	in_host a tc qdisc add dev data root netem rate 24kbit &&
+		tern a migrate web b --no-prepare --no-wait &&
 		wait_until "$LONG" stands && acked && acked && stands || return 1
 	! answers $V4 && stands
 }
 
 moves_on()
 {
-	slow off && pod_on web b && reads && acked && reads
+	delay a off && pod_on web b && reads && acked && reads
 }
 
 fails_at()
 {
-	"$HERE/../tools/arm" "$1" && while_it_stands && slow off &&
+	"$HERE/../tools/arm" "$1" && while_it_stands && delay a off &&
 		wait_until "$LONG" not_stands && pod_on web a && reads && acked && reads
 }
 
