@@ -120,6 +120,24 @@ static int refused(struct tern_pager *p, struct tern_space *space, __u64 page, _
 	}
 }
 
+/*
+ * Copy @nr pages, or just one where the mapping has been split since.
+ *
+ * That nothing is there the kernel must say twice. It looks for changes of the layout first,
+ * and for the mapping after that, which may have moved in between (Linux 6.9, mm/userfaultfd.c:
+ * uffd_mfill_lock()). But then the change waits for us to read it, and is seen the second time.
+ */
+static __s64 copy(const struct tern_space *space, __u64 addr, const char *src, __u64 nr)
+{
+	__s64 done = tern_uffd_copy(space->uffd, addr, src, nr * PAGE);
+
+	if (done == -ENOENT && nr > 1)
+		done = tern_uffd_copy(space->uffd, addr, src, PAGE);
+	if (done == -ENOENT)
+		done = tern_uffd_copy(space->uffd, addr, src, PAGE);
+	return done;
+}
+
 /* Pages @page… of @space, from @data. */
 static int fill(struct tern_pager *p, struct tern_space *space, __u64 page, __u64 nr,
 		const char *data)
@@ -134,10 +152,7 @@ static int fill(struct tern_pager *p, struct tern_space *space, __u64 page, __u6
 
 		if (!n)
 			return 0;
-		done = tern_uffd_copy(space->uffd, addr, src, n * PAGE);
-		/* mappings may have been split since: then a page at a time */
-		if (done == -ENOENT && n > 1)
-			done = tern_uffd_copy(space->uffd, addr, src, PAGE);
+		done = copy(space, addr, src, n);
 		if (done > 0) {
 			tern_waiters_remove_range(&p->waiters, space, addr, addr + done);
 			err = tern_pageset_del(&space->missing, page, done / PAGE);

@@ -724,6 +724,105 @@ static void run(bool deaths, bool staged)
 	free(memo);
 }
 
+/* ---- a page that goes away under the kernel's hands ---------------------------------- */
+
+#define HIDEOUT	(START + 0x300000000ULL)	/* where it goes */
+
+static int register_missing(int uffd, void *page, __u64 features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	struct uffdio_register reg = {
+		.range = { (unsigned long)page, PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	return ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg);
+}
+
+static void *map_page(__u64 addr)
+{
+	return mmap((void *)addr, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | (addr ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+}
+
+static void *hide(void *arg)
+{
+	(void)arg;
+	/* waits until the event has been read */
+	return mremap((void *)START, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)HIDEOUT);
+}
+
+struct courier {
+	int uffd;	/* of the contents that the kernel is to copy */
+	void *contents;
+};
+
+/* The kernel has come for the contents: it gets them when the page has moved. */
+static void *deliver(void *arg)
+{
+	static char contents[PAGE];
+	const struct courier *c = arg;
+	struct uffdio_copy copy = {
+		.dst = (unsigned long)c->contents, .src = (unsigned long)contents, .len = PAGE,
+	};
+	struct pollfd p = { .fd = c->uffd, .events = POLLIN };
+	struct uffd_msg msg;
+	pthread_t thread;
+
+	memset(contents, 7, sizeof(contents));
+	poll(&p, 1, -1);
+	if (read(c->uffd, &msg, sizeof(msg)) != sizeof(msg))
+		abort();
+	pthread_create(&thread, NULL, hide, NULL);
+	p.fd = kept[0];
+	poll(&p, 1, -1);
+	if (ioctl(c->uffd, UFFDIO_COPY, &copy))
+		abort();
+	pthread_join(thread, NULL);
+	return NULL;
+}
+
+/*
+ * The kernel is about to place a page when the migrant moves it. It has looked for events
+ * before that, and from Linux 6.9 on says that nothing is there.
+ */
+static void hidden_meanwhile(void)
+{
+	struct tern_memo *memo = calloc(1, sizeof(*memo) + sizeof(struct tern_seed));
+	struct courier c = { .uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK) };
+	struct tern_pager p;
+	pthread_t thread;
+	unsigned char there = 0;
+	int err;
+
+	nr_spaces = nr_events = 0;
+	memo->nr_seeds = 1;
+	memo->seed[0] = (struct tern_seed){ START, START + PAGE, 0, 0 };
+	kept[nr_spaces++] = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	c.contents = map_page(0);
+	CHECK(map_page(START) == (void *)START &&
+	      !register_missing(kept[0], (void *)START, UFFD_FEATURE_EVENT_REMAP) &&
+	      !register_missing(c.uffd, c.contents, 0));
+	CHECK(!tern_pager_init(&p, &job, -1, memo));
+	pthread_create(&thread, NULL, deliver, &c);
+	do
+		err = tern_place_pages(&p, 0, 1, c.contents);
+	while (err == -EAGAIN);
+	CHECK(!err);
+	/* so that who moves it can go on in any case */
+	tern_pager_space_drain(&p, p.space[0]);
+	pthread_join(thread, NULL);
+	CHECK(nr_events == 1 && events[0].event == UFFD_EVENT_REMAP);
+	CHECK(!p.space[0]->missing.count);
+	CHECK(!mincore((void *)HIDEOUT, PAGE, &there) && there & 1);
+	tern_pager_fini(&p);
+	close(kept[0]);
+	close(c.uffd);
+	munmap((void *)HIDEOUT, PAGE);
+	munmap(c.contents, PAGE);
+	free(memo);
+}
+
 int main(void)
 {
 	unsigned int i;
@@ -737,6 +836,7 @@ int main(void)
 	pthread_mutex_init(&job.lock, NULL);
 	job.mail = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	job.cancel = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	hidden_meanwhile();
 	for (i = 0; i < 4; i++)
 		run(i & 1, i & 2);
 	return done();
