@@ -24,6 +24,7 @@
 #include <linux/uaccess.h>
 
 #include "arch/arch.h"
+#include "barrier.h"
 #include "become.h"
 #include "compat.h"
 #include "dev.h"
@@ -308,6 +309,8 @@ static const char *objection(const struct tern_obj *obj, struct tern_usage_sum *
 		return tern_datagram_valid(obj, payload) ? NULL : "a datagram that cannot be";
 	case TERN_OBJ_LATE:
 		return tern_late_valid(obj, payload) ? NULL : "a socket that cannot be";
+	case TERN_OBJ_BARRIER:
+		return tern_barrier_valid(obj, payload) ? NULL : "a file that cannot be";
 	case TERN_OBJ_ENDED:
 		return tern_tree_ended_valid(obj, payload) ? NULL : "a child that cannot be";
 	default:
@@ -453,6 +456,15 @@ static int load_late(struct tern_migration *m, struct task_struct *leader,
 			      l->fd, err) : 0;
 }
 
+static int load_barrier(struct tern_migration *m, struct task_struct *leader,
+			const struct tern_obj_barrier *b, struct tern_why *why)
+{
+	int err = tern_barrier_load(m, leader, b);
+
+	return err ? tern_why(why, err, "the shell's file %d cannot be made to wait (error %d)",
+			      b->fd, err) : 0;
+}
+
 static int load_ended(struct task_struct *leader, const struct tern_obj_ended *e,
 		      struct tern_why *why)
 {
@@ -506,6 +518,8 @@ static int load_process(struct tern_migration *m, const void *buf, size_t len,
 			err = load_datagram(leader, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_LATE)
 			err = load_late(m, leader, (const void *)(obj + 1), why);
+		else if (obj->type == TERN_OBJ_BARRIER)
+			err = load_barrier(m, leader, (const void *)(obj + 1), why);
 		else if (obj->type == TERN_OBJ_ENDED)
 			err = load_ended(leader, (const void *)(obj + 1), why);
 	}
@@ -632,6 +646,8 @@ int tern_become_resume(struct tern_migration *m)
 	/* those that move with it are loaded, too: every socket but those of TCP is open */
 	if (!err)
 		tern_late_resume(m);
+	if (!err)
+		tern_barrier_resume(m);
 	mutex_unlock(&m->lock);
 	return err;
 }

@@ -29,6 +29,7 @@
 #include "table.h"
 #include "tree.h"
 #include "unit.h"
+#include "unwritten.h"
 
 /* room for most images; only a large one is worth a second round */
 #define USUAL	(64UL << 10)
@@ -420,6 +421,7 @@ static int save_memory_and_files(struct tern_migration *m, const struct tern_tre
 	if (err)
 		return err;
 	table.connections = &m->connections;
+	table.unwritten = &m->unwritten;
 	err = tern_obj_vma_save(mm, &table, image);
 	if (!err)
 		err = tern_obj_desc_save(&table, image, why);
@@ -521,6 +523,7 @@ static int capture_mm(struct tern_migration *m, const struct tern_tree *tree,
 
 	for (;;) {
 		tern_connections_forget(&m->connections);
+		tern_unwritten_forget(&m->unwritten);
 		m->has_orphans = false;
 		err = make_room(m, size);
 		if (err)

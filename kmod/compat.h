@@ -27,6 +27,13 @@
 #include <net/gso.h>
 #endif
 
+/* 6.3 maps the ids of a mount and not those of a user namespace. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+typedef struct mnt_idmap compat_idmap;
+#else
+typedef struct user_namespace compat_idmap;
+#endif
+
 /* 6.3 moved file locks out of fs.h. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #include <linux/filelock.h>

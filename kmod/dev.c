@@ -18,6 +18,7 @@
 #include <linux/uaccess.h>
 
 #include "accessed.h"
+#include "barrier.h"
 #include "become.h"
 #include "capture.h"
 #include "dev.h"
@@ -34,6 +35,7 @@
 #include "park.h"
 #include "restart.h"
 #include "unit.h"
+#include "unwritten.h"
 
 atomic_t tern_fault_armed = ATOMIC_INIT(TERN_FAULT_NONE);
 
@@ -461,6 +463,16 @@ static long ioc_expect(struct tern_migration *m, void __user *uarg)
 	return tern_unit_expect(m->unit, arg.nr_members);
 }
 
+static long ioc_written(struct tern_migration *m, void __user *uarg)
+{
+	struct tern_written arg;
+	int err = get_arg(&arg, sizeof(arg), uarg);
+
+	if (err)
+		return err;
+	return arg.err > MAX_ERRNO ? -EINVAL : tern_barrier_written(m, -(int)arg.err);
+}
+
 static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		      void __user *uarg)
 {
@@ -509,6 +521,10 @@ static long job_ioctl(struct tern_migration *m, unsigned int cmd,
 		return ioc_hold(m, uarg);
 	case TERN_IOC_EXPECT:
 		return ioc_expect(m, uarg);
+	case TERN_IOC_WRITE_BACK:
+		return tern_unwritten_write(m);
+	case TERN_IOC_WRITTEN:
+		return ioc_written(m, uarg);
 	default:
 		return -ENOTTY;
 	}

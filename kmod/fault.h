@@ -26,6 +26,7 @@ enum tern_fault {
 	TERN_FAULT_REFUSE,
 	TERN_FAULT_SOCKETS,
 	TERN_FAULT_GATE,	/* holds it shut for as long as it is armed */
+	TERN_FAULT_WRITE_BACK,	/* likewise, keeps data where it is */
 	TERN_FAULT_OFF,		/* nobody passes here: to arm it disarms the others */
 	__TERN_FAULT_MAX,
 };

@@ -23,11 +23,13 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
+#include "barrier.h"
 #include "dev.h"
 #include "hold.h"
 #include "host.h"
 #include "late.h"
 #include "netlink.h"
+#include "unwritten.h"
 
 static int __init tern_init(void)
 {
@@ -39,9 +41,15 @@ static int __init tern_init(void)
 	err = tern_late_init();
 	if (err)
 		goto err_hold;
-	err = tern_host_init();
+	err = tern_barrier_init();
 	if (err)
 		goto err_late;
+	err = tern_unwritten_init();
+	if (err)
+		goto err_barrier;
+	err = tern_host_init();
+	if (err)
+		goto err_unwritten;
 	err = tern_netlink_init();
 	if (err)
 		goto err_host;
@@ -54,6 +62,10 @@ err_netlink:
 	tern_netlink_exit();
 err_host:
 	tern_host_exit();
+err_unwritten:
+	tern_unwritten_exit();
+err_barrier:
+	tern_barrier_exit();
 err_late:
 	tern_late_exit();
 err_hold:
@@ -66,6 +78,8 @@ static void __exit tern_exit(void)
 	tern_dev_exit();
 	tern_netlink_exit();
 	tern_host_exit();
+	tern_unwritten_exit();
+	tern_barrier_exit();
 	tern_late_exit();
 	tern_hold_exit();
 	/*

@@ -13,6 +13,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "barrier.h"
 #include "become.h"
 #include "connection.h"
 #include "dev.h"
@@ -25,6 +26,7 @@
 #include "park.h"
 #include "trace.h"
 #include "unit.h"
+#include "unwritten.h"
 
 #define HISTORY_MAX	64	/* ended migrations that a host remembers */
 
@@ -107,6 +109,8 @@ int tern_migration_set(struct tern_migration *m, enum tern_state to)
 		tern_connections_forget(&m->connections);
 		tern_handover_end(m);
 		tern_late_end(m);
+		tern_unwritten_forget(&m->unwritten);
+		tern_barrier_end(m);
 		if (to == TERN_FAILED && m->side == TERN_DESTINATION)
 			tern_hold_forward(m);
 		tern_hold_end(m, to == TERN_FAILED && m->side == TERN_SOURCE);
@@ -242,6 +246,7 @@ struct tern_migration *tern_migration_create(struct tern_host *host,
 	init_waitqueue_head(&m->news);
 	INIT_LIST_HEAD(&m->threads);
 	INIT_LIST_HEAD(&m->connections);
+	INIT_LIST_HEAD(&m->unwritten);
 	INIT_LIST_HEAD(&m->unit_node);
 	hash_init(m->by_task);
 	xa_init(&m->kept);

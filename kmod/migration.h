@@ -10,6 +10,7 @@
 #include <linux/mutex.h>
 #include <linux/tern.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "image.h"
@@ -63,10 +64,16 @@ struct tern_unit;
  * @has_orphans: source: among it connections that no process has
  * @net: source: where these are, from TERN_DOUBT on
  * @sockets: source: all of it, when it has been dumped
+ * @unwritten: source: files with data that is not with their server yet
+ * @writer: source: brings it there
+ * @writes: source: that has begun
+ * @write_err: source: negative errno of what could not be written
  * @late: destination: where its sockets wait for that; NULL: it has none such
  * @came: destination: and all that is for it has come
  * @nr_late: destination: sockets that are not there yet
  * @nr_reset: destination: connections that could not be handed over
+ * @barriers: destination: before some of its files there is one
+ * @is_written: what was there to be written has been; destination: as the source says
  * @hold: on its network namespace, or NULL
  * @kept: files by key (struct tern_keep)
  * @nr_spaces: address spaces known: the migrant's and those it forked
@@ -121,10 +128,16 @@ struct tern_migration {
 	bool has_orphans;
 	struct net *net;
 	struct tern_image sockets;
+	struct list_head unwritten;
+	struct delayed_work writer;
+	bool writes;
+	int write_err;
 	struct tern_late *late;
 	bool came;
 	u32 nr_late;
 	u32 nr_reset;
+	bool barriers;
+	bool is_written;
 	struct tern_hold *hold;
 	struct xarray kept;
 	u32 nr_spaces;

@@ -105,6 +105,7 @@ int tern_carried_next(struct tern_next_data *arg);
 /* obj_file.c */
 bool tern_path_has_name(const struct path *path);
 bool tern_is_network(const struct super_block *sb);
+bool tern_file_is_unwritten(const struct file *file);
 int tern_file_write_back(struct file *file);
 
 /* obj_desc.c: DESC, FD, and what belongs to descriptions (desc.h) */

@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "desc.h"
+#include "unwritten.h"
 
 #define MQUEUE_MAGIC	0x19800202	/* private to ipc/mqueue.c */
 
@@ -89,6 +90,16 @@ static u32 file_kind(const struct tern_table *table, const struct tern_entry *en
 	return *what ? 0 : TERN_DESC_FILE;
 }
 
+/** tern_file_is_unwritten() - has a regular file data that is in memory alone? */
+bool tern_file_is_unwritten(const struct file *file)
+{
+	struct address_space *mapping = file->f_mapping;
+
+	return S_ISREG(file_inode(file)->i_mode) &&
+	       (mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) ||
+		mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK));
+}
+
 /**
  * tern_file_write_back() - data that the migrant has written to where the destination
  *	can read it
@@ -98,14 +109,7 @@ static u32 file_kind(const struct tern_table *table, const struct tern_entry *en
  */
 int tern_file_write_back(struct file *file)
 {
-	struct address_space *mapping = file->f_mapping;
-
-	if (!(file->f_mode & FMODE_WRITE) || !S_ISREG(file_inode(file)->i_mode))
-		return 0;
-	if (!mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) &&
-	    !mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK))
-		return 0;
-	return vfs_fsync(file, 1);
+	return tern_file_is_unwritten(file) ? vfs_fsync(file, 1) : 0;
 }
 
 /**
@@ -125,6 +129,37 @@ int tern_desc_save_path(struct tern_saver *saver, struct tern_entry *entry,
 	return 0;
 }
 
+/* Whatever this host knows of the file, its own writes included, is news to the other one. */
+static bool needs_barrier(const struct tern_entry *entry)
+{
+	struct inode *inode = file_inode(entry->file);
+
+	return entry->fd >= 0 && S_ISREG(inode->i_mode) && tern_is_network(inode->i_sb);
+}
+
+/*
+ * What is not with the server yet goes there when the process runs elsewhere, if it can. Of a
+ * file that is only read somebody else sees to that, who writes to it; but what is under way
+ * has nothing to wait at, however it is open.
+ */
+static int save_data(struct tern_saver *saver, const struct tern_entry *entry)
+{
+	struct tern_obj_barrier obj = { .fd = entry->fd };
+	int err = 0;
+
+	if (saver->table->draft) {
+		/* the capture will see */
+	} else if (tern_unwritten_is(entry)) {
+		obj.flags = TERN_BARRIER_UNWRITTEN;
+		err = tern_unwritten_add(saver->table->unwritten, entry);
+	} else if (entry->fd < 0 || entry->file->f_mode & FMODE_WRITE) {
+		err = tern_file_write_back(entry->file);
+	}
+	if (!err && needs_barrier(entry))
+		tern_image_put(saver->image, TERN_OBJ_BARRIER, &obj, sizeof(obj), NULL, 0);
+	return err;
+}
+
 static int file_save(struct tern_saver *saver, struct tern_entry *entry,
 		     struct tern_obj_desc *obj)
 {
@@ -139,7 +174,7 @@ static int file_save(struct tern_saver *saver, struct tern_entry *entry,
 		obj->pipe = entry->same_inode->pipe;
 		return err;
 	}
-	err = saver->table->draft ? 0 : tern_file_write_back(entry->file);
+	err = save_data(saver, entry);
 	return err ?: tern_desc_save_path(saver, entry, obj);
 }
 

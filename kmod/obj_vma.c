@@ -279,11 +279,15 @@ put:
 	return 0;
 }
 
-/* Of a file that may be written to by it, for the destination to see? */
+/*
+ * Of a file that may be written to by it, or has been by a descriptor, for the destination to see?
+ * Its pages cannot wait for that there.
+ */
 static bool is_written(struct vm_area_struct *vma)
 {
-	return vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE && has_path(vma) &&
-	       tern_is_network(file_inode(vma->vm_file)->i_sb);
+	return has_path(vma) && tern_is_network(file_inode(vma->vm_file)->i_sb) &&
+	       ((vma->vm_flags & VM_SHARED && vma->vm_flags & VM_MAYWRITE) ||
+		tern_file_is_unwritten(vma->vm_file));
 }
 
 /* The next file from *@addr on that may have been written to by its mapping, referenced. */

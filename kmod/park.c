@@ -35,6 +35,7 @@
 #include "restart.h"
 #include "trace.h"
 #include "unit.h"
+#include "unwritten.h"
 #include "xstate.h"
 
 #define PARK_TIMEOUT_MS		1000
@@ -567,6 +568,8 @@ int tern_park_sent(struct tern_migration *m)
 			err = -ESRCH;
 	if (!err)
 		err = tern_handover_note(m);
+	if (!err)
+		err = tern_unwritten_note(m);
 	if (!err)
 		err = tern_migration_set(m, TERN_DOUBT);
 	mutex_unlock(&m->lock);

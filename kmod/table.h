@@ -75,6 +75,7 @@ struct tern_entry {
  * @nr_carried: such files that have a number
  * @draft: the process runs
  * @connections: of a process that stands: receives the TCP connections that are saved
+ * @unwritten: likewise: receives files whose data stays here for the moment
  */
 struct tern_table {
 	struct tern_entry *all;
@@ -97,6 +98,7 @@ struct tern_table {
 	u32 nr_carried;
 	bool draft;
 	struct list_head *connections;
+	struct list_head *unwritten;
 };
 
 /* Of a file that is mapped, and not of a descriptor. */

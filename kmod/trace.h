@@ -130,6 +130,20 @@ TRACE_EVENT(tern_gate,
 	TP_printk("socket=%lu %s", __entry->ino, __get_str(what))
 );
 
+TRACE_EVENT(tern_barrier,
+	TP_PROTO(unsigned long ino, const char *what),
+	TP_ARGS(ino, what),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__string(what, what)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		tern_assign_str(what, what);
+	),
+	TP_printk("ino=%lu %s", __entry->ino, __get_str(what))
+);
+
 #endif /* TERN_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

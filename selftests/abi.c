@@ -77,6 +77,7 @@ static const struct {
 	{ "EXPECT", TERN_IOC_EXPECT, sizeof(struct tern_expect), false },
 	{ "UFFD_READ", TERN_IOC_UFFD_READ, sizeof(struct tern_uffd_read), false },
 	{ "HOLD", TERN_IOC_HOLD, sizeof(struct tern_hold_io), false },
+	{ "WRITTEN", TERN_IOC_WRITTEN, sizeof(struct tern_written), false },
 	{ "SOCKETS", TERN_IOC_SOCKETS, sizeof(struct tern_image_io), false },
 };
 
@@ -165,7 +166,7 @@ TEST_F(dev, unknown_numbers)
 	int dev = job(_metadata, 99);
 	unsigned int nr;
 
-	for (nr = 32; nr < 256; nr++)
+	for (nr = 34; nr < 256; nr++)
 		EXPECT_EQ(-ENOTTY, call(dev, _IO(TERN_IOC_MAGIC, nr), NULL));
 	EXPECT_EQ(-ENOTTY, call(dev, _IO('T', 1), NULL));
 	close(dev);

@@ -661,6 +661,17 @@ TEST_F(destination, wrong_side)
 	len = 4096;
 	EXPECT_EQ(-EBADFD, image_call(self->dev, TERN_IOC_COMMIT, buf, &len));
 	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_RELEASE, NULL));
+	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_WRITE_BACK, NULL));
+}
+
+/* Nor is there anything that could have been written elsewhere. */
+TEST_F(destination, written)
+{
+	struct tern_written arg = { .size = sizeof(arg) };
+
+	EXPECT_EQ(-EBADFD, call(self->dev, TERN_IOC_WRITTEN, &arg));
+	arg.err = 4096;
+	EXPECT_EQ(-EINVAL, call(self->dev, TERN_IOC_WRITTEN, &arg));
 }
 
 /* Before anything runs no connections are taken, and never what is none. */

@@ -74,7 +74,8 @@
 	X(NETLINK,	34, struct tern_obj_netlink,	131072) \
 	X(TCP,		35, struct tern_obj_tcp,	131072) \
 	X(STREAM,	36, struct tern_obj_stream,	1048576) \
-	X(LATE,		37, struct tern_obj_late,	131072)
+	X(LATE,		37, struct tern_obj_late,	131072) \
+	X(BARRIER,	38, struct tern_obj_barrier,	131072)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -1039,6 +1040,19 @@ struct tern_obj_late {
 };
 
 /**
+ * struct tern_obj_barrier - a file of a file server that the process has written to: whoever
+ *	looks at it waits until this host knows of it what the server does
+ * @fd: a descriptor of it
+ * @flags: TERN_BARRIER_*
+ */
+struct tern_obj_barrier {
+	__s32 fd;
+	__u32 flags;
+};
+
+#define TERN_BARRIER_UNWRITTEN	(1U << 0)	/* and until WRITTEN has come */
+
+/**
  * struct tern_obj_netlink - of a netlink socket; added by ternd
  * @desc: the description
  * @type: SOCK_RAW or SOCK_DGRAM
@@ -1354,6 +1368,7 @@ TERN_ASSERT_SIZE(struct tern_obj_datagram, 64);
 TERN_ASSERT_SIZE(struct tern_obj_tcp, 184);
 TERN_ASSERT_SIZE(struct tern_obj_stream, 12);
 TERN_ASSERT_SIZE(struct tern_obj_late, 8);
+TERN_ASSERT_SIZE(struct tern_obj_barrier, 8);
 TERN_ASSERT_SIZE(struct tern_obj_netlink, 40);
 TERN_ASSERT_SIZE(struct tern_obj_lock, 32);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Arm one of the module's numbered fault points: arm NAME. The next pass through
- * it fails once; "gate" stays armed until another one is, such as "off", through which nothing
- * ever passes. "arm" alone lists them.
+ * it fails once; "gate" and "write_back" stay armed until another one is, such as "off", through
+ * which nothing ever passes. "arm" alone lists them.
  */
 #include <fcntl.h>
 #include <linux/tern.h>
@@ -13,7 +13,8 @@
 /* as enum tern_fault of kmod/fault.h */
 static const char *const points[] = {
 	NULL, "park_alloc", "park_save", "capture", "sent", "commit", "shell", "become",
-	"load", "resume", "read_pages", "keep", "look", "refuse", "sockets", "gate", "off",
+	"load", "resume", "read_pages", "keep", "look", "refuse", "sockets", "gate", "write_back",
+	"off",
 };
 
 #define NR (sizeof(points) / sizeof(points[0]))

@@ -29,6 +29,7 @@
  * 10: TERN_CAPTURE_SOCKETS, TERN_IOC_SOCKETS, LATE objects in LOAD; A_LATE, A_RESET
  * 11: THREAD objects leave out extended state that is zero; TCP objects may be of connections
  *     that have ended, and then LATE and SOCKETS of processes outside of pods; TERN_TCP_CLOSE
+ * 12: TERN_IOC_WRITE_BACK, TERN_IOC_WRITTEN, BARRIER objects in LOAD
  */
 #ifndef _UAPI_LINUX_TERN_H
 #define _UAPI_LINUX_TERN_H
@@ -36,7 +37,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define TERN_ABI_VERSION	11
+#define TERN_ABI_VERSION	12
 #define TERN_HOST_LEN		64	/* a host's name, with its NUL */
 #define TERN_WHY_LEN		256	/* a sentence, with its NUL */
 #define TERN_THREADS_MAX	4096	/* threads of one migrant */
@@ -443,6 +444,26 @@ struct tern_image_io {
 	__u32 reserved;
 };
 
+/**
+ * struct tern_written - what became of data for a file server (TERN_IOC_WRITTEN)
+ * @size: sizeof(struct tern_written)
+ * @err: positive errno: not all of it could be written; 0: it is there
+ *
+ * TERN_IOC_WRITE_BACK (source, in TERN_DOUBT or later; no argument) writes what the migrant has
+ * written to files of a file server and CAPTURE has left in this host's memory. It begins that, and
+ * waits for nothing: EAGAIN: not yet; 0: the server has it; EIO, ENOSPC, EDQUOT or EFBIG: not all
+ * of it, for that reason.
+ *
+ * WRITTEN (destination, in TERN_PAGING) says so to those who wait for it: what is done with a
+ * file that has a TERN_OBJ_BARRIER object waits until RESUME, and with TERN_BARRIER_UNWRITTEN
+ * until WRITTEN. With an error, or when the migration ends without it, fsync(2) and close(2) of
+ * such a file fail. EALREADY: it has been said.
+ */
+struct tern_written {
+	__u32 size;
+	__u32 err;
+};
+
 #define TERN_IMAGE_MAX		(64UL << 20)
 #define TERN_CAPTURE_DRAFT	(1U << 0)
 #define TERN_CAPTURE_SOCKETS	(1U << 1)
@@ -818,6 +839,8 @@ struct tern_info {
 #define TERN_IOC_HOLD		_IO(TERN_IOC_MAGIC, 29)
 #define TERN_IOC_EXPECT		_IO(TERN_IOC_MAGIC, 30)
 #define TERN_IOC_SOCKETS	_IO(TERN_IOC_MAGIC, 31)
+#define TERN_IOC_WRITE_BACK	_IO(TERN_IOC_MAGIC, 32)	/* no argument */
+#define TERN_IOC_WRITTEN	_IO(TERN_IOC_MAGIC, 33)
 
 /**
  * struct tern_report_io - put figures (TERN_IOC_REPORT)
