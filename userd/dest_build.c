@@ -110,8 +110,9 @@ int tern_dest_pages(struct tern_dest *d, size_t len)
 
 /*
  * How children have ended, terminals, ends of sockets, what waits in some, those whose
- * connections come later, threads, signals that wait for one of them, which only the kernel
- * can queue, all that has to do with time, and what of the process no call can set.
+ * connections come later, files that are written later, threads, signals that wait for one of
+ * them, which only the kernel can queue, all that has to do with time, and what of the process no
+ * call can set.
  */
 static bool is_loaded(const struct tern_obj *obj)
 {
@@ -121,7 +122,7 @@ static bool is_loaded(const struct tern_obj *obj)
 	       obj->type == TERN_OBJ_TIMES || obj->type == TERN_OBJ_ENDED ||
 	       obj->type == TERN_OBJ_TERMINAL || obj->type == TERN_OBJ_PEER ||
 	       obj->type == TERN_OBJ_DATAGRAM || obj->type == TERN_OBJ_LATE ||
-	       obj->type == TERN_OBJ_TIMER ||
+	       obj->type == TERN_OBJ_BARRIER || obj->type == TERN_OBJ_TIMER ||
 	       (obj->type == TERN_OBJ_SIGNAL && signal->tid);
 }
 

@@ -216,6 +216,20 @@ int tern_dev_sockets(int dev, const void *buf, size_t len, struct tern_why *why)
 	return image_io(dev, TERN_IOC_SOCKETS, 0, (void *)buf, &len, why);
 }
 
+/** tern_dev_write_back() - what the migrant has written, to its file servers; -EAGAIN: not yet */
+int tern_dev_write_back(int dev)
+{
+	return call(dev, TERN_IOC_WRITE_BACK, NULL);
+}
+
+/** tern_dev_written() - the source has done so; @err: positive errno, or 0; -EALREADY: again */
+int tern_dev_written(int dev, unsigned int err)
+{
+	struct tern_written arg = { .size = sizeof(arg), .err = err };
+
+	return call(dev, TERN_IOC_WRITTEN, &arg);
+}
+
 /** tern_dev_resume() - LOADED to PAGING: the migrant runs */
 int tern_dev_resume(int dev)
 {

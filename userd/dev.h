@@ -47,6 +47,8 @@ int tern_dev_capture(int dev, unsigned int flags, void *buf, size_t *len,
 int tern_dev_thaw(int dev);
 int tern_dev_sent(int dev);
 int tern_dev_commit(int dev, void *buf, size_t *len, struct tern_why *why);
+int tern_dev_write_back(int dev);
+int tern_dev_written(int dev, unsigned int err);
 int tern_dev_sockets(int dev, const void *buf, size_t len, struct tern_why *why);
 int tern_dev_load(int dev, const void *buf, size_t len, struct tern_why *why);
 int tern_dev_resume(int dev);

@@ -504,6 +504,7 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_NETLINK: return check_netlink(c, obj);
 	case TERN_OBJ_DATAGRAM: return check_datagram(c, obj);
 	case TERN_OBJ_LATE: return check_late(c, obj);
+	case TERN_OBJ_BARRIER: return check_barrier(c, obj);
 	case TERN_OBJ_LOCK: return check_lock(c, obj);
 	case TERN_OBJ_ENDED: return check_ended(c, obj);
 	case TERN_OBJ_NAMES: return check_names(c, obj);

@@ -142,6 +142,7 @@ int check_extra(struct image_check *c, const struct tern_obj *obj, __u32 desc);
 int check_inet(struct image_check *c, const struct tern_obj *obj);
 int check_option(struct image_check *c, const struct tern_obj *obj);
 int check_datagram(struct image_check *c, const struct tern_obj *obj);
+int check_barrier(struct image_check *c, const struct tern_obj *obj);
 int check_late(struct image_check *c, const struct tern_obj *obj);
 int check_tcp(struct image_check *c, const struct tern_obj *obj);
 int check_stream(struct image_check *c, const struct tern_obj *obj);

@@ -273,6 +273,16 @@ int check_peer(struct image_check *c, const struct tern_obj *obj)
 	       check_bad(c, obj, "bad name") : 0;
 }
 
+int check_barrier(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_barrier *b = tern_obj_payload(obj);
+	size_t len;
+
+	tern_obj_tail(obj, &len);
+	return len || b->fd < 0 || b->fd >= FD_MAX || b->flags & ~TERN_BARRIER_UNWRITTEN ?
+	       check_bad(c, obj, "a field is out of range") : 0;
+}
+
 int check_lock(struct image_check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_lock *l = tern_obj_payload(obj);

@@ -126,8 +126,9 @@ void tern_pager_fini(struct tern_pager *p)
 /**
  * tern_pager_done() - has every page arrived that anybody could want?
  *
- * Not before MAP, even if the migrant has ended: the source sends it when it
- * has committed, and until then may ask whether the migrant ever ran here.
+ * Not before WRITTEN, for whose sake somebody may wait for a file; and not before MAP, even if
+ * the migrant has ended: the source sends it when it has committed, and until then may ask whether
+ * the migrant ever ran here.
  */
 bool tern_pager_done(const struct tern_pager *p)
 {
@@ -139,7 +140,7 @@ bool tern_pager_done(const struct tern_pager *p)
 		if (!p->space[i]->dead && p->space[i]->missing.count)
 			return false;
 	}
-	return p->mapped && (p->flushed || !alive);
+	return p->mapped && p->written && (p->flushed || !alive);
 }
 
 /* ---- the ring ------------------------------------------------------------------- */

@@ -84,6 +84,7 @@ struct tern_pager_lane {
  * @map: pages that exist there, when @mapped
  * @mapped: MAP has arrived
  * @flushed: FLUSHED has arrived
+ * @written: WRITTEN has arrived
  * @asked: pages that have been asked for, since somebody waits
  * @ahead: pages that are likely to be wanted soon, as the source has been told
  * @space: address spaces, ascending by number; [0] is the migrant's
@@ -123,6 +124,7 @@ struct tern_pager {
 	struct tern_pageset map;
 	bool mapped;
 	bool flushed;
+	bool written;
 	struct tern_pageset asked;
 	struct tern_pageset ahead;
 	struct tern_space **space;

@@ -20,6 +20,7 @@
 #include "signals.h"
 
 #define HEAD		sizeof(struct tern_wire)
+#define ERRNO_MAX	4095U
 #define BUF		(256U << 10)	/* of lane 0, if it need not be larger */
 
 /** tern_pager_data() - user_data of an operation in the ring */
@@ -42,6 +43,8 @@ static bool length_ok(unsigned int lane, const struct tern_wire *head)
 			[TERN_MSG_FRESH] = { 0, 1U << 20 },
 			[TERN_MSG_SIGNALS] = { 0, 16U << 20 },
 			[TERN_MSG_SOCKETS] = { 0, TERN_WIRE_MAX },
+			[TERN_MSG_WRITTEN] = { sizeof(struct tern_wire_written),
+					       sizeof(struct tern_wire_written) },
 		},
 		[1] = {
 			[TERN_MSG_PAGES] = { sizeof(struct tern_wire_pages), 5U << 20 },
@@ -401,6 +404,21 @@ static int got_sockets(struct tern_pager *p, const void *payload, size_t len)
 	return 0;
 }
 
+/* What the migrant has written is where its files are; or never will be, which fsync(2) tells. */
+static int got_written(struct tern_pager *p, const struct tern_wire_written *written)
+{
+	int err;
+
+	if (written->err > ERRNO_MAX || written->reserved)
+		return -EPROTO;
+	if (written->err)
+		tern_log(LOG_ERR, "migration %016" PRIx64 ": data that the process has written could not be brought to the file server: %s",
+			 (uint64_t)p->job->id, strerror(written->err));
+	err = tern_dev_written(p->dev, written->err);
+	p->written = !err || err == -EALREADY;
+	return p->written ? 0 : err;
+}
+
 /* A message of lane 0, the oldest that has been received. */
 static int got(struct tern_pager *p, const struct tern_wire *head)
 {
@@ -428,6 +446,8 @@ static int got(struct tern_pager *p, const struct tern_wire *head)
 		return tern_signals_deliver(p->job->pid, payload, head->len);
 	case TERN_MSG_SOCKETS:
 		return got_sockets(p, payload, head->len);
+	case TERN_MSG_WRITTEN:
+		return got_written(p, payload);
 	case TERN_MSG_INDEPENDENT:
 		p->independent = true;
 		return 0;

@@ -20,6 +20,7 @@
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 #define ADDR_MAX	(1ULL << 47)
 #define TICK_MS		100
+#define WRITING_MS	5	/* between two questions whether data has been written */
 #define LINGER_MS	1000
 #define ANSWERS		4	/* between two steps of other work */
 
@@ -192,8 +193,8 @@ static int receive(struct serve *v, unsigned int timeout_ms)
  */
 static int receive_some(struct serve *v)
 {
+	int rc = tern_source_send_written(v->s);
 	unsigned int i;
-	int rc = 0;
 
 	for (i = 0; i < ANSWERS && !rc && !v->complete; i++) {
 		if (!tern_link_readable(&v->s->lanes.lane[0]))
@@ -285,6 +286,8 @@ static int serve_link(struct serve *v)
 	if (!rc)
 		rc = send_signals(s);
 	if (!rc)
+		rc = tern_source_send_written(s);
+	if (!rc)
 		rc = send_recent(v);
 	if (!rc)
 		rc = send_fresh(v);
@@ -294,7 +297,9 @@ static int serve_link(struct serve *v)
 		rc = tern_flush_start(&s->flush, s->job, s->dev, &s->lanes.lane[1], &s->map,
 				      &s->recent);
 	while (!rc && !v->complete) {
-		rc = receive(v, TICK_MS);
+		rc = tern_source_send_written(s);
+		if (!rc)
+			rc = receive(v, s->owes_written ? WRITING_MS : TICK_MS);
 		if (!rc && __atomic_load_n(&s->flush.failed, __ATOMIC_ACQUIRE) && !v->complete)
 			rc = -ECONNRESET;
 		if (!v->complete)
@@ -338,6 +343,7 @@ static int reconnect(struct tern_source *s)
 	tern_lanes_close(&s->lanes);
 	/* what the last one has taken need not have arrived */
 	s->owes = s->hands_over;
+	s->owes_written = true;
 	tern_map_forget(&s->map);
 	/* who receives now may not be who kept it */
 	tern_precopy_fini(&s->precopy);

@@ -360,6 +360,8 @@ static void commit_all(struct tern_unit *unit)
 	/* unless they have followed the blast */
 	for (i = 0; i < unit->nr; i++)
 		tern_source_hand_over(unit->member[i]);
+	for (i = 0; i < unit->nr; i++)
+		tern_source_write_back(unit->member[i]);
 	for (i = unit->nr; i--;) {
 		rc = commit(unit->member[i]);
 		if (!rc)
@@ -434,6 +436,7 @@ static void fresh(struct tern_unit *unit)
 static void serve_again(struct tern_source *s)
 {
 	tern_source_hand_over(s);
+	tern_source_write_back(s);
 	serve(s);
 }
 

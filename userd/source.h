@@ -76,6 +76,7 @@ struct tern_memo {
  * @sockets_len: bytes of them; 0: they are lost, or there are none
  * @hands_over: they are there
  * @owes: they are to be sent on this link
+ * @owes_written: this link has not brought yet that its file servers have what it has written
  * @why: the sentence for operators
  */
 struct tern_source {
@@ -109,6 +110,7 @@ struct tern_source {
 	size_t sockets_len;
 	bool hands_over;
 	bool owes;
+	bool owes_written;
 	struct tern_why why;
 };
 
@@ -155,6 +157,10 @@ void tern_source_mute(const struct tern_source *s);
 void tern_source_hand_over_ahead(struct tern_source *s);
 void tern_source_hand_over(struct tern_source *s);
 int tern_source_send_sockets(struct tern_source *s);
+
+/* write_back.c */
+void tern_source_write_back(struct tern_source *s);
+int tern_source_send_written(struct tern_source *s);
 
 /* serve.c */
 int tern_source_serve(struct tern_source *s);

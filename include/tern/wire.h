@@ -27,6 +27,7 @@
  *       SOCKETS          ──────────────►    of a pod: its TCP connections
  *       PAGES, FRESH     ──────────────►    what it is likely to want at once
  *                        ◄──────────────    RESUMED or REFUSED
+ *       WRITTEN          ──────────────►    data of files is with their server, sooner or later
  *       FRESH            ──────────────►    which of those kept aside are right
  *       MAP              ──────────────►    which pages there are
  *                        ◄──────────────    FAULT
@@ -48,7 +49,7 @@
 #include <tern/image.h>
 
 #define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
-#define TERN_WIRE_VERSION	16
+#define TERN_WIRE_VERSION	17
 #define TERN_WIRE_PORT		7837
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
@@ -95,7 +96,8 @@
 	X(LEAVE,	27, struct tern_wire_none) \
 	X(PLACE,	28, struct tern_wire_place) \
 	X(SETTLED,	29, struct tern_wire_none) \
-	X(SOCKETS,	30, struct tern_wire_none)
+	X(SOCKETS,	30, struct tern_wire_none) \
+	X(WRITTEN,	31, struct tern_wire_written)
 
 enum tern_msg_type {
 #define X(name, id, type) TERN_MSG_##name = id,
@@ -494,6 +496,16 @@ struct tern_wire_fault {
 
 #define TERN_WIRE_FAULT_AHEAD	(1U << 0)	/* nobody waits for them yet: not an answer, but */
 						/* the flush is to send them soon, if not sent */
+
+/**
+ * struct tern_wire_written - the file server has what the migrant has written
+ * @err: positive errno: not all of it; 0: it has
+ * @reserved: 0
+ */
+struct tern_wire_written {
+	__u32 err;
+	__u32 reserved;
+};
 
 /**
  * struct tern_wire_complete - every page has arrived

@@ -85,6 +85,7 @@ static void build(void)
 	struct tern_obj_datagram datagram = { .fd = 5, .version = 4, .port = 53, .own_port = 65535,
 					      .len = 3, .segment = 2, .from = { 1, 1, 1, 1 } };
 	struct tern_obj_late late = { .fd = 5 };
+	struct tern_obj_barrier barrier = { .fd = 5, .flags = TERN_BARRIER_UNWRITTEN };
 	struct tern_obj_desc s8 = { .id = 21, .kind = TERN_DESC_NETLINK };
 	struct tern_obj_netlink route = { .desc = 21, .type = SOCK_RAW, .groups = ~0ULL };
 	struct tern_obj_option ack = { .desc = 21, .level = SOL_NETLINK, .name = NETLINK_EXT_ACK,
@@ -207,6 +208,7 @@ static void build(void)
 	PUT(TERN_OBJ_OPTION, ack, NULL, 0);
 	PUT(TERN_OBJ_DATAGRAM, datagram, "abc", 3);
 	PUT(TERN_OBJ_LATE, late, NULL, 0);
+	PUT(TERN_OBJ_BARRIER, barrier, NULL, 0);
 	PUT(TERN_OBJ_LOCK, lock, NULL, 0);
 	PUT(TERN_OBJ_WATCH, w1, PATH, sizeof(PATH));
 	PUT(TERN_OBJ_WATCH, w2, "/", 2);
@@ -817,6 +819,15 @@ static void spoil_late(void)
 	SPOILED(((struct tern_obj *)late)[-1].type, TERN_OBJ_TCP);
 }
 
+static void spoil_barrier(void)
+{
+	struct tern_obj_barrier *barrier = find(TERN_OBJ_BARRIER, 0);
+
+	SPOILED(barrier->fd, -1);
+	SPOILED(barrier->fd, 1048576);
+	SPOILED(barrier->flags, TERN_BARRIER_UNWRITTEN << 1);
+}
+
 static void spoil_connections(void)
 {
 	struct tern_obj_tcp *tcp = find(TERN_OBJ_TCP, 0);
@@ -1000,6 +1011,7 @@ int main(int argc, char **argv)
 	spoil_sockets();
 	spoil_inet();
 	spoil_late();
+	spoil_barrier();
 	sockets();
 	spoil_locks();
 	spoil_frame();

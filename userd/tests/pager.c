@@ -106,6 +106,15 @@ int tern_dev_sockets(int dev, const void *buf, size_t len, struct tern_why *why)
 	return len && sockets_given > 1 ? -EALREADY : 0;
 }
 
+static unsigned int written_told;
+
+int tern_dev_written(int dev, unsigned int err)
+{
+	(void)dev;
+	(void)err;
+	return written_told++ ? -EALREADY : 0;
+}
+
 static void log_event(unsigned int space, struct uffd_msg *msg)
 {
 	struct tern_uffd_event *e = &events[nr_events];
@@ -361,6 +370,7 @@ static bool serve(unsigned int faults)
 		struct tern_wire_complete complete;
 		struct tern_wire_answer answer;
 	} m;
+	struct tern_wire_written written = { 0 };
 	pthread_t thread;
 	bool ok = true;
 
@@ -374,6 +384,7 @@ static bool serve(unsigned int faults)
 		ok = ok && send_fresh(lane[0]);
 	ok = ok && send_sockets(lane[0]);
 	ok = ok && send_map(lane[0]);
+	ok = ok && send_msg(lane[0], TERN_MSG_WRITTEN, &written, sizeof(written));
 	pthread_create(&thread, NULL, flush, (void *)(long)lane[1]);
 	while (ok && recv_msg(lane[0], &head, &m, sizeof(m))) {
 		if (head.type == TERN_MSG_COMPLETE) {
@@ -687,7 +698,7 @@ static void run(bool deaths, bool staged)
 	pid_t pid;
 
 	nr_spaces = nr_events = answered = foreseen = link_cuts = 0;
-	sockets_given = sockets_lost = 0;
+	sockets_given = sockets_lost = written_told = 0;
 	complete = released = false;
 	ahead = staged;
 	if (ahead)
@@ -712,6 +723,8 @@ static void run(bool deaths, bool staged)
 	CHECK(complete);
 	CHECK(waitpid(pid, &status, 0) == pid && !status);
 	CHECK(answered > 50 && link_cuts > 2 && foreseen > 20);
+	/* on each link */
+	CHECK(written_told > 2);
 	CHECK(sockets_given > 2 && sockets_given == sockets_lost);
 	/* an heir knows nothing of what was kept aside */
 	CHECK(ahead || !memo->report.pages_before);

@@ -83,6 +83,7 @@ static struct kernel {
 	int keep[8];
 	struct tern_report report;
 	unsigned int parked;
+	unsigned int write_backs;
 	unsigned int drafts;
 	bool notes;			/* which pages are used */
 	unsigned int looks;		/* at that */
@@ -372,6 +373,10 @@ static int do_ioctl(unsigned long nr, void *arg)
 		return do_accessed(arg);
 	case TERN_IOC_NEXT_PAGES:
 		return do_next_pages(arg);
+	case TERN_IOC_WRITE_BACK:
+		if (kernel.state != TERN_DOUBT && kernel.state != TERN_COMMITTED)
+			return -EBADFD;
+		return kernel.write_backs++ ? 0 : -EAGAIN;
 	case TERN_IOC_RELEASE:
 		return to_state(TERN_COMMITTED, TERN_INDEPENDENT);
 	case TERN_IOC_REPORT:
@@ -515,6 +520,7 @@ static struct other {
 	struct tern_unpacker unpacker;	/* of lane 1 */
 	unsigned int packed;
 	bool signals, epoll, flushed, independent;
+	unsigned int written;
 	struct tern_draft draft;
 	unsigned int drafts;
 	size_t warm;
@@ -889,6 +895,16 @@ static unsigned int missing(void)
 	return n;
 }
 
+/* On each link, with or without anything that had to be written. */
+static int take_written(void)
+{
+	struct tern_wire_written written;
+
+	other.written++;
+	return tern_link_recv_body(&other.lane[0], &written, sizeof(written), 5000) ||
+	       written.err;
+}
+
 /* What comes without being asked for. 1: that was it; 0: it is something else. */
 static int take_unasked(const struct tern_wire *head)
 {
@@ -896,6 +912,8 @@ static int take_unasked(const struct tern_wire *head)
 
 	if (head->type == TERN_MSG_FRESH)
 		return take_fresh(head) ? -1 : 1;
+	if (head->type == TERN_MSG_WRITTEN)
+		return take_written() ? -1 : 1;
 	if (head->type != TERN_MSG_PAGES)
 		return 0;
 	if (take_pages(&other.lane[0], head))
@@ -1134,7 +1152,7 @@ static void all_arrived(void)
 	CHECK(kernel.state == TERN_INDEPENDENT);
 	CHECK(!other.wrong && other.nr_map && other.nr_pages > 1000 && other.zero);
 	CHECK(!missing());
-	CHECK(other.flushed && other.independent);
+	CHECK(other.flushed && other.independent && other.written);
 	CHECK(kernel.report.faults == 7 && kernel.report.pages_total);
 }
 
@@ -1256,7 +1274,7 @@ static void goes_on(void)
 
 	run_scenario(CUT_WHILE_PAGING, 0);
 	all_arrived();
-	CHECK(other.links == 2 && kernel.report.reconnects == 1);
+	CHECK(other.links == 2 && kernel.report.reconnects == 1 && other.written == 2);
 
 	/* what was kept there serves for the next daemon, too */
 	run_scenario(DAEMON_DIED, TERN_COMMITTED);
