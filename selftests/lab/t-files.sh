@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash source=lib.sh
+# A process that appends to a file of a file server all the time, and looks at all of it after
+# each move. What a host remembers of a file may be a minute old here, as it may be on most mounts,
+# so each host but the first has something to remember that is wrong.
+
+MOVES=${TERN_TEST_MOVES:-10}
+MOUNT=/srv/remembers
+
+for host in a b; do
+	on $host "mkdir -p $MOUNT && { mountpoint -q $MOUNT ||
+		mount -t nfs4 -o vers=4.2,hard,actimeo=60 fs:/ $MOUNT; }" ||
+		fail "no such mount on $host"
+done
+FILES=$MOUNT/tests/$TEST/files
+on a "mkdir -p $FILES && date >$FILES/other"
+start a journal journal.py $FILES/file $FILES/other
+from=a to=b
+for ((i = 0; i < MOVES; i++)); do
+	migrate "$PID" $from $to
+	lives_on "$PID" $to
+	t=$from from=$to to=$t
+done
+finish journal $from
+hops "$MOVES"
+for host in a b; do
+	on $host "umount $MOUNT"
+done

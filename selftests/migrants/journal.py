@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Appends to a file of a file server as fast as it can, and looks at all of it after each move.
+
+usage: journal.py DIR FILE OTHER    (see migrant.h for what is in DIR)
+
+FILE is made, and opened once. What is looked at is its size by descriptor and by name, its
+contents by that descriptor and by another one, and where its end is. OTHER is there, and is
+read meanwhile. In DIR: "wrote" and "other" say how often.
+"""
+import os
+import sys
+import threading
+
+from migrant import Hops, ready, tell
+
+RECORD = 4096
+
+
+def record(number):
+    return f"{number:015}\n".encode() * (RECORD // 16)
+
+
+class Journal:
+    """The file, and what has to be in it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        self.count = 0
+
+    def append(self):
+        if os.write(self.fd, record(self.count)) != RECORD:
+            raise OSError("a short write")
+        self.count += 1
+
+    def whole(self, fd):
+        for number in range(self.count):
+            got = os.pread(fd, RECORD, number * RECORD)
+            if got != record(number):
+                return f"record {number} of {self.count}: {got[:16]} of {len(got)}"
+        return "" if not os.pread(fd, 1, self.count * RECORD) else "more than was written"
+
+    def wrong(self):
+        """What is not as it has been written; empty: nothing."""
+        size = self.count * RECORD
+        if os.fstat(self.fd).st_size != size:
+            return f"size {os.fstat(self.fd).st_size} and not {size}"
+        if os.stat(self.path).st_size != size:
+            return f"size by name {os.stat(self.path).st_size} and not {size}"
+        if os.lseek(self.fd, 0, os.SEEK_END) != size:
+            return "the end is elsewhere"
+        fd = os.open(self.path, os.O_RDONLY)
+        wrong = self.whole(self.fd) or self.whole(fd)
+        os.close(fd)
+        return wrong
+
+
+def write(journal, end, wrong):
+    host = os.uname().nodename
+    while not end.is_set() and not wrong:
+        # with others between them, so that a move may come between any two
+        journal.append()
+        tell("wrote", str(journal.count))
+        if os.uname().nodename == host:
+            continue
+        host = os.uname().nodename
+        why = journal.wrong()
+        if why:
+            wrong.append(f"on {host}: {why}")
+        tell("looked", host)
+
+
+def read(path, end, wrong):
+    with open(path, "rb", buffering=0) as file:
+        first = file.read()
+        count = 0
+        while not end.is_set() and not wrong:
+            file.seek(0)
+            if file.read() != first:
+                wrong.append("another file has changed")
+            count += 1
+            tell("other", str(count))
+
+
+def main():
+    hops, end, wrong = Hops(), threading.Event(), []
+    journal = Journal(sys.argv[2])
+    threads = [threading.Thread(target=write, args=(journal, end, wrong)),
+               threading.Thread(target=read, args=(sys.argv[3], end, wrong))]
+    for thread in threads:
+        thread.start()
+    ready()
+    beats = 0
+    while hops.step(beats) and not wrong:
+        beats += 1
+    end.set()
+    for thread in threads:
+        thread.join()
+    why = wrong[0] if wrong else journal.wrong()
+    tell("verdict", why or f"ok hops={hops.count} wrote={journal.count}")
+
+
+main()
