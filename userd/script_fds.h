@@ -34,6 +34,8 @@
  * @spare: descriptors of the ends of sockets that are for other processes of the tree, and
  *	of what is under way in sockets; the image has none, for the migrant has none
  * @nr_spares: how many
+ * @stays: by id: the DESC object that an open description was made from which is left where
+ *	it is, NULL: it is made anew; NULL: all are
  * @above: numbers from here on are not the migrant's
  * @high: numbers from here on are free for the shell's own use
  */
@@ -52,6 +54,7 @@ struct script_fds {
 	unsigned int nr_sockets;
 	struct tern_obj_fd *spare;
 	unsigned int nr_spares;
+	const struct tern_obj **stays;
 	unsigned int above;
 	unsigned int high;
 };
@@ -60,8 +63,9 @@ struct script_fds {
  * struct script_kind - how descriptions of one kind are made
  * @open: write the steps that make it, and put it in place
  * @alter: from what it was to what it is, in place; both are the same but for where
- *	they stand. Of @was there is @dress, @extra and @nr_descs, and nothing else. 1: done; 0: it cannot be done like this, and what is written is
- *	harmless. NULL: nothing is to be done. Common flags are set afterwards.
+ *	they stand. Of @was there is @dress, @extra and @nr_descs, and nothing else. 1: done;
+ *	0: it cannot be done like this, and what is written is harmless. NULL: nothing is to
+ *	be done. Common flags are set afterwards.
  */
 struct script_kind {
 	int (*open)(struct tern_script *s, const struct script_fds *fds,

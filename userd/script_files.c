@@ -211,6 +211,7 @@ static int collect_extra(struct script_fds *fds, const struct tern_dress *worn)
 
 static void drop(struct script_fds *fds)
 {
+	free(fds->stays);
 	free(fds->spare);
 	free(fds->socket);
 	free(fds->end);
@@ -338,6 +339,14 @@ static bool is_master(const struct tern_obj *obj)
 	return d->kind == TERN_DESC_MASTER;
 }
 
+/* What it was made from, if it is left where it is. */
+static const struct tern_obj *stays(const struct script_fds *fds, const struct tern_obj *obj)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+
+	return fds->stays ? fds->stays[d->id] : NULL;
+}
+
 /* Those that are masters of a terminal, without which there are no slaves, or all others. */
 static int build_kinds(struct tern_script *s, const struct script_fds *fds, bool masters,
 		       struct tern_why *why)
@@ -348,7 +357,7 @@ static int build_kinds(struct tern_script *s, const struct script_fds *fds, bool
 	while (!err && (obj = tern_image_find(fds->dress->image, TERN_OBJ_DESC, obj))) {
 		const struct script_kind *kind = kind_of(obj);
 
-		if (kind && is_master(obj) == masters)
+		if (kind && is_master(obj) == masters && !stays(fds, obj))
 			err = kind->open(s, fds, obj, why);
 	}
 	return err;
@@ -377,7 +386,7 @@ static int note_spares(const struct script_fds *fds, struct tern_dress *dress)
 	return 0;
 }
 
-/* All of them, where there are none. */
+/* All of them, where there are none but those that stay. */
 static int build(struct tern_script *s, const struct script_fds *fds, struct tern_dress *dress,
 		 struct tern_why *why)
 {
@@ -507,7 +516,7 @@ static bool next_pair(const struct tern_image *a, const struct tern_image *b, un
 	return !*x == !*y;
 }
 
-/* The same description, but for where it stands and what fcntl(2) can set? */
+/* The same description, but for its id, where it stands, and what fcntl(2) can set? */
 static bool same_desc(const struct tern_obj *x, const struct tern_obj *y)
 {
 	struct tern_obj_desc a = *(const struct tern_obj_desc *)tern_obj_payload(x);
@@ -515,11 +524,20 @@ static bool same_desc(const struct tern_obj *x, const struct tern_obj *y)
 	size_t len, other;
 	const char *path = tern_obj_tail(x, &len), *name = tern_obj_tail(y, &other);
 
+	a.id = b.id;
 	a.pos = b.pos;
 	a.size = b.size;
 	a.flags = (a.flags & ~(SETFL_FLAGS | O_ASYNC)) | (b.flags & (SETFL_FLAGS | O_ASYNC));
 	a.owner = b.owner;
 	return len == other && !memcmp(path, name, len) && !memcmp(&a, &b, sizeof(a));
+}
+
+/* Do descriptors and registrations mean the same by its id? */
+static bool same_id(const struct tern_obj *x, const struct tern_obj *y)
+{
+	const struct tern_obj_desc *a = tern_obj_payload(x), *b = tern_obj_payload(y);
+
+	return a->id == b->id;
 }
 
 /* Of files that move it is the stash that says whether one is still the same. */
@@ -564,7 +582,7 @@ static bool same_shape(const struct tern_dress *worn, const struct tern_dress *d
 	} while (x);
 	do {
 		if (!next_pair(a, b, TERN_OBJ_DESC, &x, &y) ||
-		    (x && (!same_desc(x, y) || !same_stash(worn, dress, y))))
+		    (x && (!same_id(x, y) || !same_desc(x, y) || !same_stash(worn, dress, y))))
 			return false;
 	} while (x);
 	do {
@@ -618,15 +636,132 @@ static int alter(struct tern_script *s, const struct script_fds *was,
 	return ret == 1 ? script_epoll_alter(s, fds, old, new) : ret;
 }
 
-/* From nothing, above whatever the shell has had until now. */
+/* ---- what stays -------------------------------------------------------------------- */
+
+static int compare_number(const void *a, const void *b)
+{
+	const struct tern_obj_fd *x = *(const struct tern_obj_fd *const *)a;
+	const struct tern_obj_fd *y = *(const struct tern_obj_fd *const *)b;
+
+	return (x->fd > y->fd) - (x->fd < y->fd);
+}
+
+/* Has description @new of @fds the descriptors that @old of @was had, and no others? */
+static bool same_fds(const struct script_fds *was, __u32 old, const struct script_fds *fds,
+		     __u32 new)
+{
+	const struct tern_obj_fd **x = &was->fd[was->first[old]], **y = &fds->fd[fds->first[new]];
+	unsigned int nr = fds->first[new + 1] - fds->first[new], i;
+
+	if (was->first[old + 1] - was->first[old] != nr)
+		return false;
+	for (i = 0; i < nr; i++)
+		if (x[i]->fd != y[i]->fd || x[i]->cloexec != y[i]->cloexec)
+			return false;
+	return true;
+}
+
+/* To open one of those again may cost many round trips to a file server. */
+static bool may_stay(const struct tern_obj *obj)
+{
+	const struct tern_obj_desc *d = tern_obj_payload(obj);
+
+	return d->kind == TERN_DESC_FILE && S_ISREG(d->mode);
+}
+
+/* Those of @was are in @number, by their numbers. */
+static const struct tern_obj *find_old(const struct script_fds *was,
+				       const struct tern_obj_fd **number,
+				       const struct script_fds *fds, __u32 id)
+{
+	const struct tern_obj_fd key = { .fd = script_fd_of(fds, id) }, *want = &key, **found;
+	const struct tern_obj *old;
+
+	if (key.fd < 0 || !may_stay(fds->desc[id]))
+		return NULL;
+	found = bsearch(&want, number, was->nr, sizeof(*number), compare_number);
+	old = found ? was->desc[(*found)->desc] : NULL;
+	return old && same_desc(old, fds->desc[id]) &&
+	       same_fds(was, (*found)->desc, fds, id) ? old : NULL;
+}
+
+/* Open files that are in both, at the same numbers. */
+static int find_stays(const struct script_fds *was, struct script_fds *fds)
+{
+	const struct tern_obj_fd **number = calloc(was->nr + 1, sizeof(*number));
+	__u32 id;
+
+	fds->stays = calloc(fds->nr_descs + 1, sizeof(*fds->stays));
+	if (!number || !fds->stays) {
+		free(number);
+		return -ENOMEM;
+	}
+	memcpy(number, was->fd, was->nr * sizeof(*number));
+	qsort(number, was->nr, sizeof(*number), compare_number);
+	for (id = 1; id <= fds->nr_descs; id++)
+		fds->stays[id] = find_old(was, number, fds, id);
+	free(number);
+	return 0;
+}
+
+/* Where nothing stays. */
+static void close_gap(struct tern_script *s, unsigned int from, unsigned int to)
+{
+	if (from < to)
+		SCRIPT(s, "descriptors could not be closed", SYS_close_range, from, to - 1, 0);
+}
+
+/* All below @end, but for those that stay. */
+static int close_others(struct tern_script *s, const struct script_fds *fds, unsigned int end)
+{
+	const struct tern_obj_fd **number = calloc(fds->nr + 1, sizeof(*number));
+	unsigned int i, nr = 0, from = 0;
+
+	if (!number)
+		return -ENOMEM;
+	for (i = 0; i < fds->nr; i++)
+		if (fds->stays[fds->fd[i]->desc])
+			number[nr++] = fds->fd[i];
+	qsort(number, nr, sizeof(*number), compare_number);
+	for (i = 0; i < nr; i++) {
+		close_gap(s, from, number[i]->fd);
+		from = number[i]->fd + 1;
+	}
+	close_gap(s, from, end);
+	free(number);
+	return 0;
+}
+
+/* They are as they were, but for where they stand. */
+static void alter_stays(struct tern_script *s, const struct script_fds *was,
+			const struct script_fds *fds)
+{
+	__u32 id;
+
+	for (id = 1; id <= fds->nr_descs; id++)
+		if (fds->stays[id])
+			alter_desc(s, was, fds, fds->stays[id], fds->desc[id]);
+}
+
+/* Nearly from nothing, above whatever the shell has had until now. */
 static int rebuild(struct tern_script *s, const struct tern_dress *worn,
 		   struct tern_dress *dress, struct script_fds *fds, struct tern_why *why)
 {
 	unsigned int own_end = worn->own_fds + SHELL_SLOT_OWN;
 	bool stay = fds->high <= worn->own_fds;
+	struct script_fds was = { 0 };
 	int err;
 
-	SCRIPT(s, "descriptors could not be closed", SYS_close_range, 0, worn->own_fds - 1, 0);
+	err = collect(&was, worn);
+	if (!err)
+		err = find_stays(&was, fds);
+	if (!err)
+		err = close_others(s, fds, worn->own_fds);
+	if (!err)
+		alter_stays(s, &was, fds);
+	drop(&was);
+	if (err)
+		return err;
 	if (fds->high < own_end)
 		fds->high = own_end;
 	err = too_high(fds, dress, why);
@@ -647,7 +782,7 @@ static int rebuild(struct tern_script *s, const struct tern_dress *worn,
  * @why: sentence
  *
  * What merely stands elsewhere is set in place; where descriptors have come or
- * gone, all of them are made anew.
+ * gone, all of them are made anew but for open files that are where they were.
  */
 int tern_script_alter_files(struct tern_script *s, const struct tern_dress *worn,
 			    struct tern_dress *dress, struct tern_why *why)

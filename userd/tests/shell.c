@@ -188,6 +188,12 @@ static void add_files(void)
 	add_fd(15, 13, 0);
 	add_fd(16, 14, 0);
 	add_fd(17, 15, 0);
+	/* one that two descriptors have, and then two of the same file */
+	add_desc(16, TERN_DESC_FILE, O_RDONLY, S_IFREG, 5, 0, file);
+	add_fd(18, 16, 0);
+	if (!draft)
+		add_desc(17, TERN_DESC_FILE, O_RDONLY, S_IFREG, 6, 0, file);
+	add_fd(19, draft ? 16 : 17, 0);
 	/* other descriptors: all are made anew, higher up than the shell's own were */
 	if (draft == 1)
 		add_fd(300, 7, 0);
@@ -436,6 +442,7 @@ static void look_files(void)
 	      has("fdinfo/13", 0, "it_interval: (0, 77)\n"));
 	CHECK(has("fdinfo/14", 0, "clockid: 0\nticks: 1\n") &&
 	      has("fdinfo/14", 0, "it_interval: (5000000, 0)\n"));
+	CHECK(has("fdinfo/18", 0, "pos:\t5\n") && has("fdinfo/19", 0, "pos:\t6\n"));
 	CHECK(has("fdinfo/15", 0, "flags:\t0100002\n") && has("fdinfo/16", 0, "flags:\t00\n"));
 	snprintf(path, sizeof(path), "/proc/%d/fd/17", tids[0]);
 	fd = open(path, O_RDONLY | O_NONBLOCK);
@@ -453,7 +460,7 @@ static void look_files(void)
 		n++;
 	closedir(d);
 	/* all of the migrant's, the socket, the userfaultfd, both that lead to ternd, . and .. */
-	CHECK(n == 18 + 4 + 2);
+	CHECK(n == 20 + 4 + 2);
 }
 
 static void look_sched(void)
@@ -734,6 +741,16 @@ static void dressed(void)
 	put_away();
 }
 
+/* A descriptor of the shell, for us, too. */
+static int share(int number)
+{
+	int pidfd = syscall(SYS_pidfd_open, tids[0], 0), fd;
+
+	fd = syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	close(pidfd);
+	return fd;
+}
+
 /* By way of two drafts, to the same end. */
 static void altered(void)
 {
@@ -741,7 +758,7 @@ static void altered(void)
 	struct tern_dress worn = { 0 };
 	struct tern_why why = { "" };
 	struct shell_run cmd;
-	int err = 0;
+	int err = 0, fd = -1;
 
 	if (!new_shell(32234))
 		return;
@@ -759,6 +776,8 @@ static void altered(void)
 			err = run(&cmd, &why);
 		if (err || !draft)
 			break;
+		if (draft == 2)
+			fd = share(3);
 		tern_dress_fini(&worn);
 		tern_image_free(&was);
 		was = image;
@@ -772,6 +791,9 @@ static void altered(void)
 		printf("# %s\n", why.text);
 	else
 		look();
+	/* it is where the image says, and has not been opened again */
+	CHECK(lseek(fd, 0, SEEK_CUR) == 123);
+	close(fd);
 	CHECK(gone());
 	tern_dress_fini(&worn);
 	tern_dress_fini(&dress);
