@@ -120,7 +120,10 @@ static int add_local(struct tern_prepared *p, const char *path, unsigned int fla
 
 /* ---- mappings: files and holes ---- */
 
-/* A file that the migrant may write to, by any of its names. */
+/*
+ * A file that the migrant may write to, by any of its names. One that has been closed since, or
+ * that we cannot open (NFS may squash root), the kernel writes when it comes to that.
+ */
 static int add_dirty(struct tern_prepared *p, const char *path)
 {
 	int own;
@@ -130,9 +133,8 @@ static int add_dirty(struct tern_prepared *p, const char *path)
 	own = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (own < 0)
 		own = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (own < 0)
-		return -errno;
-	p->dirty[p->nr_dirty++] = own;
+	if (own >= 0)
+		p->dirty[p->nr_dirty++] = own;
 	return 0;
 }
 
@@ -192,11 +194,7 @@ static int see_map(void *arg, const struct tern_proc_map *map)
 	if (!map->write)
 		return add_file(m->p, map->path, TERN_WIRE_FILE_MAPPED);
 	rc = add_dirty(m->p, map->path);
-	if (rc)
-		return tern_why_set(m->why, rc,
-				    "%.128s, which the process has mapped, cannot be written back (%s): does the file server squash root?",
-				    map->path, strerror(-rc));
-	return add_file(m->p, map->path, TERN_WIRE_FILE_OPEN);
+	return rc ? rc : add_file(m->p, map->path, TERN_WIRE_FILE_OPEN);
 }
 
 static int find_maps(struct tern_prepared *p, unsigned int flags, struct tern_why *why)
@@ -246,11 +244,7 @@ static int see_regular(struct tern_prepared *p, int fd, const char *path, int at
 	}
 	snprintf(name, sizeof(name), "/proc/%d/fd/%d", p->pid, fd);
 	rc = add_dirty(p, name);
-	if (rc)
-		return tern_why_set(why, rc,
-				    "descriptor %d, %.128s: cannot be written back (%s): does the file server squash root?",
-				    fd, path, strerror(-rc));
-	return add_file(p, path, TERN_WIRE_FILE_OPEN);
+	return rc ? rc : add_file(p, path, TERN_WIRE_FILE_OPEN);
 }
 
 static int see_fd(struct tern_prepared *p, int fd, unsigned int migration,

@@ -33,8 +33,9 @@ for point in "${POINTS[@]}"; do
 	for how in "" --no-prepare; do
 		case $point in
 		# what runs elsewhere must be committed; a page is asked for again; who says no
-		# is asked once more; and this one has no connections
-		commit | read_pages | look | refuse | sockets | gate | off)
+		# is asked once more; and this one has neither
+		# connections nor files to write
+		commit | read_pages | look | refuse | sockets | gate | write_back | off)
 			must "$point ${how:-prepared}: it moves all the same" survives "$point" $how
 			hops=$((hops + 2))
 			;;
