@@ -139,9 +139,14 @@ hops()
 # b's word comes late, and a's daemon does not live to hear it: the next one hands over, again.
 doubt()
 {
+	# before that it might not have left at all
+	runs_on_b()
+	{
+		[[ $(readlink "$WORK/web/progress") == *host=one-kernel-b* ]]
+	}
 	tern a prepare web b && delay b 2 &&
 		tern a migrate web b --no-wait && wait_until "$LONG" in_doubt &&
-		daemon_kill a && delay b off && daemon_start a &&
+		wait_until "$LONG" runs_on_b && daemon_kill a && delay b off && daemon_start a &&
 		pod_on web b && finds "$HERE_ALL" && asleep && hop_pod web b a
 }
 
