@@ -4,7 +4,7 @@
 # each move. What a host remembers of a file may be a minute old here, as it may be on most mounts,
 # so each host but the first has something to remember that is wrong.
 
-MOVES=${TERN_TEST_MOVES:-10}
+MOVES=${TERN_TEST_MOVES:-6}
 MOUNT=/srv/remembers
 
 for host in a b; do
