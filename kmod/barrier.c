@@ -11,7 +11,7 @@
  * file meanwhile gets these, too, and gives them back when he uses it next.
  *
  * A mapping cannot wait: who makes one while the barrier is up may see what this host remembers
- * until it falls. Files that the migrant has mapped for writing are written by the capture.
+ * until it falls. Files that the migrant has mapped are written by the capture.
  *
  * Nobody waits longer than until the migration ends. If the data is lost by then fsync(2) and
  * close(2), which wait, too, say so (EIO), as they do of all data that cannot be written. Who ends
@@ -61,16 +61,16 @@ struct kind {
 };
 
 /**
- * struct barrier - before one inode
+ * struct barrier - before one inode, or about to be
  * @node: in @barriers, by inode
  * @ref: the list's, and that of each that waits
  * @inode: held
  * @kind: what its operations were
- * @gates: struct gate
- * @nr_shut: of these, those that have not been opened
+ * @gates: struct gate; it lives as long as there is one
+ * @nr_shut: of these, those that keep it up
  * @changes: how often that has changed
  * @opener: the task that asks the server, which need not wait
- * @is_up: others must
+ * @is_up: others must, and its operations are those of @kind; from RESUME on
  * @wait: here
  * @work: takes it down
  */
@@ -88,20 +88,26 @@ struct barrier {
 	struct work_struct work;
 };
 
+enum gate_state {
+	GATE_LOADED,	/* its process does not run yet */
+	GATE_SHUT,
+	GATE_OPEN,
+};
+
 /**
- * struct gate - a file for which a barrier is up
+ * struct gate - a file for which there is a barrier
  * @node: of the barrier
  * @m: whose it is; compared only
  * @file: held
  * @unwritten: the source has data of it that it will write
- * @is_open: for this one the barrier could fall
+ * @state: see there
  */
 struct gate {
 	struct list_head node;
 	const struct tern_migration *m;
 	struct file *file;
 	bool unwritten;
-	bool is_open;
+	enum gate_state state;
 };
 
 static struct kind kinds[KINDS];
@@ -147,7 +153,7 @@ enum how {
 
 static int wait_for(struct barrier *b, enum how how)
 {
-	if (how == IGNORE || READ_ONCE(b->opener) == current)
+	if (how == IGNORE || !READ_ONCE(b->is_up) || READ_ONCE(b->opener) == current)
 		return 0;
 	trace_tern_barrier(b->inode->i_ino, how == TRY ? "again" : "waits");
 	if (how == TRY)
@@ -465,22 +471,57 @@ static void gate_drop(struct gate *g)
 	kfree(g);
 }
 
+static void put_up(struct barrier *b)
+{
+	if (b->is_up)
+		return;
+	trace_tern_barrier(b->inode->i_ino, "up");
+	WRITE_ONCE(b->is_up, true);
+	WRITE_ONCE(b->inode->i_op, &b->kind->gated_iop);
+	WRITE_ONCE(b->inode->i_fop, &b->kind->gated_fop);
+}
+
 static void take_down(struct barrier *b)
 {
-	struct gate *g, *next;
-
+	if (!b->is_up)
+		return;
 	trace_tern_barrier(b->inode->i_ino, "down");
 	WRITE_ONCE(b->inode->i_fop, b->kind->fop);
 	WRITE_ONCE(b->inode->i_op, b->kind->iop);
+	WRITE_ONCE(b->is_up, false);
+	wake_up_all(&b->wait);
+}
+
+static void barrier_end(struct barrier *b)
+{
 	spin_lock(&list_lock);
 	hash_del(&b->node);
 	spin_unlock(&list_lock);
-	WRITE_ONCE(b->is_up, false);
-	wake_up_all(&b->wait);
-	list_for_each_entry_safe(g, next, &b->gates, node)
-		gate_drop(g);
 	iput(b->inode);
 	kref_put(&b->ref, barrier_free);
+}
+
+/* Any that is open, held. */
+static struct file *open_file(struct barrier *b)
+{
+	struct gate *g;
+
+	list_for_each_entry(g, &b->gates, node)
+		if (g->state == GATE_OPEN)
+			return get_file(g->file);
+	return NULL;
+}
+
+static void fall(struct barrier *b)
+{
+	struct gate *g, *next;
+
+	take_down(b);
+	list_for_each_entry_safe(g, next, &b->gates, node)
+		if (g->state == GATE_OPEN)
+			gate_drop(g);
+	if (list_empty(&b->gates))
+		barrier_end(b);
 }
 
 static void open_work(struct work_struct *work)
@@ -491,17 +532,17 @@ static void open_work(struct work_struct *work)
 
 	mutex_lock(&lock);
 	changes = b->changes;
-	if (!b->nr_shut && !list_empty(&b->gates))
-		file = get_file(list_first_entry(&b->gates, struct gate, node)->file);
+	if (!b->nr_shut)
+		file = open_file(b);
 	mutex_unlock(&lock);
 	if (file) {
 		ask_server(b, file);
 		fput(file);
 	}
 	mutex_lock(&lock);
-	/* in between it may have been put up for somebody else, who has it asked again */
-	if (file && changes == b->changes && b->is_up)
-		take_down(b);
+	/* in between there may be another one, for whose sake it will be asked again */
+	if (file && changes == b->changes)
+		fall(b);
 	mutex_unlock(&lock);
 	kref_put(&b->ref, barrier_free);
 	module_put(THIS_MODULE);
@@ -521,7 +562,7 @@ static void may_fall(struct barrier *b)
 	module_put(THIS_MODULE);
 }
 
-static struct barrier *put_up(struct inode *inode)
+static struct barrier *barrier_create(struct inode *inode)
 {
 	struct kind *kind = kind_of(inode);
 	struct barrier *b = kind ? kzalloc(sizeof(*b), GFP_KERNEL) : NULL;
@@ -535,13 +576,9 @@ static struct barrier *put_up(struct inode *inode)
 	ihold(inode);
 	b->inode = inode;
 	b->kind = kind;
-	b->is_up = true;
 	spin_lock(&list_lock);
 	hash_add(barriers, &b->node, (unsigned long)inode);
 	spin_unlock(&list_lock);
-	WRITE_ONCE(inode->i_op, &kind->gated_iop);
-	WRITE_ONCE(inode->i_fop, &kind->gated_fop);
-	trace_tern_barrier(inode->i_ino, "up");
 	return b;
 }
 
@@ -565,7 +602,7 @@ static int add(struct tern_migration *m, struct file *file, bool unwritten)
 	g = kzalloc(sizeof(*g), GFP_KERNEL);
 	if (!g)
 		return -ENOMEM;
-	b = find_locked(file_inode(file)) ?: put_up(file_inode(file));
+	b = find_locked(file_inode(file)) ?: barrier_create(file_inode(file));
 	if (IS_ERR(b)) {
 		kfree(g);
 		return PTR_ERR(b);
@@ -574,15 +611,11 @@ static int add(struct tern_migration *m, struct file *file, bool unwritten)
 	g->file = get_file(file);
 	g->unwritten = unwritten;
 	list_add_tail(&g->node, &b->gates);
-	b->nr_shut++;
-	b->changes++;
-	if (READ_ONCE(file->f_op) == b->kind->fop)
-		set_fop(file, b->kind->fop, &b->kind->gated_fop);
 	return 0;
 }
 
 /**
- * tern_barrier_load() - put up a barrier before a file that a shell has
+ * tern_barrier_load() - there will be a barrier before a file that a shell has
  * @m: its migration, with its lock held
  * @leader: the shell, whose threads wait
  * @obj: accepted by tern_barrier_valid()
@@ -625,17 +658,48 @@ static void open_gates(struct tern_migration *m, enum why why, int err)
 		bool any = false;
 
 		list_for_each_entry(g, &b->gates, node) {
-			if (g->m != m || g->is_open || (why == RUNS && g->unwritten))
+			if (g->m != m || g->state == GATE_OPEN || (why == RUNS && g->unwritten))
 				continue;
 			if (err && g->unwritten)
 				mapping_set_error(b->inode->i_mapping, tern_unwritten_error(err));
-			g->is_open = true;
-			b->nr_shut--;
+			b->nr_shut -= g->state == GATE_SHUT;
 			b->changes++;
+			g->state = GATE_OPEN;
 			any = true;
 		}
 		if (any)
 			may_fall(b);
+	}
+	mutex_unlock(&lock);
+}
+
+/**
+ * tern_barrier_up() - the process is about to run
+ * @m: with its lock held; all that move with it are loaded
+ *
+ * Not before: others who move with it are still being built, and may have the same files.
+ */
+void tern_barrier_up(struct tern_migration *m)
+{
+	struct barrier *b;
+	struct gate *g;
+	int i;
+
+	lockdep_assert_held(&m->lock);
+	if (!m->barriers)
+		return;
+	mutex_lock(&lock);
+	hash_for_each(barriers, i, b, node) {
+		list_for_each_entry(g, &b->gates, node) {
+			if (g->m != m || g->state != GATE_LOADED)
+				continue;
+			g->state = GATE_SHUT;
+			b->nr_shut++;
+			b->changes++;
+			put_up(b);
+			if (READ_ONCE(g->file->f_op) == b->kind->fop)
+				set_fop(g->file, b->kind->fop, &b->kind->gated_fop);
+		}
 	}
 	mutex_unlock(&lock);
 }

@@ -14,6 +14,7 @@ void tern_barrier_exit(void);
 bool tern_barrier_valid(const struct tern_obj *head, const struct tern_obj_barrier *obj);
 int tern_barrier_load(struct tern_migration *m, struct task_struct *leader,
 		      const struct tern_obj_barrier *obj);
+void tern_barrier_up(struct tern_migration *m);
 void tern_barrier_resume(struct tern_migration *m);
 int tern_barrier_written(struct tern_migration *m, int err);
 void tern_barrier_end(struct tern_migration *m);

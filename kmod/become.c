@@ -641,6 +641,8 @@ int tern_become_resume(struct tern_migration *m)
 		err = may_resume(m);
 	if (!err)
 		err = tern_migration_set(m, TERN_PAGING);
+	if (!err)
+		tern_barrier_up(m);
 	if (!err && !list_empty(&m->threads))
 		let_go(m);
 	/* those that move with it are loaded, too: every socket but those of TCP is open */
