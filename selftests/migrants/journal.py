@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Appends to a file of a file server as fast as it can, and looks at all of it after each move.
 
-usage: journal.py DIR FILE OTHER    (see migrant.h for what is in DIR)
+usage: journal.py DIR FILE OTHER [child]    (see migrant.h for what is in DIR)
 
 FILE is made, and opened once. What is looked at is its size by descriptor and by name, its
 contents by that descriptor and by another one, and where its end is. OTHER is there, and is
-read meanwhile. In DIR: "wrote" and "other" say how often.
+read meanwhile. In DIR: "wrote" and "other" say how often. A child opens FILE again and again.
 """
 import os
+import signal
 import sys
 import threading
+import time
 
 from migrant import Hops, ready, tell
 
@@ -83,9 +85,27 @@ def read(path, end, wrong):
             tell("other", str(count))
 
 
+def opens(path):
+    """In a process of its own, until it is ended: what it finds is what has been written first."""
+    first = record(0)
+    while True:
+        fd = os.open(path, os.O_RDWR)
+        time.sleep(.01)
+        if os.pread(fd, RECORD, 0) != first:
+            tell("verdict", "the child has found something else")
+            os._exit(1)
+        os.close(fd)
+
+
 def main():
     hops, end, wrong = Hops(), threading.Event(), []
     journal = Journal(sys.argv[2])
+    child = 0
+    if sys.argv[4:] == ["child"]:
+        journal.append()
+        child = os.fork()
+        if not child:
+            opens(sys.argv[2])
     threads = [threading.Thread(target=write, args=(journal, end, wrong)),
                threading.Thread(target=read, args=(sys.argv[3], end, wrong))]
     for thread in threads:
@@ -97,6 +117,9 @@ def main():
     end.set()
     for thread in threads:
         thread.join()
+    if child:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
     why = wrong[0] if wrong else journal.wrong()
     tell("verdict", why or f"ok hops={hops.count} wrote={journal.count}")
 

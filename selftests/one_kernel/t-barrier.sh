@@ -130,9 +130,9 @@ finished()
 {
 	local said
 
-	touch "$WORK/journal/stop"
-	wait_until $((2 * LONG)) test -L "$WORK/journal/verdict"
-	said=$(count verdict)
+	touch "$WORK/$1/stop"
+	wait_until $((2 * LONG)) test -L "$WORK/$1/verdict"
+	said=$(readlink "$WORK/$1/verdict")
 	echo "$said"
 	[[ $said == "ok hops="* ]]
 }
@@ -140,7 +140,7 @@ finished()
 mount=$(findmnt -n -o TARGET -t nfs,nfs4 | head -n 1)
 [[ $mount ]] || skip "needs a network file system"
 SHARED=$(mktemp -d "$mount/barrier-XXXXXX")
-plan 15
+plan 22
 trap 'arm off; rm -rf "$SHARED"; clean_up' EXIT
 date >"$SHARED/other"
 echo 1 >$TRACE/events/tern/tern_barrier/enable && : >$TRACE/trace
@@ -158,6 +158,11 @@ must "it goes back" begin "$caught" "$(away)"
 must "with its data" migrated
 must "which it finds" looked "$(away)"
 must "and again from there" hop journal "$(away)" "$caught"
-must "nothing is lost or doubled" finished
+must "nothing is lost or doubled" finished journal
+# The child opens it after the draft; what the parent has waits for the source, which waits for both.
+must "a tree shares such a file" start a tree journal.py "$SHARED/tree" "$SHARED/other" child
+there_and_back tree
+must "and moves again" hop tree a b
+must "nothing is lost or doubled" finished tree
 echo 0 >$TRACE/events/tern/tern_barrier/enable
 done_testing
