@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A barrier before a file of a file server that the migrant has written to. It runs, and some
- * of what it has written may be in the memory of the source still (unwritten.c); and what this
- * host remembers of the file may be older than what the process has seen. So whoever looks at
+ * A barrier before a file of a file server that the migrant has open. It runs, and some of what
+ * it has written may be in the memory of the source still (unwritten.c); and what this host
+ * remembers of the file may be older than what the process has seen. So whoever looks at
  * the file waits, here and for this file alone, until the source says that the server has all
  * of it, and this host's kernel has asked the server anew.
  *
@@ -148,12 +148,11 @@ static struct barrier *barrier_of(const struct inode *inode)
 enum how {
 	WAIT,
 	TRY,		/* -EAGAIN if it would have to wait */
-	IGNORE,		/* whether a barrier is up or not */
 };
 
 static int wait_for(struct barrier *b, enum how how)
 {
-	if (how == IGNORE || !READ_ONCE(b->is_up) || READ_ONCE(b->opener) == current)
+	if (!READ_ONCE(b->is_up) || READ_ONCE(b->opener) == current)
 		return 0;
 	trace_tern_barrier(b->inode->i_ino, how == TRY ? "again" : "waits");
 	if (how == TRY)
@@ -183,22 +182,13 @@ static ssize_t leave(ssize_t ret)
 	return ret;
 }
 
-static struct kind *kind_of_fop(const struct file_operations *fop)
+/* Whose operations of a file, or of an inode, are these? NULL: they are nobody's behind a barrier. */
+static struct kind *kind_of_gated(const void *ops)
 {
 	unsigned int i;
 
 	for (i = 0; i < KINDS; i++)
-		if (fop == &kinds[i].gated_fop)
-			return &kinds[i];
-	return NULL;
-}
-
-static struct kind *kind_of_iop(const struct inode_operations *iop)
-{
-	unsigned int i;
-
-	for (i = 0; i < KINDS; i++)
-		if (iop == &kinds[i].gated_iop)
+		if (ops == &kinds[i].gated_fop || ops == &kinds[i].gated_iop)
 			return &kinds[i];
 	return NULL;
 }
@@ -207,7 +197,7 @@ static struct kind *kind_of_iop(const struct inode_operations *iop)
 static const struct file_operations *real_fop(const struct file *file)
 {
 	const struct file_operations *fop = READ_ONCE(file->f_op);
-	const struct kind *kind = kind_of_fop(fop);
+	const struct kind *kind = kind_of_gated(fop);
 
 	return kind ? kind->fop : fop;
 }
@@ -224,7 +214,7 @@ static void set_fop(struct file *file, const struct file_operations *from,
 static void mend(struct file *file)
 {
 	const struct file_operations *fop = READ_ONCE(file->f_op);
-	const struct kind *kind = kind_of_fop(fop);
+	const struct kind *kind = kind_of_gated(fop);
 
 	if (kind)
 		set_fop(file, fop, kind->fop);
@@ -342,14 +332,18 @@ static int gated_flush(struct file *file, fl_owner_t owner)
 static int gated_open(struct inode *inode, struct file *file)
 {
 	const struct file_operations *ours = READ_ONCE(file->f_op), *now;
-	int err = enter(inode, !(file->f_flags & O_TRUNC) ? IGNORE : WAIT);
+	int err = 0;
 
+	if (file->f_flags & O_TRUNC)
+		err = enter(inode, WAIT);
+	else
+		__module_get(THIS_MODULE);
 	if (err)
 		return err;
 	err = real_fop(file)->open(inode, file);
 	now = READ_ONCE(file->f_op);
 	/* its file system has others for what is opened in this way, without a barrier */
-	if (now != ours && !kind_of_fop(now) && kind_of_fop(ours)) {
+	if (now != ours && !kind_of_gated(now) && kind_of_gated(ours)) {
 		__module_get(now->owner);
 		module_put(ours->owner);
 	}
@@ -369,7 +363,7 @@ static int gated_release(struct inode *inode, struct file *file)
 static const struct inode_operations *real_iop(const struct inode *inode)
 {
 	const struct inode_operations *iop = READ_ONCE(inode->i_op);
-	const struct kind *kind = kind_of_iop(iop);
+	const struct kind *kind = kind_of_gated(iop);
 
 	return kind ? kind->iop : iop;
 }
@@ -641,13 +635,8 @@ int tern_barrier_load(struct tern_migration *m, struct task_struct *leader,
 	return err;
 }
 
-enum why {
-	RUNS,		/* of those that are written already */
-	WRITTEN,
-	FAILED,		/* the process does not run here */
-};
-
-static void open_gates(struct tern_migration *m, enum why why, int err)
+/* All gates of @m, or just of what is written already; @err: the others never will be. */
+static void open_gates(struct tern_migration *m, bool all, int err)
 {
 	struct barrier *b;
 	struct gate *g;
@@ -658,7 +647,7 @@ static void open_gates(struct tern_migration *m, enum why why, int err)
 		bool any = false;
 
 		list_for_each_entry(g, &b->gates, node) {
-			if (g->m != m || g->state == GATE_OPEN || (why == RUNS && g->unwritten))
+			if (g->m != m || g->state == GATE_OPEN || (!all && g->unwritten))
 				continue;
 			if (err && g->unwritten)
 				mapping_set_error(b->inode->i_mapping, tern_unwritten_error(err));
@@ -709,7 +698,7 @@ void tern_barrier_resume(struct tern_migration *m)
 {
 	lockdep_assert_held(&m->lock);
 	if (m->barriers)
-		open_gates(m, RUNS, 0);
+		open_gates(m, false, 0);
 }
 
 /**
@@ -729,7 +718,7 @@ int tern_barrier_written(struct tern_migration *m, int err)
 	else
 		m->is_written = true;
 	if (!ret && m->barriers)
-		open_gates(m, WRITTEN, err);
+		open_gates(m, true, err);
 	mutex_unlock(&m->lock);
 	return ret;
 }
@@ -742,9 +731,9 @@ void tern_barrier_end(struct tern_migration *m)
 		return;
 	m->barriers = false;
 	if (m->state == TERN_FAILED)
-		open_gates(m, FAILED, 0);
+		open_gates(m, true, 0);
 	else if (!m->is_written)
-		open_gates(m, WRITTEN, -EIO);
+		open_gates(m, true, -EIO);
 }
 
 /** tern_barrier_init() - the module is loaded */

@@ -116,21 +116,8 @@ TRACE_EVENT(tern_layout,
 		  __entry->space, __entry->event, __entry->a, __entry->b)
 );
 
-TRACE_EVENT(tern_gate,
-	TP_PROTO(unsigned long ino, const char *what),
-	TP_ARGS(ino, what),
-	TP_STRUCT__entry(
-		__field(unsigned long, ino)
-		__string(what, what)
-	),
-	TP_fast_assign(
-		__entry->ino = ino;
-		tern_assign_str(what, what);
-	),
-	TP_printk("socket=%lu %s", __entry->ino, __get_str(what))
-);
-
-TRACE_EVENT(tern_barrier,
+/* Who wants something that has not come with the process. */
+DECLARE_EVENT_CLASS(tern_wait,
 	TP_PROTO(unsigned long ino, const char *what),
 	TP_ARGS(ino, what),
 	TP_STRUCT__entry(
@@ -142,6 +129,17 @@ TRACE_EVENT(tern_barrier,
 		tern_assign_str(what, what);
 	),
 	TP_printk("ino=%lu %s", __entry->ino, __get_str(what))
+);
+
+DEFINE_EVENT_PRINT(tern_wait, tern_gate,
+	TP_PROTO(unsigned long ino, const char *what),
+	TP_ARGS(ino, what),
+	TP_printk("socket=%lu %s", __entry->ino, __get_str(what))
+);
+
+DEFINE_EVENT(tern_wait, tern_barrier,
+	TP_PROTO(unsigned long ino, const char *what),
+	TP_ARGS(ino, what)
 );
 
 #endif /* TERN_TRACE_H */

@@ -210,7 +210,7 @@ int tern_unwritten_write(struct tern_migration *m)
 	mutex_lock(&m->lock);
 	if (!may_write(m)) {
 		err = -EBADFD;
-	} else if (!m->is_written && list_empty(&m->unwritten) && !m->writes) {
+	} else if (list_empty(&m->unwritten) && !m->writes) {
 		err = 0;
 	} else {
 		start(m);

@@ -20,7 +20,6 @@
 #include "signals.h"
 
 #define HEAD		sizeof(struct tern_wire)
-#define ERRNO_MAX	4095U
 #define BUF		(256U << 10)	/* of lane 0, if it need not be larger */
 
 /** tern_pager_data() - user_data of an operation in the ring */
@@ -409,7 +408,7 @@ static int got_written(struct tern_pager *p, const struct tern_wire_written *wri
 {
 	int err;
 
-	if (written->err > ERRNO_MAX || written->reserved)
+	if (written->err > TERN_ERR_MAX || written->reserved)
 		return -EPROTO;
 	if (written->err)
 		tern_log(LOG_ERR, "migration %016" PRIx64 ": data that the process has written could not be brought to the file server: %s",

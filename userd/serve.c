@@ -286,8 +286,6 @@ static int serve_link(struct serve *v)
 	if (!rc)
 		rc = send_signals(s);
 	if (!rc)
-		rc = tern_source_send_written(s);
-	if (!rc)
 		rc = send_recent(v);
 	if (!rc)
 		rc = send_fresh(v);

@@ -1040,8 +1040,8 @@ struct tern_obj_late {
 };
 
 /**
- * struct tern_obj_barrier - a file of a file server that the process has written to: whoever
- *	looks at it waits until this host knows of it what the server does
+ * struct tern_obj_barrier - a file of a file server that the process has open: whoever looks at
+ *	it waits until this host knows of it what the server does
  * @fd: a descriptor of it
  * @flags: TERN_BARRIER_*
  */

@@ -455,8 +455,8 @@ struct tern_image_io {
  * of it, for that reason.
  *
  * WRITTEN (destination, in TERN_PAGING) says so to those who wait for it: what is done with a
- * file that has a TERN_OBJ_BARRIER object waits until RESUME, and with TERN_BARRIER_UNWRITTEN
- * until WRITTEN. With an error, or when the migration ends without it, fsync(2) and close(2) of
+ * file that has a TERN_OBJ_BARRIER object waits from RESUME on, until the server has been asked
+ * anew, and with TERN_BARRIER_UNWRITTEN until WRITTEN. With an error, or when the migration ends without it, fsync(2) and close(2) of
  * such a file fail. EALREADY: it has been said.
  */
 struct tern_written {
