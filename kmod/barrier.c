@@ -114,7 +114,6 @@ static struct kind kinds[KINDS];
 static DEFINE_HASHTABLE(barriers, 8);
 static DEFINE_SPINLOCK(list_lock);	/* of barriers */
 static DEFINE_MUTEX(lock);		/* kinds, and all of a barrier but its node */
-static struct workqueue_struct *openers;
 
 /* ---- who looks at the file ------------------------------------------------------------ */
 
@@ -550,7 +549,7 @@ static void may_fall(struct barrier *b)
 	/* the work item's own */
 	kref_get(&b->ref);
 	__module_get(THIS_MODULE);
-	if (queue_work(openers, &b->work))
+	if (queue_work(system_unbound_wq, &b->work))
 		return;
 	kref_put(&b->ref, barrier_free);
 	module_put(THIS_MODULE);
@@ -734,17 +733,4 @@ void tern_barrier_end(struct tern_migration *m)
 		open_gates(m, true, 0);
 	else if (!m->is_written)
 		open_gates(m, true, -EIO);
-}
-
-/** tern_barrier_init() - the module is loaded */
-int __init tern_barrier_init(void)
-{
-	openers = alloc_workqueue("tern-barrier", WQ_UNBOUND, 0);
-	return openers ? 0 : -ENOMEM;
-}
-
-/** tern_barrier_exit() - and goes: no barrier is up any more */
-void tern_barrier_exit(void)
-{
-	destroy_workqueue(openers);
 }

@@ -8,9 +8,6 @@
 struct task_struct;
 struct tern_migration;
 
-int tern_barrier_init(void);
-void tern_barrier_exit(void);
-
 bool tern_barrier_valid(const struct tern_obj *head, const struct tern_obj_barrier *obj);
 int tern_barrier_load(struct tern_migration *m, struct task_struct *leader,
 		      const struct tern_obj_barrier *obj);

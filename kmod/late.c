@@ -78,7 +78,6 @@ struct tern_late {
 	struct delayed_work work;
 };
 
-static struct workqueue_struct *openers;
 
 /* ---- its life ------------------------------------------------------------------------- */
 
@@ -144,7 +143,7 @@ static void open_work(struct work_struct *work)
 	struct tern_late *late = container_of(to_delayed_work(work), typeof(*late), work);
 
 	if (atomic_read(&tern_fault_armed) == TERN_FAULT_GATE) {
-		queue_delayed_work(openers, &late->work, ARMED_DELAY);
+		queue_delayed_work(system_unbound_wq, &late->work, ARMED_DELAY);
 		return;
 	}
 	mutex_lock(&late->lock);
@@ -413,7 +412,7 @@ static void came(struct tern_late *late, struct tern_migration *m)
 	/* the work item's own, for neither of us may live as long */
 	kref_get(&late->ref);
 	__module_get(THIS_MODULE);
-	queue_delayed_work(openers, &late->work, 0);
+	queue_delayed_work(system_unbound_wq, &late->work, 0);
 }
 
 static int check(const void *buf, size_t len, struct tern_why *why)
@@ -517,17 +516,4 @@ void tern_late_end(struct tern_migration *m)
 	else if (!m->came)
 		came(late, m);
 	mutex_unlock(&late->lock);
-}
-
-/** tern_late_init() - the module is loaded */
-int __init tern_late_init(void)
-{
-	openers = alloc_workqueue("tern-late", WQ_UNBOUND, 0);
-	return openers ? 0 : -ENOMEM;
-}
-
-/** tern_late_exit() - and goes: no gate is shut any more */
-void tern_late_exit(void)
-{
-	destroy_workqueue(openers);
 }

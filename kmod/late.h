@@ -12,8 +12,6 @@ struct tern_image_io;
 struct tern_late;
 struct tern_migration;
 
-int tern_late_init(void);
-void tern_late_exit(void);
 void tern_late_put(struct tern_late *late);
 
 bool tern_late_valid(const struct tern_obj *head, const struct tern_obj_late *obj);

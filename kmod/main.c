@@ -23,13 +23,10 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
-#include "barrier.h"
 #include "dev.h"
 #include "hold.h"
 #include "host.h"
-#include "late.h"
 #include "netlink.h"
-#include "unwritten.h"
 
 static int __init tern_init(void)
 {
@@ -38,18 +35,9 @@ static int __init tern_init(void)
 	err = tern_hold_init();
 	if (err)
 		return err;
-	err = tern_late_init();
-	if (err)
-		goto err_hold;
-	err = tern_barrier_init();
-	if (err)
-		goto err_late;
-	err = tern_unwritten_init();
-	if (err)
-		goto err_barrier;
 	err = tern_host_init();
 	if (err)
-		goto err_unwritten;
+		goto err_hold;
 	err = tern_netlink_init();
 	if (err)
 		goto err_host;
@@ -62,12 +50,6 @@ err_netlink:
 	tern_netlink_exit();
 err_host:
 	tern_host_exit();
-err_unwritten:
-	tern_unwritten_exit();
-err_barrier:
-	tern_barrier_exit();
-err_late:
-	tern_late_exit();
 err_hold:
 	tern_hold_exit();
 	return err;
@@ -78,14 +60,11 @@ static void __exit tern_exit(void)
 	tern_dev_exit();
 	tern_netlink_exit();
 	tern_host_exit();
-	tern_unwritten_exit();
-	tern_barrier_exit();
-	tern_late_exit();
 	tern_hold_exit();
 	/*
 	 * A thread that has just given its module reference back may still be
-	 * in the last instructions of its task work; it leaves them before it
-	 * is seen in user mode or asleep.
+	 * in the last instructions of its task work, or of a work item; it
+	 * leaves them before it is seen in user mode or asleep.
 	 */
 	synchronize_rcu_tasks();
 }

@@ -40,8 +40,6 @@ struct unwritten {
 	struct file *file;
 };
 
-static struct workqueue_struct *writers;
-
 /** tern_unwritten_is() - has it data that can be written when the process has gone? */
 bool tern_unwritten_is(const struct tern_entry *entry)
 {
@@ -173,7 +171,7 @@ static void write_work(struct work_struct *work)
 	int err = 0;
 
 	if (atomic_read(&tern_fault_armed) == TERN_FAULT_WRITE_BACK) {
-		queue_delayed_work(writers, &m->writer, ARMED_DELAY);
+		queue_delayed_work(system_unbound_wq, &m->writer, ARMED_DELAY);
 		return;
 	}
 	while ((u = take(m))) {
@@ -193,7 +191,7 @@ static void start(struct tern_migration *m)
 	tern_migration_get(m);
 	__module_get(THIS_MODULE);
 	INIT_DELAYED_WORK(&m->writer, write_work);
-	queue_delayed_work(writers, &m->writer, 0);
+	queue_delayed_work(system_unbound_wq, &m->writer, 0);
 }
 
 /**
@@ -218,17 +216,4 @@ int tern_unwritten_write(struct tern_migration *m)
 	}
 	mutex_unlock(&m->lock);
 	return err;
-}
-
-/** tern_unwritten_init() - the module is loaded */
-int __init tern_unwritten_init(void)
-{
-	writers = alloc_workqueue("tern-unwritten", WQ_UNBOUND, 0);
-	return writers ? 0 : -ENOMEM;
-}
-
-/** tern_unwritten_exit() - and goes: nothing is written any more */
-void tern_unwritten_exit(void)
-{
-	destroy_workqueue(writers);
 }

@@ -16,7 +16,4 @@ int tern_unwritten_note(struct tern_migration *m);
 int tern_unwritten_write(struct tern_migration *m);
 int tern_unwritten_error(int err);
 
-int tern_unwritten_init(void);
-void tern_unwritten_exit(void);
-
 #endif /* TERN_UNWRITTEN_H */
