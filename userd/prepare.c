@@ -226,8 +226,9 @@ static int see_regular(struct tern_prepared *p, int fd, const char *path, int at
 	int rc, shared;
 
 	rc = tern_proc_fd_flags(p->pid, fd, &flags);
+	/* closed meanwhile, as in see_fd() */
 	if (rc)
-		return rc;
+		return rc == -ENOENT ? 0 : rc;
 	if (flags & O_PATH || (flags & O_ACCMODE) == O_RDONLY)
 		return add_local(p, path, TERN_WIRE_FILE_OPEN, migration);
 	shared = tern_file_on_network(at);
