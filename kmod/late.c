@@ -78,7 +78,6 @@ struct tern_late {
 	struct delayed_work work;
 };
 
-
 /* ---- its life ------------------------------------------------------------------------- */
 
 static void forget_net(struct tern_late *late)
