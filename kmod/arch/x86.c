@@ -4,6 +4,7 @@
  * need help to be restarted. Functions work on current unless they take a task.
  */
 #include <linux/mm_types.h>
+#include <linux/net.h>
 #include <linux/regset.h>
 #include <linux/sched/task_stack.h>
 #include <linux/syscalls.h>
@@ -170,6 +171,16 @@ static void rest_written(struct tern_obj_thread *obj, unsigned long addr, bool t
 			    tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC);
 }
 
+static bool is_socket(int fd)
+{
+	int err;
+	struct socket *sock = sockfd_lookup(fd, &err);
+
+	if (sock)
+		sockfd_put(sock);
+	return sock;
+}
+
 static void made_anew(struct tern_obj_thread *obj, struct pt_regs *regs, u64 slept_ns)
 {
 	bool ok = true;
@@ -187,6 +198,22 @@ static void made_anew(struct tern_obj_thread *obj, struct pt_regs *regs, u64 sle
 		ok = rest_on_stack(obj, &regs->dx, slept_ns);
 		break;
 	case __NR_semop:
+	/* of a socket with a time-out, which begins anew; nothing has been done yet */
+	case __NR_recvfrom:
+	case __NR_recvmsg:
+	case __NR_recvmmsg:
+	case __NR_accept:
+	case __NR_accept4:
+	case __NR_connect:
+	case __NR_sendto:
+	case __NR_sendmsg:
+	case __NR_sendmmsg:
+		break;
+	case __NR_read:
+	case __NR_readv:
+	case __NR_write:
+	case __NR_writev:
+		ok = is_socket(regs->di);
 		break;
 	default:
 		return;
