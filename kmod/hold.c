@@ -47,6 +47,7 @@
 #define HOLD_MAX	(64UL << 20)	/* bytes of memory that frames take */
 #define RELEASE_MAX	(1U << 17)	/* frames, if they come quicker than they are let go */
 #define FRAME_MAX	(ETH_HLEN + 65535U)
+#define PATIENCE	(5 * HZ)	/* with a hold of the last move */
 
 /* What struct virtio_net_hdr can say of a frame that stands for many. */
 #define GSO_KNOWN	(SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_TCP_ECN | \
@@ -109,6 +110,7 @@ struct tern_hold {
 static struct workqueue_struct *ends;
 static LIST_HEAD(holds);
 static DEFINE_SPINLOCK(holds_lock);	/* of the list */
+static DECLARE_WAIT_QUEUE_HEAD(gone);	/* who waits for one to be in it no more */
 
 /* ---- frames that come ------------------------------------------------------------------- */
 
@@ -300,6 +302,7 @@ static void free_hold(struct tern_hold *hold)
 	spin_lock(&holds_lock);
 	list_del_init(&hold->node);
 	spin_unlock(&holds_lock);
+	wake_up(&gone);
 	skb_queue_purge(&hold->queue);
 	put_net(hold->net);
 	kfree(hold);
@@ -325,6 +328,29 @@ static void put(struct tern_hold *hold)
 	kref_put(&hold->ref, last_put);
 }
 
+static bool is_held(const struct net *net)
+{
+	const struct tern_hold *hold;
+	bool held = false;
+
+	spin_lock(&holds_lock);
+	list_for_each_entry(hold, &holds, node)
+		held |= hold->net == net;
+	spin_unlock(&holds_lock);
+	return held;
+}
+
+/* A daemon looks for a while whether any frame comes behind a move that is over. */
+static int wait_for_last(const struct net *net, struct tern_why *why)
+{
+	long left = wait_event_interruptible_timeout(gone, !is_held(net), PATIENCE);
+
+	if (left < 0)
+		return left;
+	return left ? 0 : tern_why(why, -EBUSY,
+				   "frames of its last move are still on their way: try again");
+}
+
 static struct tern_hold *make(const struct tern_migration *m, struct tern_why *why)
 {
 	struct tern_hold *hold = kzalloc(sizeof(*hold), GFP_KERNEL);
@@ -348,7 +374,8 @@ static struct tern_hold *make(const struct tern_migration *m, struct tern_why *w
 	if (hold->net == m->host->net)
 		err = tern_why(why, -EINVAL, "it has no network namespace of its own");
 	else
-		err = register_netdevice_notifier_net(hold->net, &hold->nb);
+		err = wait_for_last(hold->net, why) ?:
+		      register_netdevice_notifier_net(hold->net, &hold->nb);
 	if (!err) {
 		spin_lock(&holds_lock);
 		list_add(&hold->node, &holds);
