@@ -273,6 +273,25 @@ static inline void compat_tcp_send_ack(struct sock *sk)
 #endif
 }
 
+/* TCP_FASTOPEN_CONNECT: the SYN is sent with the first data. In 6.6 it became an atomic flag. */
+static inline bool compat_connect_is_deferred(const struct sock *sk)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	return inet_test_bit(DEFER_CONNECT, sk);
+#else
+	return inet_sk(sk)->defer_connect;
+#endif
+}
+
+/* By how often a SYN has been sent the next time-out is found; 6.7 counts what doubles it apart. */
+static inline void compat_tcp_set_tries(struct sock *sk, u8 tries)
+{
+	inet_csk(sk)->icsk_backoff = tries;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	tcp_sk(sk)->total_rto = tries;
+#endif
+}
+
 /* 6.10 gives accept what it is told, and what it tells, in a struct. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define compat_gate_accept	tern_gate_accept

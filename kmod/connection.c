@@ -180,20 +180,36 @@ static int set_start(struct sock *sk, const struct tern_obj_tcp *obj)
 	return err;
 }
 
+/* No packet leaves for that, nor is there one to wait for (TCP_FASTOPEN_CONNECT). */
+static int connect_now(struct socket *sock, struct sockaddr_storage *addr, int len)
+{
+	struct tcp_sock *tp = tcp_sk(sock->sk);
+	bool defers = tp->fastopen_connect;
+	int err;
+
+	tp->fastopen_connect = 0;
+	err = tern_gate_real(sock)->connect(sock, (struct sockaddr *)addr, len, 0);
+	tp->fastopen_connect = defers;
+	return err;
+}
+
 /* Past the gate, which is shut. */
 static int connect(struct socket *sock, const struct tern_obj_tcp *obj)
 {
-	const struct proto_ops *ops = tern_gate_real(sock);
 	struct sockaddr_storage addr;
 	int len = make_address(sock->sk, obj->local, obj->port, &addr);
-	int err = ops->bind(sock, (struct sockaddr *)&addr, len);
+	int err = tern_gate_real(sock)->bind(sock, (struct sockaddr *)&addr, len);
 
 	if (err)
 		return err;
+	if (connection_is(obj, TCPF_SYN_SENT))
+		tern_connecting_begin(sock->sk);
 	len = make_address(sock->sk, obj->peer, obj->peer_port, &addr);
-	/* no packet leaves for that */
-	err = ops->connect(sock, (struct sockaddr *)&addr, len, 0);
-	return err ?: set_options(sock->sk, obj);
+	err = connect_now(sock, &addr, len);
+	/* nothing has been agreed upon before the peer has answered */
+	if (err || connection_is(obj, TCPF_SYN_SENT))
+		return err;
+	return set_options(sock->sk, obj);
 }
 
 /** tern_connection_is_fresh() - of TCP, and nothing has been done with it yet */
@@ -387,6 +403,8 @@ int tern_stream_load(struct list_head *connections, const struct tern_obj_stream
 		return -EBADMSG;
 	c = list_last_entry(connections, struct tern_connection, node);
 	sk = c->sk;
+	if (connection_is(&c->obj, TCPF_SYN_SENT))
+		return -EBADMSG;
 	if (obj->queue == TERN_QUEUE_APART)
 		return keep_apart(c, obj);
 	if (c->sent && obj->queue != TERN_QUEUE_UNSENT)
@@ -466,6 +484,7 @@ static void set_state(struct sock *sk, const struct tern_obj_tcp *obj)
 	if (connection_is(obj, CONNECTION_HEARD_FIN))
 		receive_fin(sk, obj);
 	sk->sk_shutdown |= obj->shutdown;
+	tern_connecting_set(sk, obj);
 	tp->snd_wl1 = obj->snd_wl1;
 	tp->max_window = obj->max_window;
 	tp->rcv_wnd = obj->rcv_wnd;
@@ -497,6 +516,7 @@ int tern_connection_finish(struct tern_connection *c)
 	struct sock *sk = c->sk;
 	const struct tern_obj_tcp *obj = &c->obj;
 	int err = end_sent(c);
+	bool whole = true;
 
 	if (err)
 		return err;
@@ -505,14 +525,18 @@ int tern_connection_finish(struct tern_connection *c)
 		sk->sk_prot->shutdown(sk, SEND_SHUTDOWN);
 	if (connection_is(obj, TCPF_CLOSE))
 		tern_ended_finish(sk, obj);
+	else if (connection_is(obj, TCPF_SYN_SENT))
+		whole = tern_connecting_finish(sk, obj);
 	else
 		set_state(sk, obj);
-	err = is_whole(sk, obj) ? 0 : -EBADMSG;
+	/* of one that is being made nothing is there yet, its SYN included */
+	if (!connection_is(obj, TCPF_SYN_SENT))
+		whole = is_whole(sk, obj);
 	tern_connection_stop(sk);
 	/* if it does not come to life here it ends without a word */
 	tcp_sk(sk)->repair = 1;
 	release_sock(sk);
-	return err;
+	return whole ? 0 : -EBADMSG;
 }
 
 /**
@@ -528,9 +552,9 @@ void tern_connection_reset(struct sock *sk)
 	tcp_sk(sk)->repair = 0;
 	WRITE_ONCE(sk->sk_err, ECONNRESET);
 	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
-	/* it had been connected */
+	/* connect(2) may wait to say so */
 	if (sk->sk_socket)
-		sk->sk_socket->state = SS_CONNECTED;
+		sk->sk_socket->state = SS_CONNECTING;
 	sk_error_report(sk);
 	release_sock(sk);
 }
@@ -548,7 +572,7 @@ void tern_connection_fail(struct tern_connection *c)
 }
 
 /* What is in flight may have been lost, and what waits may leave if there is room. */
-static void go(struct tern_connection *c)
+static void go_on(struct tern_connection *c)
 {
 	const struct tern_obj_tcp *obj = &c->obj;
 	struct sock *sk = c->sk;
@@ -556,10 +580,7 @@ static void go(struct tern_connection *c)
 	struct sk_buff *skb;
 	u8 nonagle;
 
-	c->mute = false;
 	lock_sock(sk);
-	tp->repair = 0;
-	sk->sk_reuse = c->reuse;
 	/* unless the peer has told a newer one meanwhile */
 	if (!tp->snd_wnd)
 		tp->snd_wnd = obj->snd_wnd;
@@ -572,6 +593,31 @@ static void go(struct tern_connection *c)
 		return;
 	tcp_sock_set_nodelay(sk);
 	tp->nonagle = nonagle;
+}
+
+static void connect_on(struct tern_connection *c)
+{
+	int err;
+
+	lock_sock(c->sk);
+	set_buffers(c->sk, &c->obj);
+	err = tern_connecting_go(c->sk, &c->obj);
+	release_sock(c->sk);
+	if (err)
+		tern_connection_reset(c->sk);
+}
+
+static void go(struct tern_connection *c)
+{
+	c->mute = false;
+	lock_sock(c->sk);
+	tcp_sk(c->sk)->repair = 0;
+	c->sk->sk_reuse = c->reuse;
+	release_sock(c->sk);
+	if (connection_is(&c->obj, TCPF_SYN_SENT))
+		connect_on(c);
+	else
+		go_on(c);
 }
 
 /**

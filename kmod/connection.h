@@ -6,8 +6,9 @@
  * connection.c	how they come to life, and end
  * caller.c	those that have not been accepted
  * orphan.c	those that have been closed
+ * connecting.c	those that are being made
  * ended.c	those that are over
- * ehash.c	where the last two are found
+ * ehash.c	where those are found that no process has
  */
 #ifndef TERN_CONNECTION_H
 #define TERN_CONNECTION_H
@@ -109,6 +110,16 @@ struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *
 /* orphan.c */
 int tern_orphans_save(struct tern_saver *saver, struct net *net);
 struct socket *tern_orphan_make(struct net *net, int family);
+
+/* connecting.c */
+const char *tern_connecting_refused(const struct sock *sk);
+void tern_connecting_describe(const struct sock *sk, struct tern_obj_tcp *obj);
+bool tern_connecting_valid(const struct tern_obj_tcp *obj);
+void tern_connecting_begin(struct sock *sk);
+bool tern_connecting_finish(struct sock *sk, const struct tern_obj_tcp *obj);
+u32 tern_connecting_flag(const struct sock *sk);
+void tern_connecting_set(struct sock *sk, const struct tern_obj_tcp *obj);
+int tern_connecting_go(struct sock *sk, const struct tern_obj_tcp *obj);
 
 /* ended.c */
 bool tern_ended_is(const struct sock *sk);

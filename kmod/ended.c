@@ -52,9 +52,7 @@ void tern_ended_describe(struct sock *sk, struct tern_obj_tcp *obj)
 	obj->err = ended ? sk->sk_err : ECONNRESET;
 	if (sock_flag(sk, SOCK_DONE))
 		obj->flags |= TERN_TCP_HEARD_FIN;
-	/* connect(2) will say that it has failed */
-	if (sk->sk_socket && sk->sk_socket->state == SS_CONNECTING)
-		obj->flags |= TERN_TCP_CONNECTING;
+	obj->flags |= tern_connecting_flag(sk);
 	obj->copied_seq = tcp_sk(sk)->copied_seq;
 	obj->rcv_nxt = received(sk);
 	obj->port = ntohs(inet->inet_sport);
@@ -109,9 +107,7 @@ void tern_ended_finish(struct sock *sk, const struct tern_obj_tcp *obj)
 	}
 	WRITE_ONCE(sk->sk_shutdown, obj->shutdown);
 	WRITE_ONCE(sk->sk_err, obj->err);
-	if (sk->sk_socket)
-		sk->sk_socket->state = obj->flags & TERN_TCP_CONNECTING ? SS_CONNECTING :
-								     SS_CONNECTED;
+	tern_connecting_set(sk, obj);
 	inet->inet_sport = htons(obj->port);
 	inet->inet_dport = htons(obj->peer_port);
 	if (sk->sk_family == AF_INET6) {

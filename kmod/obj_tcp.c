@@ -38,15 +38,15 @@ const char *tern_connection_refused(const struct sock *sk)
 
 	if (tern_ended_is(sk))
 		return NULL;
-	if (!(1U << READ_ONCE(sk->sk_state) & MOVES))
-		return "a TCP socket that is being connected, or closed";
+	if (!(1U << READ_ONCE(sk->sk_state) & (MOVES | TCPF_SYN_SENT)))
+		return "a TCP socket that both ends connect at the same time";
 	if (sk_is_mptcp(sk))
 		return "a connection of MPTCP";
 	if (READ_ONCE(tp->urg_data) || before(READ_ONCE(tp->snd_una), READ_ONCE(tp->snd_up)))
 		return "a TCP connection with urgent data";
 	if (tp->repair)
 		return "a TCP connection that another program is moving (TCP_REPAIR)";
-	return NULL;
+	return READ_ONCE(sk->sk_state) == TCP_SYN_SENT ? tern_connecting_refused(sk) : NULL;
 }
 
 /* ---- save -------------------------------------------------------------------- */
@@ -76,7 +76,8 @@ static void describe_options(const struct sock *sk, struct tern_obj_tcp *obj)
 	obj->flags = (opt->sack_ok ? TERN_TCP_SACK : 0) |
 		     (opt->wscale_ok ? TERN_TCP_WSCALE : 0) |
 		     (opt->tstamp_ok ? TERN_TCP_TIMESTAMPS : 0) |
-		     (inet_csk_in_pingpong_mode((struct sock *)sk) ? TERN_TCP_INTERACTIVE : 0);
+		     (inet_csk_in_pingpong_mode((struct sock *)sk) ? TERN_TCP_INTERACTIVE : 0) |
+		     tern_connecting_flag(sk);
 	obj->mss_clamp = opt->mss_clamp;
 	obj->snd_wscale = opt->snd_wscale;
 	obj->rcv_wscale = opt->rcv_wscale;
@@ -126,6 +127,8 @@ static void describe(const struct sock *sk, struct tern_obj_tcp *obj)
 	describe_addresses(sk, obj);
 	describe_options(sk, obj);
 	describe_measured(sk, obj);
+	if (sk->sk_state == TCP_SYN_SENT)
+		tern_connecting_describe(sk, obj);
 }
 
 /**
@@ -395,8 +398,10 @@ static bool measured_valid(const struct tern_obj_tcp *obj)
 
 static u32 states_of(const struct tern_obj_tcp *obj)
 {
-	switch (obj->flags & (TERN_TCP_CALLER | TERN_TCP_ORPHAN)) {
-	case 0:			return MOVES | TCPF_CLOSE;
+	switch (obj->flags & (TERN_TCP_CALLER | TERN_TCP_ORPHAN | TERN_TCP_CONNECTING)) {
+	case 0:
+	case TERN_TCP_CONNECTING:
+		return MOVES | TCPF_SYN_SENT | TCPF_CLOSE;
 	case TERN_TCP_CALLER:	return CALLS;
 	case TERN_TCP_ORPHAN:	return CONNECTION_SAID_FIN;
 	default:		return 0;
@@ -405,10 +410,18 @@ static u32 states_of(const struct tern_obj_tcp *obj)
 
 static bool goes_on_valid(const struct tern_obj_tcp *obj)
 {
+	return !(obj->flags & TERN_TCP_HEARD_FIN) && !obj->err && !(obj->ecn & ~ECN) && windows_valid(obj) && queues_valid(obj) &&
+	       measured_valid(obj);
+}
+
+static bool state_valid(const struct tern_obj_tcp *obj)
+{
+	if (connection_is(obj, TCPF_CLOSE))
+		return tern_ended_valid(obj);
 	return obj->port && obj->port <= U16_MAX && obj->peer_port && obj->peer_port <= U16_MAX &&
-	       !(obj->flags & (TERN_TCP_HEARD_FIN | TERN_TCP_CONNECTING)) && !obj->err &&
-	       !(obj->bound & ~CONNECTION_BOUND) && !(obj->ecn & ~ECN) &&
-	       windows_valid(obj) && queues_valid(obj) && measured_valid(obj);
+	       !(obj->bound & ~CONNECTION_BOUND) &&
+	       (connection_is(obj, TCPF_SYN_SENT) ? tern_connecting_valid(obj) :
+						    goes_on_valid(obj));
 }
 
 /** tern_connection_valid() - may SOCKETS take @obj? */
@@ -419,7 +432,7 @@ bool tern_connection_valid(const struct tern_obj *head, const struct tern_obj_tc
 	       (obj->family == AF_INET || obj->family == AF_INET6) &&
 	       obj->state < TCP_MAX_STATES && connection_is(obj, states_of(obj)) &&
 	       !(obj->flags & ~TERN_TCP_FLAGS_ALL) && obj->shutdown <= SHUTDOWN_MASK &&
-	       (connection_is(obj, TCPF_CLOSE) ? tern_ended_valid(obj) : goes_on_valid(obj));
+	       state_valid(obj);
 }
 
 /** tern_stream_valid() - may SOCKETS take @obj? */

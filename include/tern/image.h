@@ -903,7 +903,8 @@ struct tern_obj_datagram {
  *	one that no process has any more -1
  * @family: AF_INET or AF_INET6
  * @state: TCP_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2, _CLOSE_WAIT, _LAST_ACK or _CLOSING
- *	(tcp_states.h); TCP_CLOSE: it has ended, and of what follows there are @flags,
+ *	(tcp_states.h); TCP_SYN_SENT: it is being made, and options and @rcv_wscale are those
+ *	that its SYN offers; TCP_CLOSE: it has ended, and of what follows there are @flags,
  *	@shutdown, @copied_seq, @rcv_nxt, @local, both ports, and @err
  * @flags: TERN_TCP_*
  * @shutdown: 1: nothing is to be received any more, 2: nothing sent
@@ -942,6 +943,8 @@ struct tern_obj_datagram {
  * @peer_port: likewise
  * @bound: SOCK_BINDADDR_LOCK and SOCK_BINDPORT_LOCK: asked for by bind(2)
  * @err: errno that whoever asks next is told, up to TERN_ERR_MAX; 0: none
+ * @ts_first: timestamp of the first SYN, of one that is being made
+ * @tries: how often that has been sent again
  */
 struct tern_obj_tcp {
 	__s32 fd;
@@ -984,6 +987,8 @@ struct tern_obj_tcp {
 	__u32 peer_port;
 	__u32 bound;
 	__u32 err;
+	__u32 ts_first;
+	__u32 tries;
 };
 
 #define TERN_ERR_MAX		511	/* those above are the kernel's own (include/linux/errno.h) */
@@ -995,7 +1000,7 @@ struct tern_obj_tcp {
 #define TERN_TCP_CALLER		(1U << 4)	/* it has not been accepted */
 #define TERN_TCP_ORPHAN		(1U << 5)	/* it has been closed, and is not over */
 #define TERN_TCP_HEARD_FIN	(1U << 6)	/* it has ended: the peer has said so, and not a reset */
-#define TERN_TCP_CONNECTING	(1U << 7)	/* it has ended before it began, and nobody has been told */
+#define TERN_TCP_CONNECTING	(1U << 7)	/* connect(2) has not said yet what has become of it */
 #define TERN_TCP_FLAGS_ALL	((1U << 8) - 1)
 
 /**
@@ -1365,7 +1370,7 @@ TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
 TERN_ASSERT_SIZE(struct tern_obj_inet, 88);
 TERN_ASSERT_SIZE(struct tern_obj_option, 32);
 TERN_ASSERT_SIZE(struct tern_obj_datagram, 64);
-TERN_ASSERT_SIZE(struct tern_obj_tcp, 184);
+TERN_ASSERT_SIZE(struct tern_obj_tcp, 192);
 TERN_ASSERT_SIZE(struct tern_obj_stream, 12);
 TERN_ASSERT_SIZE(struct tern_obj_late, 8);
 TERN_ASSERT_SIZE(struct tern_obj_barrier, 8);

@@ -49,7 +49,7 @@
 #include <tern/image.h>
 
 #define TERN_WIRE_MAGIC		0x6e726574	/* "tern" */
-#define TERN_WIRE_VERSION	17
+#define TERN_WIRE_VERSION	18
 #define TERN_WIRE_PORT		7837
 #define TERN_WIRE_MAX		(64U << 20)	/* largest payload: an image */
 #define TERN_WIRE_PAGES_MAX	1024		/* most pages in one PAGES or FAULT */
