@@ -281,6 +281,9 @@ static int on_device(struct notifier_block *nb, unsigned long event, void *info)
 		   rtnl_dereference(dev->rx_handler_data) == hold) {
 		netdev_rx_handler_unregister(dev);
 		forget_device(hold, dev);
+	} else if (event == NETDEV_CHANGEADDR && hold->ahead) {
+		/* it is announced on its new segment (userd/net_link.c), and so are its groups */
+		call_netdevice_notifiers(NETDEV_RESEND_IGMP, dev);
 	}
 	return notifier_from_errno(err);
 }

@@ -15,6 +15,11 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 int tern_inet_save(struct tern_saver *saver, const struct tern_entry *entry, struct sock *sk,
 		   u32 id);
 
+/* obj_interface.c */
+const char *tern_interface_refused(struct sock *sk);
+int tern_interfaces_save(struct tern_saver *saver, struct sock *sk, u32 desc);
+int tern_interface_of_group(struct sock *sk, unsigned int version, const u8 address[16]);
+
 /* obj_netlink.c */
 const char *tern_netlink_refused(const struct tern_table *table, const struct tern_entry *entry,
 				 struct sock *sk);

@@ -67,18 +67,6 @@ bool tern_socket_is_at_home(const struct tern_table *table, const struct sock *s
 	return net == sock_net(sk);
 }
 
-/* What names an interface by its number, which another host has for another one. */
-static bool has_multicast(const struct sock *sk)
-{
-	const struct inet_sock *inet = inet_sk(sk);
-	const struct ipv6_pinfo *np = sk->sk_family == AF_INET6 ? inet6_sk(sk) : NULL;
-
-	return READ_ONCE(inet->mc_index) || READ_ONCE(inet->mc_addr) ||
-	       READ_ONCE(inet->uc_index) || rcu_access_pointer(inet->mc_list) ||
-	       (np && (READ_ONCE(np->mcast_oif) || READ_ONCE(np->ucast_oif) ||
-		       rcu_access_pointer(np->ipv6_mc_list) || READ_ONCE(np->ipv6_ac_list)));
-}
-
 static bool has_ip_options(const struct sock *sk)
 {
 	const struct ipv6_pinfo *np = sk->sk_family == AF_INET6 ? inet6_sk(sk) : NULL;
@@ -162,14 +150,15 @@ static bool stays_behind(const struct tern_table *table, const struct sock *sk)
 	return is_tcp(sk) && sk->sk_state != TCP_LISTEN && (tern_ended_is(sk) || closes(table));
 }
 
-static const char *udp_refused(const struct sock *sk)
+static const char *udp_refused(struct sock *sk)
 {
 	const struct udp_sock *up = udp_sk(sk);
 
 	if (READ_ONCE(up->encap_type))
 		return "a UDP socket of a tunnel (UDP_ENCAP)";
-	return READ_ONCE(up->pending) ?
-		"a UDP socket with an unfinished datagram (MSG_MORE, UDP_CORK)" : NULL;
+	if (READ_ONCE(up->pending))
+		return "a UDP socket with an unfinished datagram (MSG_MORE, UDP_CORK)";
+	return tern_interface_refused(sk);
 }
 
 /**
@@ -198,9 +187,6 @@ const char *tern_inet_refused(const struct tern_table *table, const struct tern_
 		return "a TCP or UDP socket with an error that has not been read";
 	if (has_program(sk))
 		return "a TCP or UDP socket with a filter (SO_ATTACH_*)";
-	/* one that has been accepted has an interface, which TCP does not use */
-	if (is_udp(sk) && has_multicast(sk))
-		return "a socket in a multicast group, or bound to an interface for what it sends";
 	if (tern_connection_is_local(sk) && !stays_behind(table, sk))
 		return "a socket with a link-local address";
 	if (has_policy(sk))
@@ -401,8 +387,16 @@ static bool is_late(const struct tern_saver *saver, const struct tern_obj_inet *
 	       (obj->flags & TERN_INET_LISTENS && tern_is_pod(saver->table->tree));
 }
 
+/* What a connection that has been accepted has of an interface TCP does not use. */
+static int save_udp(struct tern_saver *saver, int fd, struct sock *sk, u32 id)
+{
+	int err = tern_interfaces_save(saver, sk, id);
+
+	return err || saver->table->draft ? err : save_queue(saver, fd, sk);
+}
+
 /**
- * tern_inet_save() - INET, and DATAGRAM for what waits, or LATE
+ * tern_inet_save() - INET, INTERFACE for those that it names, DATAGRAM for what waits, or LATE
  * @saver: where to
  * @entry: the first one of its description
  * @sk: accepted by tern_inet_refused()
@@ -417,11 +411,10 @@ int tern_inet_save(struct tern_saver *saver, const struct tern_entry *entry, str
 
 	describe(sk, &obj);
 	tern_image_put(saver->image, TERN_OBJ_INET, &obj, sizeof(obj), NULL, 0);
-	if (saver->table->draft)
-		return 0;
 	if (is_udp(sk))
-		return save_queue(saver, entry->fd, sk);
-	return is_late(saver, &obj) ? save_late(saver, entry->fd, sk) : 0;
+		return save_udp(saver, entry->fd, sk, id);
+	return !saver->table->draft && is_late(saver, &obj) ?
+	       save_late(saver, entry->fd, sk) : 0;
 }
 
 /* ---- load -------------------------------------------------------------------- */
@@ -437,11 +430,14 @@ bool tern_datagram_valid(const struct tern_obj *head, const struct tern_obj_data
 }
 
 /* Where it would have come from; loopback, if the address is on no interface. */
-static int interface_of(struct net *net, const struct tern_obj_datagram *obj)
+static int interface_of(struct sock *sk, const struct tern_obj_datagram *obj)
 {
+	int index = tern_interface_of_group(sk, obj->version, obj->to);
+	struct net *net = sock_net(sk);
 	struct net_device *dev;
-	int index;
 
+	if (index)
+		return index;
 	rcu_read_lock();
 	if (obj->version == 6)
 		dev = ipv6_dev_find(net, (const struct in6_addr *)obj->to, NULL);
@@ -484,7 +480,7 @@ static void put_ipv6(struct sk_buff *skb, const struct tern_obj_datagram *obj, i
 }
 
 /* As it is when its headers have been looked at, and passed. */
-static struct sk_buff *make_skb(struct net *net, const struct tern_obj_datagram *obj)
+static struct sk_buff *make_skb(struct sock *sk, const struct tern_obj_datagram *obj)
 {
 	/* pages are counted as a whole, however little is in them */
 	size_t paged = obj->len > LINEAR ? obj->len : 0;
@@ -500,9 +496,9 @@ static struct sk_buff *make_skb(struct net *net, const struct tern_obj_datagram 
 		return NULL;
 	skb_reset_network_header(skb);
 	if (obj->version == 6)
-		put_ipv6(skb, obj, interface_of(net, obj));
+		put_ipv6(skb, obj, interface_of(sk, obj));
 	else
-		put_ip(skb, obj, interface_of(net, obj));
+		put_ip(skb, obj, interface_of(sk, obj));
 	skb_set_transport_header(skb, ip);
 	udp = skb_put_zero(skb, sizeof(*udp));
 	udp->source = htons(obj->port);
@@ -554,7 +550,7 @@ int tern_datagram_load(struct task_struct *leader, const struct tern_obj_datagra
 	/* of IPv6 such as come by IPv4, too; the other way round nobody could read it */
 	if (sk && is_inet(sk) && is_udp(sk) &&
 	    (obj->version == 4 || sk->sk_family == AF_INET6)) {
-		skb = make_skb(sock_net(sk), obj);
+		skb = make_skb(sk, obj);
 		err = skb ? enqueue(sk, skb) : -ENOMEM;
 		if (err)
 			kfree_skb(skb);

@@ -130,6 +130,7 @@ static int write_script(struct tern_dest *d, struct tern_dress *dress,
 	dress->become = true;
 	dress->id = d->job->id;
 	dress->root = d->prepare->root;
+	dress->pid = d->job->pid;
 	dress->taken = tern_kin_taken(&d->kin, image);
 	err = tern_kin_look(&d->kin, dress);
 	if (err)

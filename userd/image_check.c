@@ -500,6 +500,7 @@ static int check_payload(struct image_check *c, const struct tern_obj *obj)
 	case TERN_OBJ_SOCKET: return check_socket(c, obj);
 	case TERN_OBJ_PEER: return check_peer(c, obj);
 	case TERN_OBJ_INET: return check_inet(c, obj);
+	case TERN_OBJ_INTERFACE: return check_interface(c, obj);
 	case TERN_OBJ_OPTION: return check_option(c, obj);
 	case TERN_OBJ_NETLINK: return check_netlink(c, obj);
 	case TERN_OBJ_DATAGRAM: return check_datagram(c, obj);
@@ -713,6 +714,7 @@ static int check_objects(struct image_check *c, const struct tern_image *image)
 		if (err)
 			return err;
 		ended = obj->type == TERN_OBJ_END;
+		c->before = obj;
 		done += pad8(obj->len);
 	}
 	return ended ? 0 : check_bad(c, NULL, "cut off");

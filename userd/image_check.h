@@ -63,6 +63,7 @@ static inline size_t pad8(size_t len)
  * @ended: the last child that has ended
  * @watch: the last WATCH object
  * @option: the last OPTION object
+ * @before: the last object of all
  * @stream: the last TCP or STREAM object
  * @has_options: by description's id - 1: there are some of it
  * @carried: CARRIED objects by id - 1
@@ -99,6 +100,7 @@ struct image_check {
 	const struct tern_obj_ended *ended;
 	const struct tern_obj_watch *watch;
 	const struct tern_obj_option *option;
+	const struct tern_obj *before;
 	const struct tern_obj *stream;
 	bool *has_options;
 	const struct tern_obj_carried **carried;
@@ -140,6 +142,7 @@ int check_watch(struct image_check *c, const struct tern_obj *obj);
 int check_extra(struct image_check *c, const struct tern_obj *obj, __u32 desc);
 /* image_inet.c: likewise */
 int check_inet(struct image_check *c, const struct tern_obj *obj);
+int check_interface(struct image_check *c, const struct tern_obj *obj);
 int check_option(struct image_check *c, const struct tern_obj *obj);
 int check_datagram(struct image_check *c, const struct tern_obj *obj);
 int check_barrier(struct image_check *c, const struct tern_obj *obj);

@@ -41,6 +41,53 @@ int check_inet(struct image_check *c, const struct tern_obj *obj)
 	return check_extra(c, obj, k->desc);
 }
 
+/* Behind the socket that it belongs to, or another one of that. */
+static bool follows_socket(const struct image_check *c, __u32 desc)
+{
+	const struct tern_obj_inet *k;
+	const struct tern_obj_interface *i;
+
+	if (c->before && c->before->type == TERN_OBJ_INET) {
+		k = tern_obj_payload(c->before);
+		return k->desc == desc && k->type == SOCK_DGRAM;
+	}
+	if (!c->before || c->before->type != TERN_OBJ_INTERFACE)
+		return false;
+	i = tern_obj_payload(c->before);
+	return i->desc == desc;
+}
+
+static bool sources_fit(const __u8 (*source)[16], const struct tern_obj_interface *i)
+{
+	unsigned int n;
+
+	for (n = 0; n < i->nr_sources; n++)
+		if (!fits(source[n], i->family))
+			return false;
+	return true;
+}
+
+int check_interface(struct image_check *c, const struct tern_obj *obj)
+{
+	const struct tern_obj_interface *i = tern_obj_payload(obj);
+	const void *sources;
+	size_t len;
+
+	sources = tern_obj_tail(obj, &len);
+	if (!follows_socket(c, i->desc))
+		return check_bad(c, obj, "an interface of no UDP socket");
+	if ((i->family != AF_INET && i->family != AF_INET6) ||
+	    i->use > TERN_INTERFACE_UNICAST || i->include > 1 ||
+	    i->nr_sources > TERN_SOURCES_MAX || !i->name[0] || i->name[sizeof(i->name) - 1] ||
+	    !fits(i->address, i->family))
+		return check_bad(c, obj, "a field is out of range");
+	if (i->use == TERN_INTERFACE_GROUP ? i->include && !i->nr_sources :
+	    i->include || i->nr_sources)
+		return check_bad(c, obj, "what no group can be");
+	return len != i->nr_sources * sizeof(i->address) || !sources_fit(sources, i) ?
+	       check_bad(c, obj, "bad sources") : 0;
+}
+
 int check_option(struct image_check *c, const struct tern_obj *obj)
 {
 	const struct tern_obj_option *o = tern_obj_payload(obj), *last = c->option;

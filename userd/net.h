@@ -30,6 +30,9 @@ int tern_net_check(const struct tern_wire_net *net);
 __u32 tern_net_broadcast(const struct tern_wire_address *address);
 const char *tern_net_text(const __u8 bytes[16], unsigned int version, char text[46]);
 
+/* net_space.c */
+int tern_net_number(int pid, const char *name);
+
 /* net_make.c */
 int tern_net_bridge(const char *bridge, const char *host, struct tern_why *why);
 int tern_net_make(int pid, const char *pod, const char *bridge, const char *host,

@@ -205,3 +205,31 @@ int tern_net_set_up(struct nl_sock *sock, struct rtnl_link *link, bool up)
 	rtnl_link_put(change);
 	return tern_net_errno(err);
 }
+
+static int number_of(void *name)
+{
+	unsigned int index = if_nametoindex(name);
+
+	return index ? (int)index : -errno;
+}
+
+/**
+ * tern_net_number() - the number of an interface
+ * @pid: a process, in whose network namespace it is
+ * @name: its name
+ *
+ * -ENODEV: there is none.
+ */
+int tern_net_number(int pid, const char *name)
+{
+	struct tern_net_space space;
+	int rc = tern_net_open(&space, pid);
+
+	if (rc < 0)
+		return rc;
+	if (!rc)
+		return number_of((void *)name);
+	rc = tern_net_inside(&space, number_of, (void *)name);
+	tern_net_close(&space);
+	return rc;
+}

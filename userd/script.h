@@ -232,6 +232,7 @@ struct tern_spare {
  * @anew: out: its own were made anew
  * @id: of the migration
  * @root: pid of the root of the tree that it belongs to, 0: none
+ * @pid: of the shell, in whose network namespace the interfaces are
  * @become: false only in tests: leave out all that needs /dev/tern
  * @host: name of this host, for sentences
  * @areas: out: mappings
@@ -275,6 +276,7 @@ struct tern_dress {
 	bool anew;
 	__u64 id;
 	int root;
+	int pid;
 	bool become;
 	const char *host;
 	struct tern_areas areas;

@@ -27,6 +27,7 @@
  * @extra: by id: the object that a description has beside DESC, NULL: none
  * @nr_descs: how many; ids are 1 to that
  * @option: by id: the first of its OPTION objects, NULL: none
+ * @interface: likewise, of its INTERFACE objects
  * @end: DESC objects of pipes by pipe and id
  * @nr_ends: how many
  * @socket: SOCKET objects by pair and description
@@ -48,6 +49,7 @@ struct script_fds {
 	const struct tern_obj **extra;
 	unsigned int nr_descs;
 	const struct tern_obj **option;
+	const struct tern_obj **interface;
 	const struct tern_obj **end;
 	unsigned int nr_ends;
 	const struct tern_obj **socket;

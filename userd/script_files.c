@@ -98,8 +98,13 @@ static void index_object(struct script_fds *fds, const struct tern_obj *obj, int
 	const struct tern_obj_epoll *reg = tern_obj_payload(obj);
 	const struct tern_obj_fd *fd = tern_obj_payload(obj);
 	const struct tern_obj_option *o = tern_obj_payload(obj);
+	const struct tern_obj_interface *i = tern_obj_payload(obj);
 
 	switch (obj->type) {
+	case TERN_OBJ_INTERFACE:
+		if (!fds->interface[i->desc])
+			fds->interface[i->desc] = obj;
+		break;
 	case TERN_OBJ_OPTION:
 		if (!fds->option[o->desc])
 			fds->option[o->desc] = obj;
@@ -173,10 +178,11 @@ static int collect(struct script_fds *fds, const struct tern_dress *dress)
 	fds->desc = calloc(fds->nr_descs + 1, sizeof(*fds->desc));
 	fds->extra = calloc(fds->nr_descs + 1, sizeof(*fds->extra));
 	fds->option = calloc(fds->nr_descs + 1, sizeof(*fds->option));
+	fds->interface = calloc(fds->nr_descs + 1, sizeof(*fds->interface));
 	fds->end = calloc(fds->nr_descs + 1, sizeof(*fds->end));
 	fds->socket = calloc(fds->nr_descs + 1, sizeof(*fds->socket));
-	if (!fds->fd || !fds->first || !fds->desc || !fds->extra || !fds->option || !fds->end ||
-	    !fds->socket)
+	if (!fds->fd || !fds->first || !fds->desc || !fds->extra || !fds->option ||
+	    !fds->interface || !fds->end || !fds->socket)
 		return -ENOMEM;
 	while ((obj = tern_image_next(dress->image, obj))) {
 		index_object(fds, obj, &max);
@@ -215,6 +221,7 @@ static void drop(struct script_fds *fds)
 	free(fds->spare);
 	free(fds->socket);
 	free(fds->end);
+	free(fds->interface);
 	free(fds->option);
 	free(fds->extra);
 	free(fds->desc);
@@ -596,6 +603,11 @@ static bool same_shape(const struct tern_dress *worn, const struct tern_dress *d
 	} while (x);
 	do {
 		if (!next_pair(a, b, TERN_OBJ_OPTION, &x, &y) || (x && memcmp(x, y, x->len)))
+			return false;
+	} while (x);
+	do {
+		if (!next_pair(a, b, TERN_OBJ_INTERFACE, &x, &y) ||
+		    (x && (x->len != y->len || memcmp(x, y, x->len))))
 			return false;
 	} while (x);
 	return true;

@@ -5,17 +5,22 @@
  * nobody can connect to one, or send to it, before everything else is in place. Connections of
  * TCP, with their addresses, and datagrams that wait are LOAD's.
  */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "net.h"
 #include "script_fds.h"
 
 #define NO_OPTION	"an option of a socket could not be set"
+#define NO_GROUP	"a socket could not be in its multicast group again"
 
 /* Address and @port, as bind(2) and connect(2) take them, in the script's data. */
 static __u64 address(struct tern_script *s, const struct tern_obj_inet *k, const __u8 addr[16],
@@ -69,6 +74,125 @@ static void set_options(struct tern_script *s, const struct script_fds *fds, __u
 	while ((o = next_option(fds, desc, &obj)))
 		set(s, o->level, o->name, o->value, o->len);
 }
+
+/* ---- interfaces ----------------------------------------------------------------- */
+
+/* As the kernel wants groups, and their sources. */
+static void put_group(struct sockaddr_storage *to, __u32 family, const __u8 address[16])
+{
+	struct sockaddr_in6 *in6 = (void *)to;
+	struct sockaddr_in *in = (void *)to;
+
+	to->ss_family = family;
+	if (family == AF_INET6)
+		memcpy(&in6->sin6_addr, address, sizeof(in6->sin6_addr));
+	else
+		memcpy(&in->sin_addr, address, sizeof(in->sin_addr));
+}
+
+static void join4(struct tern_script *s, const struct tern_obj_interface *i, int number)
+{
+	struct ip_mreqn group = { .imr_ifindex = number };
+
+	memcpy(&group.imr_multiaddr, i->address, sizeof(group.imr_multiaddr));
+	memcpy(&group.imr_address, i->own, sizeof(group.imr_address));
+	script_option(s, NO_GROUP, SLOT_HIGH, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group,
+		      sizeof(group));
+}
+
+static void join6(struct tern_script *s, const struct tern_obj_interface *i, int number)
+{
+	struct ipv6_mreq group = { .ipv6mr_interface = number };
+
+	memcpy(&group.ipv6mr_multiaddr, i->address, sizeof(group.ipv6mr_multiaddr));
+	script_option(s, NO_GROUP, SLOT_HIGH, IPPROTO_IPV6, IPV6_JOIN_GROUP, &group,
+		      sizeof(group));
+}
+
+/* Whoever has joined hears all, until it says whom. */
+static int set_sources(struct tern_script *s, const struct tern_obj_interface *i, int number,
+		       const __u8 (*source)[16])
+{
+	const size_t len = GROUP_FILTER_SIZE(i->nr_sources);
+	struct group_filter *filter = calloc(1, len);
+	unsigned int n;
+
+	if (!filter)
+		return -ENOMEM;
+	filter->gf_interface = number;
+	put_group(&filter->gf_group, i->family, i->address);
+	filter->gf_fmode = i->include ? MCAST_INCLUDE : MCAST_EXCLUDE;
+	filter->gf_numsrc = i->nr_sources;
+	for (n = 0; n < i->nr_sources; n++)
+		put_group(&filter->gf_slist[n], i->family, source[n]);
+	script_option(s, NO_GROUP, SLOT_HIGH, i->family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
+		      MCAST_MSFILTER, filter, len);
+	free(filter);
+	return 0;
+}
+
+static int join(struct tern_script *s, const struct tern_obj_interface *i, int number,
+		const __u8 (*source)[16])
+{
+	if (i->family == AF_INET6)
+		join6(s, i, number);
+	else
+		join4(s, i, number);
+	return i->nr_sources ? set_sources(s, i, number, source) : 0;
+}
+
+static void send_by(struct tern_script *s, const struct tern_obj_interface *i, int number)
+{
+	struct ip_mreqn multicast = { .imr_ifindex = number };
+	__u32 swapped = htonl(number);
+
+	if (i->family == AF_INET6 && i->use == TERN_INTERFACE_MULTICAST) {
+		set(s, IPPROTO_IPV6, IPV6_MULTICAST_IF, &number, sizeof(number));
+	} else if (i->family == AF_INET6) {
+		set(s, IPPROTO_IPV6, IPV6_UNICAST_IF, &swapped, sizeof(swapped));
+	} else if (i->use == TERN_INTERFACE_MULTICAST) {
+		memcpy(&multicast.imr_address, i->own, sizeof(multicast.imr_address));
+		set(s, IPPROTO_IP, IP_MULTICAST_IF, &multicast, sizeof(multicast));
+	} else {
+		set(s, IPPROTO_IP, IP_UNICAST_IF, &swapped, sizeof(swapped));
+	}
+}
+
+static int use_interface(struct tern_script *s, const struct script_fds *fds,
+			 const struct tern_obj *obj, struct tern_why *why)
+{
+	const struct tern_obj_interface *i = tern_obj_payload(obj);
+	int number = tern_net_number(fds->dress->pid, i->name);
+	size_t len;
+
+	if (number < 0)
+		return tern_why_set(why, number,
+				    "a UDP socket uses interface \"%s\", which is not there on %s (%s)",
+				    i->name, fds->dress->host, strerror(-number));
+	if (i->use == TERN_INTERFACE_GROUP)
+		return join(s, i, number, tern_obj_tail(obj, &len));
+	send_by(s, i, number);
+	return 0;
+}
+
+static int use_interfaces(struct tern_script *s, const struct script_fds *fds, __u32 desc,
+			  struct tern_why *why)
+{
+	const struct tern_obj *obj = fds->interface[desc];
+	const struct tern_obj_interface *i;
+	int err = 0;
+
+	while (obj && !err && obj->type == TERN_OBJ_INTERFACE) {
+		i = tern_obj_payload(obj);
+		if (i->desc != desc)
+			break;
+		err = use_interface(s, fds, obj, why);
+		obj = tern_image_next(fds->dress->image, obj);
+	}
+	return err;
+}
+
+/* ---- addresses ------------------------------------------------------------------ */
 
 static bool has_address(const struct tern_obj_inet *k)
 {
@@ -142,17 +266,21 @@ static int inet_open(struct tern_script *s, const struct script_fds *fds,
 {
 	const struct tern_obj_desc *d = tern_obj_payload(obj);
 	const struct tern_obj_inet *k = script_extra(fds, d->id);
+	int err;
 
-	(void)why;
 	make(s, fds, k->family, k->type, 0);
 	SCRIPT(s, "the owner of a socket could not be set", SYS_fchown, SLOT_HIGH, k->uid,
 	       k->gid)->slots = 1 << 0;
 	script_buffers(s, NO_OPTION, SLOT_HIGH, k->sndbuf, k->rcvbuf);
+	if (k->type == SOCK_DGRAM)
+		close_ears(s);
+	/* of one that is bound to a device these may not be set */
+	err = use_interfaces(s, fds, d->id, why);
+	if (err)
+		return err;
 	set_options(s, fds, d->id);
 	if (k->maxseg)
 		set(s, IPPROTO_TCP, TCP_MAXSEG, &k->maxseg, sizeof(k->maxseg));
-	if (k->type == SOCK_DGRAM)
-		close_ears(s);
 	if (k->type == SOCK_STREAM ? !(k->flags & TERN_INET_CONNECTED) : !shares_address(fds, k))
 		give_addresses(s, fds, k, SLOT_HIGH, 1 << 0);
 	script_place(s, fds, d, SLOT_HIGH);

@@ -75,7 +75,8 @@
 	X(TCP,		35, struct tern_obj_tcp,	131072) \
 	X(STREAM,	36, struct tern_obj_stream,	1048576) \
 	X(LATE,		37, struct tern_obj_late,	131072) \
-	X(BARRIER,	38, struct tern_obj_barrier,	131072)
+	X(BARRIER,	38, struct tern_obj_barrier,	131072) \
+	X(INTERFACE,	39, struct tern_obj_interface,	131072)
 
 enum tern_obj_type {
 #define X(name, id, type, most) TERN_OBJ_##name = id,
@@ -848,6 +849,37 @@ struct tern_obj_inet {
 #define TERN_INET_CONNECTED	(1U << 1)	/* to @peer; of TCP the rest is LATE */
 #define TERN_INET_FLAGS_ALL	((1U << 2) - 1)
 
+#define TERN_INTERFACE_NAME	16	/* bytes of an interface's name, with its NUL */
+#define TERN_SOURCES_MAX	128	/* addresses that a group may be heard from, or may not */
+
+/**
+ * struct tern_obj_interface - an interface that a UDP socket names, by a number, which another
+ *	host has for another one: so here it has its name. Behind INET, or another one of the
+ *	same socket. Addresses of sources follow, of 16 bytes each
+ * @desc: the socket
+ * @family: AF_INET or AF_INET6: for which version of IP
+ * @use: TERN_INTERFACE_*: what for
+ * @include: of a group: 1: it is heard from those sources only; 0: not from those
+ * @nr_sources: how many follow
+ * @own: address of IPv4 by which the interface was named (imr_address); 0: by its number
+ * @name: of the interface, filled up with zeros
+ * @address: of a group, the group's; in network byte order, of IPv4 the first four bytes
+ */
+struct tern_obj_interface {
+	__u32 desc;
+	__u32 family;
+	__u32 use;
+	__u32 include;
+	__u32 nr_sources;
+	__u8 own[4];
+	char name[TERN_INTERFACE_NAME];
+	__u8 address[16];
+};
+
+#define TERN_INTERFACE_GROUP		0	/* in a multicast group there */
+#define TERN_INTERFACE_MULTICAST	1	/* what it sends to groups leaves there */
+#define TERN_INTERFACE_UNICAST		2	/* what it sends to anybody else */
+
 /**
  * struct tern_obj_option - what setsockopt(2) has set; added by ternd. Those of one socket
  *	follow each other
@@ -1370,6 +1402,7 @@ TERN_ASSERT_SIZE(struct tern_obj_peer, 24);
 TERN_ASSERT_SIZE(struct tern_obj_inet, 88);
 TERN_ASSERT_SIZE(struct tern_obj_option, 32);
 TERN_ASSERT_SIZE(struct tern_obj_datagram, 64);
+TERN_ASSERT_SIZE(struct tern_obj_interface, 56);
 TERN_ASSERT_SIZE(struct tern_obj_tcp, 192);
 TERN_ASSERT_SIZE(struct tern_obj_stream, 12);
 TERN_ASSERT_SIZE(struct tern_obj_late, 8);

@@ -836,15 +836,6 @@ static void make_udp_filter(void)
 	made(setsockopt(to_nobody(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)));
 }
 
-static void make_multicast(void)
-{
-	struct ip_mreqn group = {
-		.imr_multiaddr.s_addr = htonl(0xe0000063), .imr_ifindex = 1,	/* lo */
-	};
-
-	made(setsockopt(to_nobody(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)));
-}
-
 static void make_udp_out(void)
 {
 	to_nobody();
@@ -942,7 +933,6 @@ static const struct {
 	{ "udp_error", make_udp_error },
 	{ "udp_filter", make_udp_filter },
 	{ "udp_out", make_udp_out },
-	{ "multicast", make_multicast },
 	{ "ping", make_ping },
 	{ "raw", make_raw },
 	{ "packet", make_packet },

@@ -80,6 +80,11 @@ static void build(void)
 	struct tern_obj_inet udp = { .desc = 20, .family = AF_INET, .type = SOCK_DGRAM,
 				     .flags = TERN_INET_CONNECTED, .port = 65535, .peer_port = 53,
 				     .shutdown = 3, .local = { 127, 0, 0, 1 }, .peer = { 1, 1, 1, 1 } };
+	struct tern_obj_interface group = { .desc = 20, .family = AF_INET, .include = 1,
+					    .nr_sources = 1, .name = "eth0",
+					    .address = { 239, 1, 2, 3 } };
+	struct tern_obj_interface by = { .desc = 20, .family = AF_INET6,
+					 .use = TERN_INTERFACE_UNICAST, .name = "lo" };
 	struct tern_obj_option ttl = { .desc = 20, .level = IPPROTO_IP, .name = IP_TTL, .len = 4,
 				       .value = { 7 } };
 	struct tern_obj_datagram datagram = { .fd = 5, .version = 4, .port = 53, .own_port = 65535,
@@ -201,6 +206,8 @@ static void build(void)
 	PUT(TERN_OBJ_INET, listener, NULL, 0);
 	PUT(TERN_OBJ_DESC, s7, NULL, 0);
 	PUT(TERN_OBJ_INET, udp, NULL, 0);
+	PUT(TERN_OBJ_INTERFACE, group, "\1\2\3\4\0\0\0\0\0\0\0\0\0\0\0", 16);
+	PUT(TERN_OBJ_INTERFACE, by, NULL, 0);
 	PUT(TERN_OBJ_OPTION, reno, NULL, 0);
 	PUT(TERN_OBJ_OPTION, ttl, NULL, 0);
 	PUT(TERN_OBJ_DESC, s8, NULL, 0);
@@ -753,6 +760,8 @@ static void spoil_inet(void)
 {
 	struct tern_obj_inet *tcp = find(TERN_OBJ_INET, 0), *udp = find(TERN_OBJ_INET, 1);
 	struct tern_obj_option *text = find(TERN_OBJ_OPTION, 0), *ttl = find(TERN_OBJ_OPTION, 1);
+	struct tern_obj_interface *group = find(TERN_OBJ_INTERFACE, 0);
+	struct tern_obj_interface *by = find(TERN_OBJ_INTERFACE, 1);
 	struct tern_obj_datagram *d = find(TERN_OBJ_DATAGRAM, 0);
 	struct tern_obj_netlink *route = find(TERN_OBJ_NETLINK, 0);
 
@@ -779,6 +788,20 @@ static void spoil_inet(void)
 	SPOILED(udp->peer_port, 65536);
 	SPOILED(udp->local[4], 1);
 	SPOILED(udp->peer[15], 1);
+	SPOILED(group->desc, 19);
+	SPOILED(group->family, AF_UNIX);
+	SPOILED(group->use, TERN_INTERFACE_UNICAST);
+	SPOILED(group->use, TERN_INTERFACE_UNICAST + 1);
+	SPOILED(group->include, 2);
+	SPOILED(group->nr_sources, 0);
+	SPOILED(group->nr_sources, 2);
+	SPOILED(group->nr_sources, ~0U);
+	SPOILED(group->name[0], 0);
+	SPOILED(group->name[15], 'x');
+	SPOILED(group->address[4], 1);
+	SPOILED(((__u8 *)(group + 1))[4], 1);
+	SPOILED(by->desc, 19);
+	SPOILED(by->include, 1);
 	SPOILED(text->desc, 18);
 	SPOILED(text->desc, 0);
 	SPOILED(text->desc, 1000);
