@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash source=lib.sh
 # A data base in a pod with an address of its own, and clients on both hosts that ask it all
-# the time. It moves there and back, and no client sees more than a pause: each answer is
+# the time. It moves there and back, ten times, and no client sees more than a pause: each answer is
 # right, none is lost, doubled, or comes twice, and no connection is reset.
 
 ADDRESS=10.77.0.50
-MOVES=${TERN_TEST_MOVES:-4}
+MOVES=${TERN_TEST_MOVES:-10}
 
 on a "type redis-server" >/dev/null || skip "needs hosts with programs: TERN_LAB_PROGRAMS=1 scripts/lab up"
 

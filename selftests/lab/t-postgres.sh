@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash source=lib.sh
 # A data base server in a pod, which is a tree of processes that share memory: all of them
-# move while nobody is connected, and whoever connects then finds his data, on either host.
+# move while nobody is connected, and whoever connects then finds his data, on either host. Then
+# they move while pgbench keeps them busy, by the network, until it has had enough: no transaction
+# fails, and the accounts are right.
 
 BIN=/usr/lib/postgresql/15/bin
 USER_IS="setpriv --reuid postgres --regid postgres --clear-groups"
 DATA=$SHARED/data
+ADDRESS=10.77.0.51
+SECONDS_BUSY=40
 SUM="select count(*), md5(string_agg(m, '' order by i)) from t"
 
 on a "test -x $BIN/postgres && id postgres" || skip "needs hosts with programs: TERN_LAB_PROGRAMS=1 scripts/lab up"
@@ -30,9 +34,11 @@ processes()
 on a "mkdir -p $DATA && chown postgres $DATA && cd / &&
 	$USER_IS $BIN/initdb -D $DATA --auth=trust --no-sync >/dev/null" ||
 	fail "no data base can be made"
-on a "printf '%s\n' \"listen_addresses = ''\" \"unix_socket_directories = '@tern'\" \
+bridges_up
+on a "printf '%s\n' \"listen_addresses = '$ADDRESS'\" \"unix_socket_directories = '@tern'\" \
 	'shared_buffers = 4MB' 'dynamic_shared_memory_type = mmap' >>$DATA/postgresql.conf
-	cd / && tern run --name pg --detach --output $SHARED/log $USER_IS $BIN/postgres -D $DATA" ||
+	echo 'host all all 10.77.0.0/24 trust' >>$DATA/pg_hba.conf
+	cd / && tern run --name pg --net $ADDRESS/24 --detach --output $SHARED/log $USER_IS $BIN/postgres -D $DATA" ||
 	fail "no pod"
 wait_until "$LONG" answers a || fail "it does not begin: $(on a "tail -n 3 $SHARED/log")"
 before=$(processes a)
@@ -51,12 +57,66 @@ sum=$(query b "$SUM")
 migrate pg b a
 [[ $(query a "$SUM") == "$sum" ]] || fail "other data on a"
 
+# bench OPTION…: on b, by the network
+bench()
+{
+	on b "$BIN/pgbench -h $ADDRESS -U postgres $* postgres"
+}
+
+# Does pgbench still work?
+busy()
+{
+	kill -0 "$BENCH_JOB" 2>/dev/null
+}
+
+# done_so_far HOST: transactions
+done_so_far()
+{
+	query "$1" "select count(*) from pgbench_history"
+}
+
+goes_on()
+{
+	local count
+
+	count=$(done_so_far "$1")
+	more()
+	{
+		! busy || (($(done_so_far "$1") > $2 + 10))
+	}
+	wait_until "$LONG" more "$1" "$count" || fail "no transaction any more on $1"
+}
+
+bench -i -q -s 1 >bench.init 2>&1 || fail "no accounts: $(tail -n 3 bench.init)"
+on b "$BIN/pgbench -h $ADDRESS -U postgres -n -c 3 -T $SECONDS_BUSY postgres" >bench.out 2>&1 &
+BENCH_JOB=$!
+here=a there=b moves=0
+goes_on a
+while busy; do
+	migrate pg $here $there
+	read -r here there <<<"$there $here"
+	((++moves))
+	goes_on $here
+done
+wait "$BENCH_JOB" || fail "pgbench: $(tail -n 5 bench.out)"
+note "$moves moves, $(grep -E 'actually processed|average|tps' bench.out | tr -s '\n' ' ')"
+((moves > 1)) || fail "it has not moved while it was busy"
+grep -q "number of failed transactions: 0 " bench.out || fail "some failed: $(cat bench.out)"
+right="select (select sum(abalance) from pgbench_accounts) = (select sum(delta) from pgbench_history)
+	and (select sum(bbalance) from pgbench_branches) = (select sum(delta) from pgbench_history)
+	and (select sum(tbalance) from pgbench_tellers) = (select sum(delta) from pgbench_history)"
+[[ $(query $here "$right") == t ]] || fail "the accounts are wrong"
+processed=$(sed -n 's/.*actually processed: \([0-9]*\).*/\1/p' bench.out)
+[[ $(done_so_far $here) == "$processed" ]] ||
+	fail "$(done_so_far $here) transactions, and pgbench has made $processed"
+
 ended()
 {
-	on a "test ! -e /sys/fs/cgroup/tern/pg"
+	on $here "test ! -e /sys/fs/cgroup/tern/pg"
 }
 
 # what the first process gets it hands on
-on a "kill -INT \$(head -n 1 /sys/fs/cgroup/tern/pg/cgroup.procs)"
+on $here "kill -INT \$(head -n 1 /sys/fs/cgroup/tern/pg/cgroup.procs)"
 wait_until "$LONG" ended || fail "it does not end"
-on a "tail -n 1 $SHARED/log" | grep "is shut down" || fail "it has not ended well"
+on $here "tail -n 1 $SHARED/log" | grep "is shut down" || fail "it has not ended well"
+bridges_down
