@@ -105,23 +105,33 @@ static int contents_put(const struct contents *c, struct tern_obj_pipe *obj,
 	return 0;
 }
 
-/* Nobody else can touch it; its lock keeps it still all the same, for a draft. */
-static int save_contents(struct tern_entry *entry, struct tern_image *image)
+/*
+ * Nobody else can touch it; its lock keeps it still all the same, for a draft. But then somebody may
+ * have it, and wait for as long as he likes: splice(2) from a socket. What is in it is not missed.
+ */
+static int save_contents(struct tern_entry *entry, struct tern_saver *saver)
 {
 	struct pipe_inode_info *pipe = file_inode(entry->file)->i_pipe;
-	struct tern_obj_pipe obj = { .pipe = entry->pipe };
+	struct tern_obj_pipe obj = {
+		.pipe = entry->pipe, .capacity = READ_ONCE(pipe->max_usage) * PAGE_SIZE,
+	};
 	struct contents c;
 	unsigned int at;
 	int err;
 
-	mutex_lock(&pipe->mutex);
+	if (!saver->table->draft) {
+		mutex_lock(&pipe->mutex);
+	} else if (!mutex_trylock(&pipe->mutex)) {
+		tern_image_put(saver->image, TERN_OBJ_PIPE, &obj, sizeof(obj), NULL, 0);
+		return 0;
+	}
 	obj.capacity = pipe->max_usage * PAGE_SIZE;
 	err = contents_alloc(&c, pipe);
 	for (at = pipe->tail; !err && at != pipe->head; at++)
 		err = contents_add(&c, pipe, &pipe->bufs[at & (pipe->ring_size - 1)]);
 	mutex_unlock(&pipe->mutex);
 	if (!err)
-		err = contents_put(&c, &obj, image);
+		err = contents_put(&c, &obj, saver->image);
 	kvfree(c.size);
 	kvfree(c.data);
 	return err;
@@ -139,7 +149,7 @@ static int pipe_save(struct tern_saver *saver, struct tern_entry *entry,
 	}
 	if (!first->pipe) {
 		first->pipe = ++saver->pipes;
-		err = save_contents(first, saver->image);
+		err = save_contents(first, saver);
 	}
 	obj->pipe = first->pipe;
 	if (!err && file_inode(entry->file)->i_sb->s_magic != PIPEFS_MAGIC)
