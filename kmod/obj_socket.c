@@ -454,8 +454,8 @@ static void describe(const struct tern_entry *entry, const struct tern_entry *pe
 	}
 	obj->pair = pair;
 	obj->shutdown = READ_ONCE(sk->sk_shutdown);
-	if (sk->sk_userlocks & SOCK_SNDBUF_LOCK)
-		obj->sndbuf = READ_ONCE(sk->sk_sndbuf);
+	/* also if it was never set: its queue is filled with another one */
+	obj->sndbuf = READ_ONCE(sk->sk_sndbuf);
 	if (sk->sk_userlocks & SOCK_RCVBUF_LOCK)
 		obj->rcvbuf = READ_ONCE(sk->sk_rcvbuf);
 	obj->peek_off = READ_ONCE(sk->sk_peek_off);

@@ -713,7 +713,7 @@ struct tern_obj_watch {
  * @flags: TERN_SOCKET_*
  * @pair: a number that both ends of a pair have, and nobody else; else 0
  * @shutdown: bit 0: nothing more is received, bit 1: nothing more is sent
- * @sndbuf: SO_SNDBUF as getsockopt(2) shows it, 0: never set
+ * @sndbuf: SO_SNDBUF as getsockopt(2) shows it; of others than unix sockets 0: never set
  * @rcvbuf: SO_RCVBUF likewise
  * @peek_off: SO_PEEK_OFF
  * @rcvtimeo: SO_RCVTIMEO, ns, 0: none
