@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -83,6 +84,8 @@ static int copy(struct tern_seen *seen, unsigned int descs)
 	struct {
 		__u32 kind;
 		__u32 pipe;
+		__u32 family;
+		__u32 type;
 		bool met;
 	} *desc_of = calloc(descs + 1, sizeof(*desc_of));
 	const struct tern_obj *obj = NULL;
@@ -97,6 +100,14 @@ static int copy(struct tern_seen *seen, unsigned int descs)
 
 		desc_of[desc->id].kind = desc->kind;
 		desc_of[desc->id].pipe = desc->pipe;
+		if (desc->kind == TERN_DESC_NETLINK)
+			desc_of[desc->id].family = AF_NETLINK;
+	}
+	while ((obj = tern_image_find(seen->image, TERN_OBJ_INET, obj))) {
+		const struct tern_obj_inet *inet = tern_obj_payload(obj);
+
+		desc_of[inet->desc].family = inet->family;
+		desc_of[inet->desc].type = inet->type;
 	}
 	while ((obj = tern_image_find(seen->image, TERN_OBJ_FD, obj))) {
 		const struct tern_obj_fd *fd = tern_obj_payload(obj);
@@ -104,6 +115,8 @@ static int copy(struct tern_seen *seen, unsigned int descs)
 		seen->fds[seen->nr++] = (struct tern_seen_fd){
 			.fd = fd->fd, .desc = fd->desc, .kind = desc_of[fd->desc].kind,
 			.pipe = desc_of[fd->desc].pipe,
+			.family = desc_of[fd->desc].family,
+			.type = desc_of[fd->desc].type,
 			.first = !desc_of[fd->desc].met,
 		};
 		desc_of[fd->desc].met = true;

@@ -15,6 +15,8 @@
  * @desc: its description
  * @kind: enum tern_desc_kind
  * @pipe: number of the file that moves
+ * @family: of a TCP or UDP socket its family, AF_NETLINK of one of that, of others 0
+ * @type: of a TCP or UDP socket its type
  * @first: the first one of the description
  */
 struct tern_seen_fd {
@@ -22,6 +24,8 @@ struct tern_seen_fd {
 	__u32 desc;
 	__u32 kind;
 	__u32 pipe;
+	__u32 family;
+	__u32 type;
 	bool first;
 };
 

@@ -99,10 +99,17 @@ static int add(struct tern_seen *seen, __u32 desc, int own, int fresh, int famil
 	return err ? err : add_changed(seen, desc, own, fresh);
 }
 
+/* Is it what it was when the kernel saw it? */
+static bool is_the_same(const struct tern_seen_fd *fd, int family, int type)
+{
+	return family == (int)fd->family && (family == AF_NETLINK || type == (int)fd->type);
+}
+
 /** tern_seen_socket() - a socket: OPTION for whatever has been set; of netlink NETLINK, too */
 int tern_seen_socket(struct tern_seen *seen, const struct tern_seen_fd *fd)
 {
-	int own = tern_seen_dup(seen, fd->fd), fresh, family, type, protocol, err;
+	int own = tern_seen_dup(seen, fd->fd), fresh = -1, family, type, protocol, err = 0;
+	bool same;
 
 	if (own == -EAGAIN && seen->draft) {
 		/* it has been closed since, and will not be in the next capture */
@@ -111,16 +118,15 @@ int tern_seen_socket(struct tern_seen *seen, const struct tern_seen_fd *fd)
 	}
 	if (own < 0)
 		return own;
-	if (ask(own, SO_DOMAIN, &family) || ask(own, SO_TYPE, &type) ||
-	    ask(own, SO_PROTOCOL, &protocol)) {
-		err = errno == ENOTSOCK ?
-			tern_why_set(seen->why, -EAGAIN, "descriptor %d is no socket any more", fd->fd) :
-			-errno;
-		close(own);
-		return err;
-	}
-	fresh = socket(family, type | SOCK_CLOEXEC, protocol);
-	err = fresh < 0 ? -errno : add(seen, fd->desc, own, fresh, family);
+	same = !ask(own, SO_DOMAIN, &family) && !ask(own, SO_TYPE, &type) &&
+	       !ask(own, SO_PROTOCOL, &protocol) && is_the_same(fd, family, type);
+	if (same)
+		fresh = socket(family, type | SOCK_CLOEXEC, protocol);
+	/* of a draft: it has been closed, and its number is another one's now */
+	if (!same && !seen->draft)
+		err = tern_why_set(seen->why, -EAGAIN, "descriptor %d is another one now", fd->fd);
+	else if (same)
+		err = fresh < 0 ? -errno : add(seen, fd->desc, own, fresh, family);
 	if (fresh >= 0)
 		close(fresh);
 	close(own);
