@@ -208,11 +208,15 @@ static void made_anew(struct tern_obj_thread *obj, struct pt_regs *regs, u64 sle
 	case __NR_sendto:
 	case __NR_sendmsg:
 	case __NR_sendmmsg:
+	case __NR_sendfile:
+	case __NR_splice:
 		break;
 	case __NR_read:
 	case __NR_readv:
 	case __NR_write:
 	case __NR_writev:
+	case __NR_preadv2:
+	case __NR_pwritev2:
 		ok = is_socket(regs->di);
 		break;
 	default:

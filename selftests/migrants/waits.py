@@ -42,10 +42,12 @@ class Call(threading.Thread):
 def main():
     hops = Hops()
     buf = ctypes.create_string_buffer(4096)
-    pairs = [socket.socketpair() for _ in range(4)]
+    iov = struct.pack("PN", ctypes.addressof(buf), 1)
+    pipe = os.pipe()[1]
+    pairs = [socket.socketpair() for _ in range(6)]
     for pair in pairs:
         patient(pair[0])
-    full = pairs[2:]
+    full = pairs[2:4]
     for ours, _ in full:
         try:
             while True:
@@ -58,11 +60,14 @@ def main():
     watch = LIBC.inotify_init()
     os.mkdir(f"{DIR}/watched")
     assert LIBC.inotify_add_watch(watch, f"{DIR}/watched".encode(), 0x100) > 0  # IN_CREATE
+    room = [s.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) for pair in pairs for s in pair]
     calls = [
         Call("recv", pairs[0][0].fileno(), buf, 1, 0),
         Call("read", pairs[1][0].fileno(), buf, 1),
         Call("send", full[0][0].fileno(), buf, 4096, 0),
         Call("write", full[1][0].fileno(), buf, 4096),
+        Call("preadv2", pairs[4][0].fileno(), iov, 1, ctypes.c_long(-1), 0),
+        Call("splice", pairs[5][0].fileno(), None, pipe, None, 1, 0),
         Call("accept", door.fileno(), None, None),
         Call("read", watch, buf, 4096),
     ]
@@ -75,8 +80,12 @@ def main():
     # in a queue that has moved there may be more room
     early = [c.said for c in calls if c.said and not (c.call in ("send", "write") and
                                                       c.said == "ok")]
+    if room != [s.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) for p in pairs for s in p]:
+        early.append("SO_SNDBUF")
     pairs[0][1].send(b"1")
     pairs[1][1].send(b"1")
+    pairs[4][1].send(b"1")
+    pairs[5][1].send(b"1")
     for _, theirs in full:
         while len(theirs.recv(1 << 20, socket.MSG_DONTWAIT)) == 1 << 20:
             pass
