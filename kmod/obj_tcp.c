@@ -410,8 +410,8 @@ static u32 states_of(const struct tern_obj_tcp *obj)
 
 static bool goes_on_valid(const struct tern_obj_tcp *obj)
 {
-	return !(obj->flags & TERN_TCP_HEARD_FIN) && !obj->err && !(obj->ecn & ~ECN) && windows_valid(obj) && queues_valid(obj) &&
-	       measured_valid(obj);
+	return !(obj->flags & TERN_TCP_HEARD_FIN) && !obj->err && !(obj->ecn & ~ECN) &&
+	       windows_valid(obj) && queues_valid(obj) && measured_valid(obj);
 }
 
 static bool state_valid(const struct tern_obj_tcp *obj)
