@@ -100,7 +100,7 @@ goes()
 stays()
 {
 	"$HERE/../tools/arm" "$1" && ! migrate web a b >"$WORK/said" 2>&1 &&
-		grep "Input/output error" "$WORK/said" && pod_on web a && all_asked a && said waits
+		grep "could not be let go" "$WORK/said" && pod_on web a && all_asked a && said waits
 }
 
 # accepts NAME

@@ -119,7 +119,7 @@ goes()
 stays()
 {
 	"$HERE/../tools/arm" "$1" && ! migrate web a b >"$WORK/said" 2>&1 &&
-		grep "Input/output error" "$WORK/said" && pod_on web a && hears
+		grep "could not be let go" "$WORK/said" && pod_on web a && hears
 }
 
 # nowhere: b has no such interface, which is found out before anything stands
