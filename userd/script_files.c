@@ -573,6 +573,19 @@ static bool took_old(const struct tern_dress *worn, const struct tern_dress *dre
 	return false;
 }
 
+/* All of a type, to the last byte. */
+static bool same_objects(const struct tern_image *a, const struct tern_image *b, unsigned int type)
+{
+	const struct tern_obj *x = NULL, *y = NULL;
+
+	do {
+		if (!next_pair(a, b, type, &x, &y) ||
+		    (x && (x->len != y->len || memcmp(x, y, x->len))))
+			return false;
+	} while (x);
+	return true;
+}
+
 /* Can every descriptor stay where it is? */
 static bool same_shape(const struct tern_dress *worn, const struct tern_dress *dress)
 {
@@ -596,21 +609,8 @@ static bool same_shape(const struct tern_dress *worn, const struct tern_dress *d
 		if (!next_pair(a, b, TERN_OBJ_PIPE, &x, &y) || (x && !script_pipe_same(x, y)))
 			return false;
 	} while (x);
-	do {
-		if (!next_pair(a, b, TERN_OBJ_WATCH, &x, &y) ||
-		    (x && (x->len != y->len || memcmp(x, y, x->len))))
-			return false;
-	} while (x);
-	do {
-		if (!next_pair(a, b, TERN_OBJ_OPTION, &x, &y) || (x && memcmp(x, y, x->len)))
-			return false;
-	} while (x);
-	do {
-		if (!next_pair(a, b, TERN_OBJ_INTERFACE, &x, &y) ||
-		    (x && (x->len != y->len || memcmp(x, y, x->len))))
-			return false;
-	} while (x);
-	return true;
+	return same_objects(a, b, TERN_OBJ_WATCH) && same_objects(a, b, TERN_OBJ_OPTION) &&
+	       same_objects(a, b, TERN_OBJ_INTERFACE);
 }
 
 static int alter_desc(struct tern_script *s, const struct script_fds *was,

@@ -22,21 +22,32 @@
 #define NO_OPTION	"an option of a socket could not be set"
 #define NO_GROUP	"a socket could not be in its multicast group again"
 
+/* As calls take it; @to: zeros. Return: bytes of it that they look at. */
+static size_t put_address(struct sockaddr_storage *to, __u32 family, const __u8 addr[16],
+			  __u32 port)
+{
+	struct sockaddr_in6 *in6 = (void *)to;
+	struct sockaddr_in *in = (void *)to;
+
+	to->ss_family = family;
+	if (family == AF_INET6) {
+		in6->sin6_port = htons(port);
+		memcpy(&in6->sin6_addr, addr, sizeof(in6->sin6_addr));
+		return sizeof(*in6);
+	}
+	in->sin_port = htons(port);
+	memcpy(&in->sin_addr, addr, sizeof(in->sin_addr));
+	return sizeof(*in);
+}
+
 /* Address and @port, as bind(2) and connect(2) take them, in the script's data. */
 static __u64 address(struct tern_script *s, const struct tern_obj_inet *k, const __u8 addr[16],
 		     __u32 port, size_t *len)
 {
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_storage to = { 0 };
 
-	if (k->family == AF_INET6) {
-		memcpy(&in6.sin6_addr, addr, sizeof(in6.sin6_addr));
-		*len = sizeof(in6);
-		return tern_script_data(s, &in6, sizeof(in6));
-	}
-	memcpy(&in.sin_addr, addr, sizeof(in.sin_addr));
-	*len = sizeof(in);
-	return tern_script_data(s, &in, sizeof(in));
+	*len = put_address(&to, k->family, addr, port);
+	return tern_script_data(s, &to, *len);
 }
 
 static void set(struct tern_script *s, int level, int name, const void *value, size_t len)
@@ -77,19 +88,6 @@ static void set_options(struct tern_script *s, const struct script_fds *fds, __u
 
 /* ---- interfaces ----------------------------------------------------------------- */
 
-/* As the kernel wants groups, and their sources. */
-static void put_group(struct sockaddr_storage *to, __u32 family, const __u8 address[16])
-{
-	struct sockaddr_in6 *in6 = (void *)to;
-	struct sockaddr_in *in = (void *)to;
-
-	to->ss_family = family;
-	if (family == AF_INET6)
-		memcpy(&in6->sin6_addr, address, sizeof(in6->sin6_addr));
-	else
-		memcpy(&in->sin_addr, address, sizeof(in->sin_addr));
-}
-
 static void join4(struct tern_script *s, const struct tern_obj_interface *i, int number)
 {
 	struct ip_mreqn group = { .imr_ifindex = number };
@@ -120,11 +118,11 @@ static int set_sources(struct tern_script *s, const struct tern_obj_interface *i
 	if (!filter)
 		return -ENOMEM;
 	filter->gf_interface = number;
-	put_group(&filter->gf_group, i->family, i->address);
+	put_address(&filter->gf_group, i->family, i->address, 0);
 	filter->gf_fmode = i->include ? MCAST_INCLUDE : MCAST_EXCLUDE;
 	filter->gf_numsrc = i->nr_sources;
 	for (n = 0; n < i->nr_sources; n++)
-		put_group(&filter->gf_slist[n], i->family, source[n]);
+		put_address(&filter->gf_slist[n], i->family, source[n], 0);
 	script_option(s, NO_GROUP, SLOT_HIGH, i->family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
 		      MCAST_MSFILTER, filter, len);
 	free(filter);
@@ -167,7 +165,7 @@ static int use_interface(struct tern_script *s, const struct script_fds *fds,
 
 	if (number < 0)
 		return tern_why_set(why, number,
-				    "a UDP socket uses interface \"%s\", which is not there on %s (%s)",
+				    "a UDP socket uses interface \"%s\", which is not there on %s (%s): make it there",
 				    i->name, fds->dress->host, strerror(-number));
 	if (i->use == TERN_INTERFACE_GROUP)
 		return join(s, i, number, tern_obj_tail(obj, &len));
