@@ -49,7 +49,7 @@ void tern_connecting_describe(const struct sock *sk, struct tern_obj_tcp *obj)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
-	obj->flags = offers(sk) | tern_connecting_flag(sk);
+	obj->flags = offers(sk) | (obj->flags & TERN_TCP_CONNECTING);
 	obj->ts_first = tp->retrans_stamp + tp->tsoffset;
 	obj->tries = inet_csk(sk)->icsk_retransmits;
 }

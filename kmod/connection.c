@@ -516,22 +516,23 @@ int tern_connection_finish(struct tern_connection *c)
 	struct sock *sk = c->sk;
 	const struct tern_obj_tcp *obj = &c->obj;
 	int err = end_sent(c);
-	bool whole = true;
+	bool whole;
 
 	if (err)
 		return err;
 	lock_sock(sk);
 	if (has_fin_to_say(obj) && !(sk->sk_shutdown & SEND_SHUTDOWN))
 		sk->sk_prot->shutdown(sk, SEND_SHUTDOWN);
-	if (connection_is(obj, TCPF_CLOSE))
-		tern_ended_finish(sk, obj);
-	else if (connection_is(obj, TCPF_SYN_SENT))
+	if (connection_is(obj, TCPF_SYN_SENT)) {
+		/* nothing is there yet, its SYN included */
 		whole = tern_connecting_finish(sk, obj);
-	else
-		set_state(sk, obj);
-	/* of one that is being made nothing is there yet, its SYN included */
-	if (!connection_is(obj, TCPF_SYN_SENT))
+	} else {
+		if (connection_is(obj, TCPF_CLOSE))
+			tern_ended_finish(sk, obj);
+		else
+			set_state(sk, obj);
 		whole = is_whole(sk, obj);
+	}
 	tern_connection_stop(sk);
 	/* if it does not come to life here it ends without a word */
 	tcp_sk(sk)->repair = 1;

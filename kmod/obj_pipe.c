@@ -112,20 +112,18 @@ static int contents_put(const struct contents *c, struct tern_obj_pipe *obj,
 static int save_contents(struct tern_entry *entry, struct tern_saver *saver)
 {
 	struct pipe_inode_info *pipe = file_inode(entry->file)->i_pipe;
-	struct tern_obj_pipe obj = {
-		.pipe = entry->pipe, .capacity = READ_ONCE(pipe->max_usage) * PAGE_SIZE,
-	};
+	struct tern_obj_pipe obj = { .pipe = entry->pipe };
 	struct contents c;
 	unsigned int at;
 	int err;
 
+	obj.capacity = READ_ONCE(pipe->max_usage) * PAGE_SIZE;
 	if (!saver->table->draft) {
 		mutex_lock(&pipe->mutex);
 	} else if (!mutex_trylock(&pipe->mutex)) {
 		tern_image_put(saver->image, TERN_OBJ_PIPE, &obj, sizeof(obj), NULL, 0);
 		return 0;
 	}
-	obj.capacity = pipe->max_usage * PAGE_SIZE;
 	err = contents_alloc(&c, pipe);
 	for (at = pipe->tail; !err && at != pipe->head; at++)
 		err = contents_add(&c, pipe, &pipe->bufs[at & (pipe->ring_size - 1)]);

@@ -108,7 +108,7 @@ static bool is_the_same(const struct tern_seen_fd *fd, int family, int type)
 /** tern_seen_socket() - a socket: OPTION for whatever has been set; of netlink NETLINK, too */
 int tern_seen_socket(struct tern_seen *seen, const struct tern_seen_fd *fd)
 {
-	int own = tern_seen_dup(seen, fd->fd), fresh = -1, family, type, protocol, err = 0;
+	int own = tern_seen_dup(seen, fd->fd), fresh, family, type, protocol, err = 0;
 	bool same;
 
 	if (own == -EAGAIN && seen->draft) {
@@ -120,15 +120,15 @@ int tern_seen_socket(struct tern_seen *seen, const struct tern_seen_fd *fd)
 		return own;
 	same = !ask(own, SO_DOMAIN, &family) && !ask(own, SO_TYPE, &type) &&
 	       !ask(own, SO_PROTOCOL, &protocol) && is_the_same(fd, family, type);
-	if (same)
+	if (same) {
 		fresh = socket(family, type | SOCK_CLOEXEC, protocol);
-	/* of a draft: it has been closed, and its number is another one's now */
-	if (!same && !seen->draft)
-		err = tern_why_set(seen->why, -EAGAIN, "descriptor %d is another one now", fd->fd);
-	else if (same)
 		err = fresh < 0 ? -errno : add(seen, fd->desc, own, fresh, family);
-	if (fresh >= 0)
-		close(fresh);
+		if (fresh >= 0)
+			close(fresh);
+	} else if (!seen->draft) {
+		err = tern_why_set(seen->why, -EAGAIN, "descriptor %d is another one now", fd->fd);
+	}
+	/* otherwise it has been closed, and its number is another one's now */
 	close(own);
 	return err;
 }
