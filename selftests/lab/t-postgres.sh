@@ -9,6 +9,7 @@ BIN=/usr/lib/postgresql/15/bin
 USER_IS="setpriv --reuid postgres --regid postgres --clear-groups"
 DATA=$SHARED/data
 ADDRESS=10.77.0.51
+PGBENCH="$BIN/pgbench -h $ADDRESS -U postgres"
 MOVES=${TERN_TEST_MOVES:-2}
 SUM="select count(*), md5(string_agg(m, '' order by i)) from t"
 
@@ -53,12 +54,6 @@ migrate pg a b
 	fail "on a: $(processes a), on b: $(processes b)"
 [[ $(query b "$SUM") == "$sum" ]] || fail "other data on b"
 query b "update t set m = md5(m); checkpoint" || fail "nothing can be changed on b"
-# bench OPTION…: on b, by the network
-bench()
-{
-	on b "$BIN/pgbench -h $ADDRESS -U postgres $* postgres"
-}
-
 # done_so_far HOST: transactions
 done_so_far()
 {
@@ -83,8 +78,8 @@ ended_well()
 	on b "grep -q 'number of failed transactions: 0 ' $SHARED/bench.out"
 }
 
-bench -i -q -s 1 >bench.init 2>&1 || fail "no accounts: $(tail -n 3 bench.init)"
-on b "cd / && { setsid $BIN/pgbench -h $ADDRESS -U postgres -n -c 2 -R 15 -T 10000 postgres \
+on b "$PGBENCH -i -q -s 1 postgres" >bench.init 2>&1 || fail "no accounts: $(tail -n 3 bench.init)"
+on b "cd / && { setsid $PGBENCH -n -c 2 -R 15 -T 10000 postgres \
 	</dev/null >$SHARED/bench.out 2>&1 & } && echo \$! >$SHARED/bench.pid"
 here=b there=a
 goes_on b

@@ -122,10 +122,16 @@ punctual()
 	in_host c tc qdisc del dev br0 root
 }
 
-# What has been refused, on c, and at the pod's end.
+# What has been refused, on c.
 refused()
 {
 	on c "nstat -asz TcpOutRsts TcpEstabResets TcpAttemptFails" | tail -n +2
+}
+
+# And at the pod's end.
+refused_by_all()
+{
+	refused
 	inside b nstat -asz TcpOutRsts TcpExtPAWSActive | tail -n +2
 }
 
@@ -140,10 +146,10 @@ on_its_way()
 {
 	local before
 
-	before=$(on c "nstat -asz TcpOutRsts TcpEstabResets TcpAttemptFails" | tail -n +2)
+	before=$(refused)
 	dials a && wait_until "$LONG" answers_all && hop_pod web a b && said answered || return 1
-	refused
-	[[ $(refused) == "$before"$'\n'"$(printf '%-32s0                  0.0\n' TcpOutRsts TcpExtPAWSActive)" ]]
+	refused_by_all
+	[[ $(refused_by_all) == "$before"$'\n'"$(printf '%-32s0                  0.0\n' TcpOutRsts TcpExtPAWSActive)" ]]
 }
 
 # lost: they cannot be made at the other end, and whoever waits is told
