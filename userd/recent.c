@@ -25,6 +25,7 @@
 
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 #define RESIDENT_MAX	262144ULL	/* pages; to take off the marks of more takes too long */
+#define HUGE_PAGE	(512 * PAGE)
 #define FOUND		1024U		/* ranges in one go */
 #define USER_END	((TERN_PAGESET_USER - 1) * PAGE)	/* the kernel leaves out the last page */
 #define WINDOW_MS	10		/* noted so long */
@@ -232,6 +233,31 @@ static int part(struct tern_ranges *to, const struct tern_ranges *from,
 	return rc;
 }
 
+/*
+ * A huge page has one mark, which does not tell what of it is used, so single pages
+ * come before it.
+ */
+static int put_huge_last(struct tern_ranges *r)
+{
+	struct tern_ranges huge = { 0 };
+	size_t i, nr = 0;
+	int rc = 0;
+
+	for (i = 0; i < r->nr && !rc; i++) {
+		const struct tern_wire_range *range = &r->range[i];
+
+		if (range->end - range->start >= HUGE_PAGE)
+			rc = add(&huge, range->start, range->end);
+		else
+			r->range[nr++] = *range;
+	}
+	if (!rc && huge.nr)
+		memcpy(r->range + nr, huge.range, huge.nr * sizeof(huge.range[0]));
+	r->nr = nr + huge.nr;
+	free(huge.range);
+	return rc;
+}
+
 /**
  * tern_recent_note() - what has been used up to now?
  * @s: the migrant runs
@@ -254,8 +280,8 @@ int tern_recent_note(struct tern_source *s)
  * tern_recent_find() - which pages has the migrant used lately?
  * @s: all but parked
  *
- * First those that it has used all the time, then what it has used last. What cannot
- * be found out costs no more than hints.
+ * First those that it has used all the time, then what it has used last; huge pages
+ * come last. What cannot be found out costs no more than hints.
  */
 void tern_recent_find(struct tern_source *s)
 {
@@ -274,7 +300,7 @@ void tern_recent_find(struct tern_source *s)
 	r->nr_sent = 0;
 	if (find(s, &now) || part(&r->pages, &now, &r->before, true) ||
 	    part(&r->pages, &now, &r->before, false) ||
-	    part(&r->pages, &r->before, &now, false))
+	    part(&r->pages, &r->before, &now, false) || put_huge_last(&r->pages))
 		r->pages.nr = 0;
 	else if (r->pages.nr)
 		r->at = r->pages.range[0].start;

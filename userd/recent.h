@@ -47,7 +47,7 @@ struct tern_ranges {
  * @looks: how many may be looked at for that
  * @before: pages used up to the last look but one, ascending
  * @pages: three lists that ascend, one behind the other: pages used before that look
- *	and since, only since, only before
+ *	and since, only since, only before; behind them the same of huge pages
  * @nr_sent: of them, ranges that have been sent as a whole
  * @at: address of what is to be sent next
  * @wave: memory for messages, or NULL

@@ -25,10 +25,12 @@ move_slowly()
 	return $rc
 }
 
+# By a third: where the kernel makes huge pages of the memory meanwhile, it is not
+# known which part of them is used.
 waits_are_fewer()
 {
 	note "$(waits b) pages were waited for with nothing noted, $(waits a) else"
-	(($(waits b) > PAGES && $(waits a) * 2 < $(waits b)))
+	(($(waits b) > PAGES && $(waits a) * 3 < $(waits b) * 2))
 }
 
 # There with nothing noted, and back. On a host that is busy with other things the
