@@ -4,24 +4,8 @@
  * checks let through must be safe to turn into the script that alters a shell.
  * The input: a __u32, that many bytes of draft, and the rest.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "changes.h"
-#include "dev.h"
-#include "script.h"
-
-#define AREA	(1U << 20)
-
-static int dup_image(struct tern_image *image, const unsigned char *data, size_t size)
-{
-	image->data = malloc(size ? size : 1);
-	if (!image->data)
-		return -1;
-	memcpy(image->data, data, size);
-	image->len = image->size = size;
-	return 0;
-}
+#include "fuzz/dress.h"
 
 static void alter(const struct tern_image *old, const struct tern_image *new, __u64 types)
 {
@@ -63,7 +47,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	memcpy(&len, data, sizeof(len));
 	data += sizeof(len);
 	size -= sizeof(len);
-	if (len > size || dup_image(&first, data, len) || dup_image(&in, data + len, size - len))
+	if (len > size || fuzz_copy(&first, data, len) || fuzz_copy(&in, data + len, size - len))
 		goto out;
 	if (tern_image_check(&first, &why) || tern_draft_set(&draft, &first))
 		goto out;

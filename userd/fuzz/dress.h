@@ -59,17 +59,25 @@ static inline void dress(const struct tern_image *image)
 	free(mem);
 }
 
+/** fuzz_copy() - have @image be @size bytes of @data, at an address of their own; or -1 */
+static inline int fuzz_copy(struct tern_image *image, const unsigned char *data, size_t size)
+{
+	image->data = malloc(size ? size : 1);
+	if (!image->data)
+		return -1;
+	memcpy(image->data, data, size);
+	image->len = image->size = size;
+	return 0;
+}
+
 /** fuzz_image() - check @data, of which @size bytes are from anybody, and use it */
 static inline void fuzz_image(const unsigned char *data, size_t size)
 {
 	struct tern_image image = { 0 };
 	struct tern_why why = { "" };
 
-	image.data = malloc(size ? size : 1);
-	if (!image.data)
+	if (fuzz_copy(&image, data, size))
 		return;
-	memcpy(image.data, data, size);
-	image.len = image.size = size;
 	if (!tern_image_check(&image, &why)) {
 		walk(&image);
 		dress(&image);

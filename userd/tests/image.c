@@ -971,13 +971,22 @@ static void flip(void)
 	CHECK(!check());
 }
 
-/* With an argument: write the sound image there, for the fuzzer to start with. */
 static int write_seed(const char *path)
 {
 	FILE *f = fopen(path, "we");
 	bool ok = f && fwrite(image.data, image.len, 1, f) == 1;
 
 	return f && !fclose(f) && ok ? 0 : 1;
+}
+
+/* With two arguments: write there what is sound, for the fuzzers to start with. */
+static int write_seeds(const char *whole, const char *sockets)
+{
+	int rc = write_seed(whole);
+
+	tern_image_free(&image);
+	build_sockets();
+	return rc ? rc : write_seed(sockets);
 }
 
 /* Sound already: what has not changed is not looked at again, and harms nobody. */
@@ -1010,8 +1019,8 @@ static void changes(void)
 int main(int argc, char **argv)
 {
 	build();
-	if (argc > 1)
-		return write_seed(argv[1]);
+	if (argc > 2)
+		return write_seeds(argv[1], argv[2]);
 	CHECK(!check());
 	if (check()) {
 		struct tern_why why = { "" };
