@@ -2,14 +2,14 @@
 # shellcheck shell=bash source=lib.sh
 # Servers as Debian packages them, each in a pod with an address of its own, which move there
 # and back while somebody uses them from the other host: memcached by TCP and UDP, nginx with
-# a long download, a shell by ssh. The client of memcached is in a pod, too, and moves the other
-# way at the same time. Nothing is lost, doubled, or out of order.
+# a long download, a shell by ssh, openssl's TLS server. The client of memcached is in a pod,
+# too, and moves the other way at the same time. Nothing is lost, doubled, or out of order.
 
 MOVES=${TERN_TEST_MOVES:-2}
-PODS=(mc ng sh)
+PODS=(mc ng sh tl)
 OUT=/run/$TEST	# on b, where clients are that do not move
 
-on a "type memcached nginx" >/dev/null || skip "needs hosts with programs: TERN_LAB_PROGRAMS=1 scripts/lab up"
+on a "type memcached nginx openssl" >/dev/null || skip "needs hosts with programs: TERN_LAB_PROGRAMS=1 scripts/lab up"
 
 cat >cached.py <<'EOS'
 import os, socket, struct, sys, time
@@ -51,23 +51,71 @@ except Exception as e:
 open(out, "w").write(said + "\n")
 EOS
 
-# At a pace, so that it takes all of the moves.
+# At a pace, and as often as it takes to be under way in all of the moves.
 cat >download.py <<'EOS'
 import hashlib, os, sys, time, urllib.request
 
 url, stop, out = sys.argv[1:]
-r = urllib.request.urlopen(url, timeout=60)
-digest, count = hashlib.sha256(), 0
-try:
+digests, count = set(), 0
+
+
+def download():
+    global count
+    r = urllib.request.urlopen(url, timeout=60)
+    digest = hashlib.sha256()
     while data := r.read(65536):
         digest.update(data)
         count += len(data)
         open(out + ".count", "w").write(str(count))
         if not os.path.exists(stop):
             time.sleep(0.05)
-    said = f"{digest.hexdigest()} {count}"
+    digests.add(digest.hexdigest())
+
+
+try:
+    download()
+    while not os.path.exists(stop):
+        download()
+    said = " ".join(digests)
 except Exception as e:
     said = f"after {count} bytes: {e!r}"
+open(out, "w").write(said + "\n")
+EOS
+
+# Lines, which come back reversed, in one session. There is one at a time, so this
+# also has to wait until the server listens.
+cat >secret.py <<'EOS'
+import os, socket, ssl, sys, time
+
+addr, cert, stop, out = sys.argv[1:]
+count = 0
+
+
+def connect():
+    for _ in range(600):
+        try:
+            return socket.create_connection((addr, 443), timeout=60)
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise TimeoutError("nobody listens")
+
+
+try:
+    context = ssl.create_default_context(cafile=cert)
+    context.check_hostname = False
+    s = context.wrap_socket(connect())
+    f = s.makefile("rb")
+    while not os.path.exists(stop):
+        count += 1
+        line = (b"%d " % count * (count % 500 + 1))[:2000]
+        s.sendall(line + b"\n")
+        got = f.readline()
+        assert got == line[::-1] + b"\n", got
+        if count % 10 == 0:
+            open(out + ".count", "w").write(str(count))
+    said = f"ok {count} lines by {s.version()}"
+except Exception as e:
+    said = f"after {count} lines: {e!r}"
 open(out, "w").write(said + "\n")
 EOS
 
@@ -96,6 +144,8 @@ http {
 X
 ssh-keygen -q -t ed25519 -N '' -f host </dev/null
 ssh-keygen -q -t ed25519 -N '' -f user </dev/null
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=tern \
+	-keyout key -out cert 2>openssl.log
 cat >sshd.conf <<X
 HostKey $SHARED/host
 AuthorizedKeysFile $SHARED/user.pub
@@ -111,6 +161,7 @@ pod()
 pod mc 51 memcached -u root -l 10.77.0.51 -U 11211
 pod ng 52 nginx -c $SHARED/nginx.conf
 pod sh 53 /usr/sbin/sshd -D -e -f $SHARED/sshd.conf
+pod tl 55 openssl s_server -accept 443 -key $SHARED/key -cert $SHARED/cert -rev
 EOS
 
 # What the shell does, in a terminal: numbers, until it is told to stop.
@@ -131,6 +182,7 @@ cd $OUT
 (cd / && tern run --name cl --net 10.77.0.54/24 --detach --output $SHARED/mc.out \
 	python3 $SHARED/cached.py 10.77.0.51 $SHARED/stop $SHARED/mc.said)
 setsid python3 $SHARED/download.py http://10.77.0.52/big $OUT/stop ng.said </dev/null >ng.out 2>&1 &
+setsid python3 $SHARED/secret.py 10.77.0.55 $SHARED/cert $OUT/stop tl.said </dev/null >tl.out 2>&1 &
 setsid ssh -tt -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -i $SHARED/user \
 	root@10.77.0.53 "sh $SHARED/count.sh" </dev/null >sh.count 2>sh.out &
 EOS
@@ -147,7 +199,7 @@ progress()
 	case $1 in
 	sh) on b "tr -d '\r' <$OUT/sh.count | tail -n 2 | head -n 1" ;;
 	mc) on b "cat $SHARED/mc.said.count" ;;
-	ng) on b "cat $OUT/ng.said.count" ;;
+	ng | tl) on b "cat $OUT/$1.said.count" ;;
 	esac 2>/dev/null
 }
 
@@ -171,7 +223,7 @@ goes_on()
 
 on a "mkdir -p $SHARED /run/sshd"
 on b "mkdir -p /run/sshd"
-for file in cached.py download.py servers count.sh clients; do
+for file in cached.py download.py secret.py servers count.sh clients; do
 	lab push a $file "$SHARED/"
 done
 bridges_up
@@ -185,7 +237,7 @@ for ((i = 0; i < MOVES; i++)); do
 	"$TOP/scripts/lab" exec $there "tern migrate cl $here" </dev/null >cl.said 2>&1 &
 	migrate mc $here $there
 	wait $! || fail "the client did not move to $here: $(<cl.said)"
-	for pod in ng sh; do
+	for pod in ng sh tl; do
 		migrate $pod $here $there
 	done
 	goes_on
@@ -195,13 +247,15 @@ note "b behind: $(resent b)"
 on b "touch $OUT/stop $SHARED/stop"
 ended()
 {
-	on b "test -s $SHARED/mc.said && test -s $OUT/ng.said && grep -q end $OUT/sh.count"
+	on b "test -s $SHARED/mc.said && test -s $OUT/ng.said && test -s $OUT/tl.said && grep -q end $OUT/sh.count"
 }
 wait_until "$LONG" ended || fail "a client does not end"
 note "client of mc: $(on b "cat $SHARED/mc.said")"
 on b "grep -q ^ok $SHARED/mc.said" || fail "memcached did not answer as it should"
-on b "test \"\$(cat $OUT/ng.said)\" = \"\$(sha256sum <$SHARED/www/big | cut -d' ' -f1) 48000000\"" ||
+on b "test \"\$(cat $OUT/ng.said)\" = \"\$(sha256sum <$SHARED/www/big | cut -d' ' -f1)\"" ||
 	fail "the download is not what it should be: $(on b "cat $OUT/ng.said")"
+note "client of tl: $(on b "cat $OUT/tl.said")"
+on b "grep -q ^ok $OUT/tl.said" || fail "what came back by TLS is not what it should be"
 on b "tr -d '\r' <$OUT/sh.count | head -n -1 | awk '\$1 != NR { exit 1 }'" ||
 	fail "the shell said something else: $(on b "tail -n 3 $OUT/sh.count $OUT/sh.out")"
 for pod in "${PODS[@]}"; do
