@@ -4,7 +4,7 @@ import statistics
 
 from records import MS, plain, total
 
-SENT_AGAIN = ["retransmitted", "timeouts"]
+SENT_AGAIN = ["retransmitted", "probes", "timeouts"]
 
 
 def watched(records, case, how):

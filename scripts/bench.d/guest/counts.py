@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-NAMES = {"RetransSegs": "retransmitted", "TCPTimeouts": "timeouts"}
+NAMES = {"RetransSegs": "retransmitted", "TCPLossProbes": "probes", "TCPTimeouts": "timeouts"}
 
 
 class Counts:
