@@ -24,6 +24,7 @@
 struct file;
 struct net;
 struct tern_saver;
+struct tern_socks;
 
 #define CONNECTION_WINDOW_MAX	(1U << 30)	/* of RFC 7323 */
 
@@ -108,7 +109,8 @@ int tern_callers_save(struct tern_saver *saver, int fd, struct sock *listener);
 struct sock *tern_caller_make(struct sock *listener, const struct tern_obj_tcp *obj);
 
 /* orphan.c */
-int tern_orphans_save(struct tern_saver *saver, struct net *net);
+int tern_orphans_find(struct tern_socks *orphans, const struct net *net);
+int tern_orphans_save(struct tern_saver *saver, const struct tern_socks *orphans);
 struct socket *tern_orphan_make(struct net *net, int family);
 
 /* connecting.c */

@@ -37,6 +37,7 @@ void tern_socks_fini(struct tern_socks *socks)
 	for (i = 0; i < socks->nr; i++)
 		sock_gen_put(socks->sk[i]);
 	kvfree(socks->sk);
+	*socks = (struct tern_socks) {};
 }
 
 /**

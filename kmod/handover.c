@@ -22,6 +22,7 @@
 
 #include "connection.h"
 #include "desc.h"
+#include "ehash.h"
 #include "fault.h"
 #include "hold.h"
 #include "image.h"
@@ -30,17 +31,23 @@
 #include "pod.h"
 #include "table.h"
 
-#define USUAL	(256UL << 10)	/* room that most dumps need */
+#define SPARE	(64UL << 10)	/* room for callers, orphans, and what has come out of order */
 
+/* Bytes of what is in its queues. */
 static size_t bytes_of(const struct tern_connection *c)
 {
 	const struct tcp_sock *tp = tcp_sk(c->sk);
 
 	if (c->listens || c->closes)
 		return 0;
-	/* what still comes, and what has come out of order, has its place in the window */
 	return sizeof(struct tern_obj_tcp) + (tp->rcv_nxt - tp->copied_seq) +
-	       (tp->write_seq - tp->snd_una) + tp->rcv_wnd;
+	       (tp->write_seq - tp->snd_una);
+}
+
+/* What still comes, and what has come out of order, has its place in the window. */
+static size_t most_bytes_of(const struct tern_connection *c)
+{
+	return c->listens || c->closes ? 0 : bytes_of(c) + tcp_sk(c->sk)->rcv_wnd;
 }
 
 /**
@@ -56,7 +63,7 @@ int tern_handover_fits(const struct tern_migration *m, struct tern_why *why)
 	size_t bytes = 0;
 
 	list_for_each_entry(c, &m->connections, node)
-		bytes += bytes_of(c);
+		bytes += most_bytes_of(c);
 	return bytes <= TERN_IMAGE_MAX ? 0 :
 	       tern_why(why, -E2BIG, "its connections hold more than %lu MiB",
 			TERN_IMAGE_MAX >> 20);
@@ -113,7 +120,8 @@ static int save_one(struct tern_saver *saver, struct tern_connection *c)
  * Callers and orphans are added to the list behind those that were noted, and have no file. When
  * there was not enough room they come once more, which harms nobody.
  */
-static int save(struct tern_migration *m, struct tern_image *image)
+static int save(struct tern_migration *m, const struct tern_socks *orphans,
+		struct tern_image *image)
 {
 	struct tern_table table = { .connections = &m->connections };
 	struct tern_saver saver = { .table = &table, .image = image };
@@ -125,7 +133,7 @@ static int save(struct tern_migration *m, struct tern_image *image)
 		if (err)
 			return err;
 	}
-	return m->net ? tern_orphans_save(&saver, m->net) : 0;
+	return tern_orphans_save(&saver, orphans);
 }
 
 /* The process stands: a socket stays where it was when it was noted. */
@@ -139,26 +147,39 @@ static void shut(struct tern_migration *m)
 		tern_hold_shut(sock_net(c->sk));
 }
 
+/* Room that most dumps need. To have more than that cleared takes its time. */
+static size_t usual(const struct tern_migration *m)
+{
+	struct tern_connection *c;
+	size_t bytes = SPARE;
+
+	list_for_each_entry(c, &m->connections, node)
+		bytes += bytes_of(c);
+	return min_t(size_t, bytes + bytes / 8, TERN_IMAGE_MAX);
+}
+
+/* Once they are shut their peers wait: what can be done before is. */
 static int dump(struct tern_migration *m, struct tern_image *image)
 {
-	size_t size = USUAL;
-	int err;
+	struct tern_socks orphans = {};
+	size_t size = usual(m);
+	int err = m->net ? tern_orphans_find(&orphans, m->net) : 0;
 
-	shut(m);
 	for (;;) {
-		err = tern_image_alloc(image, size);
+		err = err ?: tern_image_alloc(image, size);
 		if (err)
-			return err;
-		err = save(m, image);
+			break;
+		shut(m);
+		err = save(m, &orphans, image);
 		if (!err && image->len <= image->size)
-			return 0;
+			break;
 		size = image->len + image->len / 8;
 		if (size > TERN_IMAGE_MAX && image->len <= TERN_IMAGE_MAX)
 			size = TERN_IMAGE_MAX;
 		tern_image_free(image);
-		if (err)
-			return err;
 	}
+	tern_socks_fini(&orphans);
+	return err;
 }
 
 static bool may_save(const struct tern_migration *m)

@@ -83,6 +83,7 @@ enum mode {
  * @ahead: it is the destination's: the source has got what is for all the segment
  * @queue: frames, as their handler got them; its lock guards what follows
  * @mode: enum mode
+ * @left: the grace period in which the mode before was left (get_state_synchronize_rcu())
  * @bytes: memory that frames take
  * @held: how many have been queued
  * @dropped: how many have not, or could not be read
@@ -100,6 +101,7 @@ struct tern_hold {
 	bool ahead;
 	struct sk_buff_head queue;
 	enum mode mode;
+	unsigned long left;
 	size_t bytes;
 	u64 held;
 	u64 dropped;
@@ -404,11 +406,17 @@ static bool may_begin(const struct tern_migration *m)
 /* Who was on the way past the handler in mode @from has arrived when this returns. */
 static void leave_mode(struct tern_hold *hold, enum mode from, enum mode to)
 {
+	unsigned long left;
+
 	spin_lock_bh(&hold->queue.lock);
-	if (hold->mode == from)
+	if (hold->mode == from) {
 		WRITE_ONCE(hold->mode, to);
+		hold->left = get_state_synchronize_rcu();
+	}
+	left = hold->left;
 	spin_unlock_bh(&hold->queue.lock);
-	synchronize_rcu_expedited();
+	/* each process of a pod comes here, and all but the first one need not wait any more */
+	cond_synchronize_rcu_expedited(left);
 }
 
 /**
@@ -448,7 +456,6 @@ void tern_hold_shut(const struct net *net)
 
 	if (!hold)
 		return;
-	/* from another one, too: who came before may still be on the way */
 	leave_mode(hold, MODE_SERVE, MODE_HOLD);
 	put(hold);
 }

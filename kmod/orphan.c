@@ -22,7 +22,14 @@ static bool is_orphan(struct sock *sk, const void *net)
 	       1U << READ_ONCE(sk->sk_state) & CONNECTION_SAID_FIN;
 }
 
-static int find(struct tern_socks *orphans, const struct net *net)
+/**
+ * tern_orphans_find() - those that there are
+ * @orphans: receives them; to be given to tern_socks_fini(), if there is no error
+ * @net: of a pod whose processes stand, so there will be no others
+ *
+ * Looks at all connections of the host, which takes its time.
+ */
+int tern_orphans_find(struct tern_socks *orphans, const struct net *net)
 {
 	unsigned int max;
 	int err = -ENOSPC;
@@ -41,19 +48,15 @@ static int find(struct tern_socks *orphans, const struct net *net)
 /**
  * tern_orphans_save() - TCP, and STREAM, for each
  * @saver: where to
- * @net: of a pod whose processes stand
+ * @orphans: found; of one that has ended since nothing is saved
  */
-int tern_orphans_save(struct tern_saver *saver, struct net *net)
+int tern_orphans_save(struct tern_saver *saver, const struct tern_socks *orphans)
 {
-	struct tern_socks orphans;
 	unsigned int i;
-	int err = find(&orphans, net);
+	int err = 0;
 
-	if (err)
-		return err;
-	for (i = 0; i < orphans.nr && !err; i++)
-		err = tern_connection_save_new(saver, -1, orphans.sk[i], TERN_TCP_ORPHAN);
-	tern_socks_fini(&orphans);
+	for (i = 0; i < orphans->nr && !err; i++)
+		err = tern_connection_save_new(saver, -1, orphans->sk[i], TERN_TCP_ORPHAN);
 	return err;
 }
 
