@@ -29,7 +29,7 @@ int tern_socks_add(struct tern_socks *socks, struct sock *sk)
 	return 0;
 }
 
-/** tern_socks_fini() - let all of them go */
+/** tern_socks_fini() - let all of them go; zeroed, or done before: nothing */
 void tern_socks_fini(struct tern_socks *socks)
 {
 	unsigned int i;

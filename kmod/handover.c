@@ -33,21 +33,24 @@
 
 #define SPARE	(64UL << 10)	/* room for callers, orphans, and what has come out of order */
 
-/* Bytes of what is in its queues. */
+/* Bytes of what is in its queues. A segment may come meanwhile, or be acknowledged. */
 static size_t bytes_of(const struct tern_connection *c)
 {
 	const struct tcp_sock *tp = tcp_sk(c->sk);
+	size_t unread = READ_ONCE(tp->rcv_nxt) - tp->copied_seq;
 
 	if (c->listens || c->closes)
 		return 0;
-	return sizeof(struct tern_obj_tcp) + (tp->rcv_nxt - tp->copied_seq) +
-	       (tp->write_seq - tp->snd_una);
+	/* of one that has ended nothing is sent, and its numbers may be anything */
+	if (tern_ended_is(c->sk))
+		return sizeof(struct tern_obj_tcp) + unread;
+	return sizeof(struct tern_obj_tcp) + unread + (tp->write_seq - READ_ONCE(tp->snd_una));
 }
 
 /* What still comes, and what has come out of order, has its place in the window. */
-static size_t most_bytes_of(const struct tern_connection *c)
+static size_t window_of(const struct tern_connection *c)
 {
-	return c->listens || c->closes ? 0 : bytes_of(c) + tcp_sk(c->sk)->rcv_wnd;
+	return c->listens || c->closes || tern_ended_is(c->sk) ? 0 : tcp_sk(c->sk)->rcv_wnd;
 }
 
 /**
@@ -63,7 +66,7 @@ int tern_handover_fits(const struct tern_migration *m, struct tern_why *why)
 	size_t bytes = 0;
 
 	list_for_each_entry(c, &m->connections, node)
-		bytes += most_bytes_of(c);
+		bytes += bytes_of(c) + window_of(c);
 	return bytes <= TERN_IMAGE_MAX ? 0 :
 	       tern_why(why, -E2BIG, "its connections hold more than %lu MiB",
 			TERN_IMAGE_MAX >> 20);
@@ -158,26 +161,39 @@ static size_t usual(const struct tern_migration *m)
 	return min_t(size_t, bytes + bytes / 8, TERN_IMAGE_MAX);
 }
 
-/* Once they are shut their peers wait: what can be done before is. */
-static int dump(struct tern_migration *m, struct tern_image *image)
+static int dump_into(struct tern_migration *m, const struct tern_socks *orphans,
+		     struct tern_image *image)
 {
-	struct tern_socks orphans = {};
 	size_t size = usual(m);
-	int err = m->net ? tern_orphans_find(&orphans, m->net) : 0;
+	int err;
 
 	for (;;) {
-		err = err ?: tern_image_alloc(image, size);
+		err = tern_image_alloc(image, size);
 		if (err)
-			break;
+			return err;
 		shut(m);
-		err = save(m, &orphans, image);
+		err = save(m, orphans, image);
 		if (!err && image->len <= image->size)
-			break;
+			return 0;
 		size = image->len + image->len / 8;
 		if (size > TERN_IMAGE_MAX && image->len <= TERN_IMAGE_MAX)
 			size = TERN_IMAGE_MAX;
 		tern_image_free(image);
+		if (err)
+			return err;
 	}
+}
+
+/* Once they are shut their peers wait: what can be done before is. */
+static int dump(struct tern_migration *m, struct tern_image *image)
+{
+	struct tern_socks orphans = {};
+	int err = 0;
+
+	if (m->net)
+		err = tern_orphans_find(&orphans, m->net);
+	if (!err)
+		err = dump_into(m, &orphans, image);
 	tern_socks_fini(&orphans);
 	return err;
 }

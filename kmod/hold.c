@@ -415,7 +415,7 @@ static void leave_mode(struct tern_hold *hold, enum mode from, enum mode to)
 	}
 	left = hold->left;
 	spin_unlock_bh(&hold->queue.lock);
-	/* each process of a pod comes here, and all but the first one need not wait any more */
+	/* each process of a pod comes here, and most find that somebody has waited already */
 	cond_synchronize_rcu_expedited(left);
 }
 

@@ -24,10 +24,10 @@ static bool is_orphan(struct sock *sk, const void *net)
 
 /**
  * tern_orphans_find() - those that there are
- * @orphans: receives them; to be given to tern_socks_fini(), if there is no error
+ * @orphans: receives them; none if there is an error
  * @net: of a pod whose processes stand, so there will be no others
  *
- * Looks at all connections of the host, which takes its time.
+ * Looks at all connections of the host, which takes its time. Return: 0 or -ENOMEM.
  */
 int tern_orphans_find(struct tern_socks *orphans, const struct net *net)
 {
