@@ -25,7 +25,7 @@
 
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 #define RESIDENT_MAX	262144ULL	/* pages; to take off the marks of more takes too long */
-#define HUGE_PAGE	(512 * PAGE)
+#define LONG		(512 * PAGE)	/* a huge page, or as many that are adjacent */
 #define FOUND		1024U		/* ranges in one go */
 #define USER_END	((TERN_PAGESET_USER - 1) * PAGE)	/* the kernel leaves out the last page */
 #define WINDOW_MS	10		/* noted so long */
@@ -234,27 +234,58 @@ static int part(struct tern_ranges *to, const struct tern_ranges *from,
 }
 
 /*
- * A huge page has one mark, which does not tell what of it is used, so single pages
- * come before it.
+ * A huge page has one mark, which does not tell what of it is used. A long range from
+ * number @first on may be one, so shorter ones come before.
  */
-static int put_huge_last(struct tern_ranges *r)
+static int put_long_last(struct tern_ranges *r, size_t first)
 {
-	struct tern_ranges huge = { 0 };
-	size_t i, nr = 0;
+	struct tern_ranges late = { 0 };
+	size_t i, nr = first;
 	int rc = 0;
 
-	for (i = 0; i < r->nr && !rc; i++) {
+	for (i = first; i < r->nr && !rc; i++) {
 		const struct tern_wire_range *range = &r->range[i];
 
-		if (range->end - range->start >= HUGE_PAGE)
-			rc = add(&huge, range->start, range->end);
+		if (range->end - range->start >= LONG)
+			rc = add(&late, range->start, range->end);
 		else
 			r->range[nr++] = *range;
 	}
-	if (!rc && huge.nr)
-		memcpy(r->range + nr, huge.range, huge.nr * sizeof(huge.range[0]));
-	r->nr = nr + huge.nr;
-	free(huge.range);
+	if (late.nr)
+		memcpy(r->range + nr, late.range, late.nr * sizeof(late.range[0]));
+	r->nr = nr + late.nr;
+	free(late.range);
+	return rc;
+}
+
+static int add_list(struct tern_ranges *to, const struct tern_ranges *from,
+		    const struct tern_ranges *other, bool in)
+{
+	size_t first = to->nr;
+	int rc = part(to, from, other, in);
+
+	return rc ? rc : put_long_last(to, first);
+}
+
+/**
+ * tern_recent_order() - what will be wanted first?
+ * @to: zeroed, or used: three lists, see struct tern_recent
+ * @now: used since the last look but one; ascending, as @before is
+ * @before: used up to that
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tern_recent_order(struct tern_ranges *to, const struct tern_ranges *now,
+		      const struct tern_ranges *before)
+{
+	int rc;
+
+	to->nr = 0;
+	rc = add_list(to, now, before, true);
+	if (!rc)
+		rc = add_list(to, now, before, false);
+	if (!rc)
+		rc = add_list(to, before, now, false);
 	return rc;
 }
 
@@ -280,8 +311,8 @@ int tern_recent_note(struct tern_source *s)
  * tern_recent_find() - which pages has the migrant used lately?
  * @s: all but parked
  *
- * First those that it has used all the time, then what it has used last; huge pages
- * come last. What cannot be found out costs no more than hints.
+ * First those that it has used all the time, then what it has used last. What cannot
+ * be found out costs no more than hints.
  */
 void tern_recent_find(struct tern_source *s)
 {
@@ -296,11 +327,8 @@ void tern_recent_find(struct tern_source *s)
 		return;
 	r->wave->nr_fresh = 0;
 	tern_pages_reset(&r->wave->pages);
-	r->pages.nr = 0;
 	r->nr_sent = 0;
-	if (find(s, &now) || part(&r->pages, &now, &r->before, true) ||
-	    part(&r->pages, &now, &r->before, false) ||
-	    part(&r->pages, &r->before, &now, false) || put_huge_last(&r->pages))
+	if (find(s, &now) || tern_recent_order(&r->pages, &now, &r->before))
 		r->pages.nr = 0;
 	else if (r->pages.nr)
 		r->at = r->pages.range[0].start;

@@ -46,8 +46,8 @@ struct tern_ranges {
  * @budget: how many may follow the blast at once
  * @looks: how many may be looked at for that
  * @before: pages used up to the last look but one, ascending
- * @pages: three lists that ascend, one behind the other: pages used before that look
- *	and since, only since, only before; behind them the same of huge pages
+ * @pages: three lists, one behind the other: pages used before that look and since, only
+ *	since, only before. Each ascends, and so do its long ranges, which come last
  * @nr_sent: of them, ranges that have been sent as a whole
  * @at: address of what is to be sent next
  * @wave: memory for messages, or NULL
@@ -68,6 +68,8 @@ struct tern_recent {
 void tern_recent_begin(struct tern_source *s);
 int tern_recent_note(struct tern_source *s);
 void tern_recent_budget(struct tern_recent *r, __u64 bytes, __u64 ns);
+int tern_recent_order(struct tern_ranges *to, const struct tern_ranges *now,
+		      const struct tern_ranges *before);
 void tern_recent_find(struct tern_source *s);
 int tern_recent_step(struct tern_source *s, unsigned int most);
 void tern_recent_claim(const struct tern_recent *r, struct tern_map *map);

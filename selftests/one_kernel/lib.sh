@@ -325,6 +325,14 @@ huge_free()
 	}
 }
 
+# lazy_kernel MS: it looks so often for what it can put together to huge pages, 10000 usually
+lazy_kernel()
+{
+	local often=/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
+
+	[[ ! -e $often ]] || echo "$1" >$often
+}
+
 # ---- migrants ---------------------------------------------------------------------
 
 # start HOST NAME PROGRAM ARG…: a migrant; sets PID and PIDS[NAME].

@@ -4,14 +4,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-KHUGEPAGED=/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
-
-# Not by the kernel itself, in time: it looks so often for what it can put together.
-lazy_kernel()
-{
-	[[ ! -e $KHUGEPAGED ]] || echo "$1" >$KHUGEPAGED
-}
-
 are_huge()
 {
 	on "$1" "awk '/^AnonHugePages/ { kib += \$2 } END { exit kib < 12288 }' /proc/$PID/smaps"
