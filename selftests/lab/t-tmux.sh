@@ -36,6 +36,17 @@ see()
 	}
 }
 
+# stop: what runs in the inner terminal, again if it must: bash does not hear of it when its
+# child has just ended
+stop()
+{
+	prompts()
+	{
+		outer "send-keys C-c" && sleep 0.5 && screen | tail -n 2 | grep -q '^bash-.*# *$'
+	}
+	wait_until "$LONG" prompts || fail "it does not stop: $(screen)"
+}
+
 # counts: lines come, one after the other and each once
 counts()
 {
@@ -69,7 +80,7 @@ see "bash-.*#"
 keys 'n=0; while :; do echo count $n; n=$((n + 1)); sleep 0.3; done'
 counts
 hop a b
-outer "send-keys C-c"
+stop
 keys 'echo at $n is $((n >= 6)), $(tmux -L inner list-panes | wc -l) pane'
 see "is 1, 1 pane"
 outer "resize-window -x 100 -y 30"
@@ -83,7 +94,7 @@ see "^0:\|1:bash"
 outer "send-keys C-b" && outer "send-keys 0" || fail "tmux has ended"
 counts
 hop b a
-outer "send-keys C-c"
+stop
 keys 'tmux -L inner kill-server'
 ended()
 {
