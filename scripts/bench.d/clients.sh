@@ -6,6 +6,7 @@
 
 CLIENT_HOST=c
 CLIENT_MEM=1024M
+CLIENT_DEVICE=eth0	# that its peers are behind
 SERVER=10.77.0.50
 SINK_PORT=7000
 CRIU_SERVER=10.77.0.60
@@ -238,7 +239,7 @@ messages_tern()
 	local NAME=sink here=a CLIENT AFTER_CONTROL=pings
 
 	guest a pod run $NAME $SERVER socat -u TCP-LISTEN:$SINK_PORT /dev/null
-	client ticks.py $SERVER $SINK_PORT
+	client ticks.py $SERVER $SINK_PORT $CLIENT_DEVICE
 	served messages
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A small segment each millisecond, and how long each waits: ticks.py RECORD ADDRESS PORT.
+"""A small segment each millisecond, and how long each waits:
+ticks.py RECORD ADDRESS PORT DEVICE.
 
 Another process sends them; this one watches both ways on the wire. The kernel says when each
 has left and when it was acknowledged, so it does not matter when Python comes to read that.
@@ -19,7 +20,6 @@ from seen import Seen
 TICK = 0.001
 MESSAGE = b"a small message\n"
 PATIENCE = 120      # seconds
-DEVICE = "eth0"
 EVERYTHING = 3      # ETH_P_ALL: what leaves, too
 OUTGOING = 4        # PACKET_OUTGOING
 SO_TIMESTAMPNS = 35
@@ -51,11 +51,11 @@ def send(sock):
         time.sleep(max(due - time.monotonic(), 0))
 
 
-def listen():
+def listen(device):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(EVERYTHING))
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
-    sock.bind((DEVICE, EVERYTHING))
+    sock.bind((device, EVERYTHING))
     sock.settimeout(0.1)
     return sock
 
@@ -100,10 +100,11 @@ def stamp(ancillary):
 
 
 def main():
-    record, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    record, address, port, device = sys.argv[1:]
+    port = int(port)
     seen = Seen(record)
     sock = connect(address, port)
-    tap = listen()
+    tap = listen(device)
     wire = Wire(sock.getsockname()[1], port, seen)
     sender = os.fork()
     if not sender:
