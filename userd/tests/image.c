@@ -1019,8 +1019,8 @@ static void changes(void)
 int main(int argc, char **argv)
 {
 	build();
-	if (argc > 2)
-		return write_seeds(argv[1], argv[2]);
+	if (argc > 1)
+		return argc == 3 ? write_seeds(argv[1], argv[2]) : 2;
 	CHECK(!check());
 	if (check()) {
 		struct tern_why why = { "" };
