@@ -23,6 +23,7 @@
 #define WRITING_MS	5	/* between two questions whether data has been written */
 #define LINGER_MS	1000
 #define ANSWERS		4	/* between two steps of other work */
+#define ANSWERS_RECENT	1	/* likewise; most that wait do so for what this work brings */
 
 /**
  * struct serve - what answering needs
@@ -191,12 +192,12 @@ static int receive(struct serve *v, unsigned int timeout_ms)
  * Answer some of those that wait by now. Not all: whoever is answered asks for the
  * next page at once, which may be among those that the other work brings.
  */
-static int receive_some(struct serve *v)
+static int receive_some(struct serve *v, unsigned int most)
 {
 	int rc = tern_source_send_written(v->s);
 	unsigned int i;
 
-	for (i = 0; i < ANSWERS && !rc && !v->complete; i++) {
+	for (i = 0; i < most && !rc && !v->complete; i++) {
 		if (!tern_link_readable(&v->s->lanes.lane[0]))
 			break;
 		rc = receive(v, LINGER_MS);
@@ -211,7 +212,7 @@ static int send_recent(struct serve *v)
 
 	do {
 		left = tern_recent_step(v->s, TERN_RECENT_BATCH);
-		rc = left < 0 ? left : receive_some(v);
+		rc = left < 0 ? left : receive_some(v, ANSWERS_RECENT);
 	} while (!rc && left && !v->complete);
 	return rc;
 }
@@ -229,7 +230,7 @@ static int send_fresh(struct serve *v)
 		rc = nr ? tern_link_send(&s->lanes.lane[0], TERN_MSG_FRESH, ranges,
 					 nr * sizeof(ranges[0])) : 0;
 		if (!rc)
-			rc = receive_some(v);
+			rc = receive_some(v, ANSWERS);
 	} while (!rc && !done);
 	/* what has not been found out is sent again */
 	if (done < 0)
@@ -248,7 +249,7 @@ static int send_map(struct serve *v)
 		rc = tern_map_step(&s->map);
 		if (rc)
 			break;
-		rc = receive_some(v);
+		rc = receive_some(v, ANSWERS);
 		if (rc)
 			return rc;
 	}
