@@ -33,6 +33,7 @@ static int place_message(struct tern_dest *d, const void *pages, size_t len)
 	ret = tern_place_init(&place, pages, len);
 	if (ret)
 		return tern_why_set(&d->why, ret, "the source's pages are malformed");
+	place.soon = true;
 	for (tries = 0; tries < TRIES; tries++) {
 		ret = tern_place_step(&d->pager, &place, TERN_WIRE_PAGES_MAX);
 		if (ret == 1)

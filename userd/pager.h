@@ -34,6 +34,7 @@
  * @run: the one that is next
  * @done: pages of it that are in place
  * @data: of the rest of it
+ * @soon: somebody will want them soon, zeros, too
  */
 struct tern_place {
 	const struct tern_wire_run *runs;
@@ -41,6 +42,7 @@ struct tern_place {
 	unsigned int run;
 	__u64 done;
 	const char *data;
+	bool soon;
 };
 
 /**
@@ -195,7 +197,7 @@ int tern_pager_stage_place(struct tern_pager *p, unsigned int budget);
 /* place.c */
 int tern_place_init(struct tern_place *place, const void *buf, size_t len);
 int tern_place_step(struct tern_pager *p, struct tern_place *place, unsigned int budget);
-int tern_place_pages(struct tern_pager *p, __u64 page, __u64 nr, const char *data);
+int tern_place_pages(struct tern_pager *p, __u64 page, __u64 nr, const char *data, bool soon);
 
 /* What a completion belongs to; the low half of user_data is a number. */
 enum pager_watch {

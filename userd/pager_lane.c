@@ -429,6 +429,7 @@ static int got(struct tern_pager *p, const struct tern_wire *head)
 		err = tern_place_init(&p->lane.place, payload, head->len);
 		if (err)
 			p->lane.place.runs = NULL;
+		p->lane.place.soon = true;
 		return err;
 	case TERN_MSG_MAP:
 		return got_map(p, payload, head->len);

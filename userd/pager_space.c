@@ -210,10 +210,10 @@ static int answer_zero(struct tern_pager *p, const struct tern_waiter *w)
 {
 	struct tern_space *space = w->space;
 	__u64 addr = w->addr;
-	int err = tern_uffd_zero(space->uffd, addr);
+	__s64 err = tern_uffd_zero(space->uffd, addr, PAGE);
 
 	switch (err) {
-	case 0:
+	case PAGE:
 		p->memo->report.faults_local++;
 		return ANSWERED;
 	case -ESRCH:

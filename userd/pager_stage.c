@@ -88,7 +88,7 @@ static int place(struct tern_pager *p, __u64 page, __u64 nr)
 	err = read_run(p, page, nr, &nr);
 	if (err || !nr)
 		return err ? err : 1;
-	err = tern_place_pages(p, page, nr, p->staged);
+	err = tern_place_pages(p, page, nr, p->staged, true);
 	p->memo->report.pages_before += p->memo->report.pages_moved - before;
 	if (err == -EAGAIN) {
 		p->retry = true;

@@ -120,6 +120,12 @@ static int refused(struct tern_pager *p, struct tern_space *space, __u64 page, _
 	}
 }
 
+static __s64 put(const struct tern_space *space, __u64 addr, const char *src, __u64 nr)
+{
+	return src ? tern_uffd_copy(space->uffd, addr, src, nr * PAGE) :
+		     tern_uffd_zero(space->uffd, addr, nr * PAGE);
+}
+
 /*
  * Copy @nr pages, or just one where the mapping has been split since.
  *
@@ -129,16 +135,16 @@ static int refused(struct tern_pager *p, struct tern_space *space, __u64 page, _
  */
 static __s64 copy(const struct tern_space *space, __u64 addr, const char *src, __u64 nr)
 {
-	__s64 done = tern_uffd_copy(space->uffd, addr, src, nr * PAGE);
+	__s64 done = put(space, addr, src, nr);
 
 	if (done == -ENOENT && nr > 1)
-		done = tern_uffd_copy(space->uffd, addr, src, PAGE);
+		done = put(space, addr, src, 1);
 	if (done == -ENOENT)
-		done = tern_uffd_copy(space->uffd, addr, src, PAGE);
+		done = put(space, addr, src, 1);
 	return done;
 }
 
-/* Pages @page… of @space, from @data. */
+/* Pages @page… of @space, from @data; NULL: zeros. */
 static int fill(struct tern_pager *p, struct tern_space *space, __u64 page, __u64 nr,
 		const char *data)
 {
@@ -146,7 +152,7 @@ static int fill(struct tern_pager *p, struct tern_space *space, __u64 page, __u6
 
 	for (;;) {
 		__u64 n = tern_space_wants(space, &page, end, &addr);
-		const char *src = data + (page - first) * PAGE;
+		const char *src = data ? data + (page - first) * PAGE : NULL;
 		__s64 done;
 		int err;
 
@@ -164,7 +170,10 @@ static int fill(struct tern_pager *p, struct tern_space *space, __u64 page, __u6
 	}
 }
 
-/* Pages that are all zero need no memory: whoever touches one is told then. */
+/*
+ * Pages that are all zero need no memory, and these are many: whoever touches one is told
+ * then.
+ */
 static int forget(struct tern_pager *p, struct tern_space *space, __u64 page, __u64 nr)
 {
 	if (!space->dead && p->waiters.nr) {
@@ -180,11 +189,12 @@ static int forget(struct tern_pager *p, struct tern_space *space, __u64 page, __
  * @page: number of the first one
  * @nr: how many
  * @data: their contents, NULL: zeros
+ * @soon: somebody will want them soon; else zeros are only noted
  *
  * Return: 0; -EAGAIN: a space refuses them for the moment, some may be in place;
  * or another negative errno.
  */
-int tern_place_pages(struct tern_pager *p, __u64 page, __u64 nr, const char *data)
+int tern_place_pages(struct tern_pager *p, __u64 page, __u64 nr, const char *data, bool soon)
 {
 	bool zero = !data;
 	__u64 before = p->space[0]->missing.count, moved = nr;
@@ -193,8 +203,8 @@ int tern_place_pages(struct tern_pager *p, __u64 page, __u64 nr, const char *dat
 
 	/* a fork seen on the way adds a space at the end */
 	for (i = 0; i < p->nr_spaces && !err; i++)
-		err = zero ? forget(p, p->space[i], page, nr) :
-			     fill(p, p->space[i], page, nr, data);
+		err = zero && !soon ? forget(p, p->space[i], page, nr) :
+				      fill(p, p->space[i], page, nr, data);
 	if (err)
 		return err;
 	/* some come twice: for a fault and with the flush, or over two lanes */
@@ -268,21 +278,22 @@ int tern_place_step(struct tern_pager *p, struct tern_place *place, unsigned int
 		const struct tern_wire_run *run = &place->runs[place->run];
 		__u64 page, nr, left = run->nr - place->done;
 		const char *data = place->data + place->done * PAGE;
+		bool noted = run->flags & TERN_WIRE_RUN_ZERO && !place->soon;
 		int err = 0;
 
 		nr = next_pages(&p->layout, run->addr + place->done * PAGE, left, &page);
 		if (page < p->layout.pages) {
-			if (!(run->flags & TERN_WIRE_RUN_ZERO) && nr > budget)
+			if (!noted && nr > budget)
 				nr = budget;
 			if (run->flags & TERN_WIRE_RUN_PART)
 				data = part_page(p, place->data);
 			else if (run->flags & TERN_WIRE_RUN_ZERO)
 				data = NULL;
-			err = tern_place_pages(p, page, nr, data);
+			err = tern_place_pages(p, page, nr, data, place->soon);
 		}
 		if (err)
 			return err;
-		budget -= run->flags & TERN_WIRE_RUN_ZERO ? 1 : nr < budget ? nr : budget;
+		budget -= noted ? 1 : nr < budget ? nr : budget;
 		place->done += nr;
 		if (place->done == run->nr)
 			next_run(place);

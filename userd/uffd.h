@@ -24,12 +24,14 @@ static inline __s64 tern_uffd_copy(int uffd, __u64 addr, const void *data, __u64
 	return arg.copy ? arg.copy : -errno;
 }
 
-/** tern_uffd_zero() - one page of zeros, and wake who waits */
-static inline int tern_uffd_zero(int uffd, __u64 addr)
+/** tern_uffd_zero() - pages of zeros, which need no memory; otherwise likewise */
+static inline __s64 tern_uffd_zero(int uffd, __u64 addr, __u64 len)
 {
-	struct uffdio_zeropage arg = { .range = { .start = addr, .len = 4096 } };
+	struct uffdio_zeropage arg = { .range = { .start = addr, .len = len } };
 
-	return ioctl(uffd, UFFDIO_ZEROPAGE, &arg) ? -errno : 0;
+	if (!ioctl(uffd, UFFDIO_ZEROPAGE, &arg))
+		return len;
+	return arg.zeropage ? arg.zeropage : -errno;
 }
 
 /** tern_uffd_wake() - let those who wait in the range fault again */

@@ -819,7 +819,7 @@ static void hidden_meanwhile(void)
 	CHECK(!tern_pager_init(&p, &job, -1, memo));
 	pthread_create(&thread, NULL, deliver, &c);
 	do
-		err = tern_place_pages(&p, 0, 1, c.contents);
+		err = tern_place_pages(&p, 0, 1, c.contents, false);
 	while (err == -EAGAIN);
 	CHECK(!err);
 	/* so that who moves it can go on in any case */

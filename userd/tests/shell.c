@@ -524,9 +524,9 @@ static void look_pages(void)
 	CHECK(tern_uffd_copy(uffd, HEAP + PAGE, page, PAGE) == (__s64)PAGE);
 	CHECK(tern_uffd_copy(uffd, STACK + 5 * PAGE, page, PAGE) == (__s64)PAGE);
 	CHECK(tern_uffd_copy(uffd, ANON, page, PAGE) == (__s64)PAGE);
-	CHECK(tern_uffd_zero(uffd, HEAP) == 0);
-	CHECK(tern_uffd_zero(uffd, HEAP) == -EEXIST);
-	CHECK(tern_uffd_zero(uffd, ANON + 9 * PAGE) == -ENOENT);
+	CHECK(tern_uffd_zero(uffd, HEAP, PAGE) == PAGE);
+	CHECK(tern_uffd_zero(uffd, HEAP, PAGE) == -EEXIST);
+	CHECK(tern_uffd_zero(uffd, ANON + 9 * PAGE, PAGE) == -ENOENT);
 	CHECK(process_vm_readv(tids[0], &local, 1, &remote, 1, 0) == 16 && buf[3] == 'x');
 	close(uffd);
 	close(pidfd);
