@@ -741,20 +741,20 @@ static void run(bool deaths, bool staged)
 
 #define HIDEOUT	(START + 0x300000000ULL)	/* where it goes */
 
-static int register_missing(int uffd, void *page, __u64 features)
+static int register_missing(int uffd, void *pages, unsigned int nr, __u64 features)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	struct uffdio_register reg = {
-		.range = { (unsigned long)page, PAGE },
+		.range = { (unsigned long)pages, nr * PAGE },
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 
 	return ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg);
 }
 
-static void *map_page(__u64 addr)
+static void *map_pages(__u64 addr, unsigned int nr)
 {
-	return mmap((void *)addr, PAGE, PROT_READ | PROT_WRITE,
+	return mmap((void *)addr, nr * PAGE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | (addr ? MAP_FIXED_NOREPLACE : 0), -1, 0);
 }
 
@@ -812,10 +812,10 @@ static void hidden_meanwhile(void)
 	memo->nr_seeds = 1;
 	memo->seed[0] = (struct tern_seed){ START, START + PAGE, 0, 0 };
 	kept[nr_spaces++] = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	c.contents = map_page(0);
-	CHECK(map_page(START) == (void *)START &&
-	      !register_missing(kept[0], (void *)START, UFFD_FEATURE_EVENT_REMAP) &&
-	      !register_missing(c.uffd, c.contents, 0));
+	c.contents = map_pages(0, 1);
+	CHECK(map_pages(START, 1) == (void *)START &&
+	      !register_missing(kept[0], (void *)START, 1, UFFD_FEATURE_EVENT_REMAP) &&
+	      !register_missing(c.uffd, c.contents, 1, 0));
 	CHECK(!tern_pager_init(&p, &job, -1, memo));
 	pthread_create(&thread, NULL, deliver, &c);
 	do
@@ -836,6 +836,56 @@ static void hidden_meanwhile(void)
 	free(memo);
 }
 
+static unsigned int there(unsigned int pages)
+{
+	unsigned char in[PAGES] = { 0 };
+	unsigned int i, n = 0;
+
+	if (mincore((void *)START, pages * PAGE, in))
+		abort();
+	for (i = 0; i < pages; i++)
+		n += in[i] & 1;
+	return n;
+}
+
+/* Zeros are put in place if they are wanted soon, as many as there is time for; else noted. */
+static void zeros(void)
+{
+	static const struct {
+		struct tern_wire_pages head;
+		struct tern_wire_run run;
+	} later = {
+		{ .nr_runs = 1 }, { .addr = START, .nr = 4, .flags = TERN_WIRE_RUN_ZERO },
+	}, soon = {
+		{ .nr_runs = 1 }, { .addr = START + 4 * PAGE, .nr = 4, .flags = TERN_WIRE_RUN_ZERO },
+	};
+	struct tern_memo *memo = calloc(1, sizeof(*memo) + sizeof(struct tern_seed));
+	struct tern_place place;
+	struct tern_pager p;
+
+	nr_spaces = nr_events = 0;
+	memo->nr_seeds = 1;
+	memo->seed[0] = (struct tern_seed){ START, START + 9 * PAGE, 0, 0 };
+	kept[nr_spaces++] = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	CHECK(map_pages(START, 9) == (void *)START &&
+	      !register_missing(kept[0], (void *)START, 9, 0));
+	CHECK(!tern_pager_init(&p, &job, -1, memo));
+	CHECK(!tern_place_init(&place, &later, sizeof(later)));
+	CHECK(tern_place_step(&p, &place, 3) == 1);
+	CHECK(there(9) == 0 && p.space[0]->missing.count == 5);
+	CHECK(!tern_place_init(&place, &soon, sizeof(soon)));
+	place.soon = true;
+	CHECK(tern_place_step(&p, &place, 3) == 0);
+	CHECK(there(9) == 3 && p.space[0]->missing.count == 2);
+	CHECK(tern_place_step(&p, &place, 3) == 1);
+	CHECK(there(9) == 4 && p.space[0]->missing.count == 1);
+	CHECK(memo->report.pages_zero == 8 && !*(char *)(START + 7 * PAGE));
+	tern_pager_fini(&p);
+	close(kept[0]);
+	munmap((void *)START, 9 * PAGE);
+	free(memo);
+}
+
 int main(void)
 {
 	unsigned int i;
@@ -850,6 +900,7 @@ int main(void)
 	job.mail = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	job.cancel = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	hidden_meanwhile();
+	zeros();
 	for (i = 0; i < 4; i++)
 		run(i & 1, i & 2);
 	return done();
