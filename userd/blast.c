@@ -12,7 +12,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,7 +31,6 @@
 #define HANDLERS	20	/* tries while somebody is in a handler; then all is prepared anew */
 #define DOUBTS		2	/* times that a check that refuses is asked again */
 #define DOUBT_MS	20
-#define FOLLOW		4	/* pages between two looks for the destination's word */
 
 /* ---- before the migrant stands ---- */
 
@@ -226,19 +224,6 @@ static void send_resume(struct tern_source *s, const struct tern_wire_resume *re
 			 (uint64_t)s->job->id, strerror(-rc));
 }
 
-/* Until the destination has its say: what the migrant will want next. */
-static void follow(struct tern_source *s)
-{
-	struct pollfd p = { .fd = s->lanes.lane[0].fd, .events = POLLIN | POLLOUT };
-
-	/*
-	 * Only what the socket takes at once: a destination that is busy does not read.
-	 * A link that is lost is noticed by whoever waits for the word.
-	 */
-	while (poll(&p, 1, 0) > 0 && p.revents == POLLOUT && tern_recent_step(s, FOLLOW) > 0)
-		;
-}
-
 static int send_state(struct tern_source *s, __u64 captured)
 {
 	int rc;
@@ -279,7 +264,7 @@ static int blast(struct tern_unit *unit)
 		tern_source_hand_over_ahead(unit->member[i]);
 	leave_segment(unit->member[0]);
 	for (i = 0; i < unit->nr; i++)
-		follow(unit->member[i]);
+		tern_recent_follow(unit->member[i], false);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@
 #define BUDGET_MIN	16U		/* pages */
 #define BUDGET_MAX	256U
 #define LOOKS		1024U		/* pages looked at while others wait */
+#define FOLLOW		4		/* pages between two looks for the destination's word */
 
 /* What is of another kind the destination has by itself. */
 static bool is_ours(const struct tern_obj *obj)
@@ -428,6 +430,25 @@ int tern_recent_step(struct tern_source *s, unsigned int most)
 		rc = send_wave(s);
 	}
 	return rc ? rc : r->budget && r->looks && r->nr_sent < r->pages.nr;
+}
+
+/**
+ * tern_recent_follow() - send them behind the blast, until the destination has its say
+ * @s: in doubt
+ * @wait: for room in the socket, too; a destination that is busy does not read
+ *
+ * A link that is lost, or a cancellation, is noticed by whoever waits for the word.
+ */
+void tern_recent_follow(struct tern_source *s, bool wait)
+{
+	struct pollfd p[2] = {
+		{ .fd = s->lanes.lane[0].fd, .events = POLLIN | POLLOUT },
+		{ .fd = s->job->cancel, .events = POLLIN },
+	};
+
+	while (poll(p, 2, wait ? -1 : 0) > 0 && p[0].revents == POLLOUT && !p[1].revents)
+		if (tern_recent_step(s, FOLLOW) <= 0)
+			break;
 }
 
 /**

@@ -72,6 +72,7 @@ int tern_recent_order(struct tern_ranges *to, const struct tern_ranges *now,
 		      const struct tern_ranges *before);
 void tern_recent_find(struct tern_source *s);
 int tern_recent_step(struct tern_source *s, unsigned int most);
+void tern_recent_follow(struct tern_source *s, bool wait);
 void tern_recent_claim(const struct tern_recent *r, struct tern_map *map);
 void tern_recent_fini(struct tern_recent *r);
 

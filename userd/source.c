@@ -162,6 +162,7 @@ static enum verdict hear(struct tern_source *s)
 	enum verdict verdict;
 	int rc;
 
+	tern_recent_follow(s, true);
 	for (;;) {
 		rc = tern_link_recv_head(link, &head, 0);
 		if (rc != -ECANCELED)
