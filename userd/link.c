@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -604,6 +604,26 @@ int tern_link_recv_refused(struct tern_link *link, struct tern_why *why)
 		return rc;
 	clean(refused.why, sizeof(refused.why));
 	return tern_why_set(why, refused_errno(refused.err), "%s", refused.why);
+}
+
+/**
+ * tern_link_fits() - would so many bytes more be taken by a peer that does not read?
+ * @link: the lane
+ * @bytes: how many
+ *
+ * That is what its window is for: what is within it the peer's kernel acknowledges, and keeps.
+ */
+bool tern_link_fits(const struct tern_link *link, size_t bytes)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+	__u64 queued;
+
+	if (getsockopt(link->fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return false;
+	queued = info.tcpi_bytes_sent - info.tcpi_bytes_retrans - info.tcpi_bytes_acked +
+		 info.tcpi_notsent_bytes;
+	return queued + bytes <= info.tcpi_snd_wnd;
 }
 
 /**

@@ -69,6 +69,7 @@ int tern_link_recv_body(struct tern_link *link, void *buf, size_t len,
 			unsigned int timeout_ms);
 /** tern_link_readable() - has something come that was not received yet? */
 bool tern_link_readable(const struct tern_link *link);
+bool tern_link_fits(const struct tern_link *link, size_t bytes);
 
 /** tern_link_expect() - a message of @type with a fixed payload of @len bytes.
  * Anything else is -EPROTO; a REFUSED message becomes its errno, with its

@@ -101,7 +101,8 @@ static int refused(struct tern_pager *p, struct tern_space *space, __u64 page, _
 		return tern_pageset_del(&space->missing, page, 1);
 	case -ENOENT:
 	case -EINVAL:
-		/* not there any more, or something else is */
+	case -EFAULT:
+		/* not there any more (a file may have been truncated), or something else is */
 		tern_uffd_wake(space->uffd, addr, PAGE);
 		tern_waiters_remove_range(&p->waiters, space, addr, addr + PAGE);
 		return tern_pageset_del(&space->missing, page, 1);
@@ -205,12 +206,15 @@ int tern_place_pages(struct tern_pager *p, __u64 page, __u64 nr, const char *dat
 	for (i = 0; i < p->nr_spaces && !err; i++)
 		err = zero && !soon ? forget(p, p->space[i], page, nr) :
 				      fill(p, p->space[i], page, nr, data);
+	if (!p->space[0]->dead)
+		moved = before - p->space[0]->missing.count;
+	else if (err)
+		moved = 0;
+	p->memo->report.pages_moved += moved;
+	p->memo->report.pages_zero += zero ? moved : 0;
 	if (err)
 		return err;
 	/* some come twice: for a fault and with the flush, or over two lanes */
-	if (!p->space[0]->dead)
-		moved = before - p->space[0]->missing.count;
-	p->memo->report.pages_moved += moved;
 	p->memo->report.pages_twice += zero ? 0 : nr - moved;
 	if (p->ahead.count) {
 		__u64 ahead = p->ahead.count;
@@ -220,7 +224,6 @@ int tern_place_pages(struct tern_pager *p, __u64 page, __u64 nr, const char *dat
 		if (err)
 			return err;
 	}
-	p->memo->report.pages_zero += zero ? moved : 0;
 	return tern_pageset_del(&p->asked, page, nr);
 }
 
@@ -278,7 +281,9 @@ int tern_place_step(struct tern_pager *p, struct tern_place *place, unsigned int
 		const struct tern_wire_run *run = &place->runs[place->run];
 		__u64 page, nr, left = run->nr - place->done;
 		const char *data = place->data + place->done * PAGE;
-		bool noted = run->flags & TERN_WIRE_RUN_ZERO && !place->soon;
+		/* nobody wants so many of them that one message could not have them as data */
+		bool noted = run->flags & TERN_WIRE_RUN_ZERO &&
+			     (!place->soon || run->nr > TERN_WIRE_PAGES_MAX);
 		int err = 0;
 
 		nr = next_pages(&p->layout, run->addr + place->done * PAGE, left, &page);
@@ -289,7 +294,7 @@ int tern_place_step(struct tern_pager *p, struct tern_place *place, unsigned int
 				data = part_page(p, place->data);
 			else if (run->flags & TERN_WIRE_RUN_ZERO)
 				data = NULL;
-			err = tern_place_pages(p, page, nr, data, place->soon);
+			err = tern_place_pages(p, page, nr, data, !noted);
 		}
 		if (err)
 			return err;

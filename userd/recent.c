@@ -35,6 +35,8 @@
 #define BUDGET_MAX	256U
 #define LOOKS		1024U		/* pages looked at while others wait */
 #define FOLLOW		4		/* pages between two looks for the destination's word */
+#define FOLLOW_MS	2		/* until it may have memory again */
+#define FOLLOW_BYTES	((FOLLOW + 1) * TERN_WIRE_PAGE)	/* with all that is around them */
 
 /* What is of another kind the destination has by itself. */
 static bool is_ours(const struct tern_obj *obj)
@@ -388,6 +390,12 @@ static int read_run(struct tern_source *s, __u64 addr, unsigned int nr, unsigned
 	return 0;
 }
 
+/* May more of them leave without being asked for? */
+static bool is_left(const struct tern_recent *r)
+{
+	return r->budget && r->looks && r->nr_sent < r->pages.nr;
+}
+
 /**
  * tern_recent_step() - send some of them without being asked
  * @s: in doubt or committed
@@ -404,7 +412,7 @@ int tern_recent_step(struct tern_source *s, unsigned int most)
 	int rc = 0;
 
 	/* within a message pages ascend */
-	while (n < most && r->budget && r->looks && r->nr_sent < r->pages.nr && r->at >= last) {
+	while (n < most && is_left(r) && r->at >= last) {
 		const struct tern_wire_range *range = &r->pages.range[r->nr_sent];
 		__u64 nr = (range->end - r->at) / PAGE;
 
@@ -429,26 +437,43 @@ int tern_recent_step(struct tern_source *s, unsigned int most)
 		r->budget -= pages < r->budget ? pages : r->budget;
 		rc = send_wave(s);
 	}
-	return rc ? rc : r->budget && r->looks && r->nr_sent < r->pages.nr;
+	return rc ? rc : is_left(r);
+}
+
+/* 1: the other end has memory for more; 0: not yet; -1: it, or an operator, has a word to say. */
+static int look(const struct tern_source *s, bool wait)
+{
+	const struct tern_link *link = &s->lanes.lane[0];
+	bool fits = tern_link_fits(link, FOLLOW_BYTES);
+	struct pollfd p[2] = {
+		{ .fd = link->fd, .events = POLLIN | (fits ? POLLOUT : 0) },
+		{ .fd = s->job->cancel, .events = POLLIN },
+	};
+	int n = poll(p, 2, !wait ? 0 : fits ? -1 : FOLLOW_MS);
+
+	return n < 0 || p[0].revents & ~POLLOUT || p[1].revents ? -1 : n;
 }
 
 /**
  * tern_recent_follow() - send them behind the blast, until the destination has its say
- * @s: in doubt
- * @wait: for room in the socket, too; a destination that is busy does not read
+ * @s: in doubt or committed
+ * @wait: for room in the socket, too
  *
- * A link that is lost, or a cancellation, is noticed by whoever waits for the word.
+ * No more of them than the other end has memory for: it does not read before it has resumed,
+ * which may take long, and TCP gives up a link on which something waits for that
+ * (TCP_USER_TIMEOUT). A link that is lost, or a cancellation, is noticed by whoever waits for
+ * the word.
  */
 void tern_recent_follow(struct tern_source *s, bool wait)
 {
-	struct pollfd p[2] = {
-		{ .fd = s->lanes.lane[0].fd, .events = POLLIN | POLLOUT },
-		{ .fd = s->job->cancel, .events = POLLIN },
-	};
+	while (is_left(&s->recent)) {
+		int room = look(s, wait);
 
-	while (poll(p, 2, wait ? -1 : 0) > 0 && p[0].revents == POLLOUT && !p[1].revents)
-		if (tern_recent_step(s, FOLLOW) <= 0)
+		if (room < 0 || (!room && !wait))
 			break;
+		if (room && tern_recent_step(s, FOLLOW) < 0)
+			break;
+	}
 }
 
 /**

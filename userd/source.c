@@ -162,8 +162,10 @@ static enum verdict hear(struct tern_source *s)
 	enum verdict verdict;
 	int rc;
 
-	tern_recent_follow(s, true);
 	for (;;) {
+		/* its connections would have to wait behind them */
+		if (!s->owes)
+			tern_recent_follow(s, true);
 		rc = tern_link_recv_head(link, &head, 0);
 		if (rc != -ECANCELED)
 			break;

@@ -24,7 +24,7 @@ static inline __s64 tern_uffd_copy(int uffd, __u64 addr, const void *data, __u64
 	return arg.copy ? arg.copy : -errno;
 }
 
-/** tern_uffd_zero() - pages of zeros, which need no memory; otherwise likewise */
+/** tern_uffd_zero() - pages of zeros, which need no memory if it is private; else likewise */
 static inline __s64 tern_uffd_zero(int uffd, __u64 addr, __u64 len)
 {
 	struct uffdio_zeropage arg = { .range = { .start = addr, .len = len } };

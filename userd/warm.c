@@ -3,8 +3,9 @@
  * Warming the connection. TCP lets few bytes go at once on a connection that was
  * quiet or is new, and the blast would wait for an acknowledgement in its
  * middle. So right before the migrant is parked as many bytes are sent as the
- * blast may have, and their arrival is waited for; which also tells how long
- * the link takes for them, the floor that the latency period is compared with.
+ * blast may have, and their arrival is waited for. Sent once more, they tell how
+ * long the warm link takes for them, the floor that the latency period is compared
+ * with.
  *
  * Owns nothing; runs in the job's thread.
  */
@@ -60,7 +61,7 @@ int tern_source_warm(struct tern_source *s)
 	if (!warm)
 		return -ENOMEM;
 	rc = send_once(s, warm, bytes, &trip);
-	if (!rc && trip < SLOW_NS) {
+	if (!rc && trip < SLOW_NS + 2 * latency) {
 		rc = send_once(s, warm, bytes, &again);
 		trip = again < trip ? again : trip;
 	}

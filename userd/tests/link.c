@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Lanes: framing, time-outs, cancellation, and peers that do not keep to it. */
 #include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -220,6 +223,50 @@ static void release(void)
 	close_pair();
 }
 
+/* Two ends of a TCP connection; -1: there is none. */
+static int connect_pair(int fd[2])
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(in);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(listener, (void *)&in, len) || listen(listener, 1) ||
+	    getsockname(listener, (void *)&in, &len) || connect(fd[0], (void *)&in, len))
+		return -1;
+	fd[1] = accept(listener, NULL, NULL);
+	close(listener);
+	return fd[1];
+}
+
+/* What fits is acknowledged, though nobody reads; and again when somebody has. */
+static void fits(void)
+{
+	static char data[4096];
+	unsigned int sent, all = 0, i;
+	int fd[2], queued = 1;
+
+	CHECK(connect_pair(fd) >= 0 && !tern_link_init(&a, fd[0], -1));
+	for (i = 0; i < 3; i++) {
+		for (sent = 0; sent < 10000 && tern_link_fits(&a, sizeof(data)); sent++)
+			if (write(fd[0], data, sizeof(data)) != sizeof(data))
+				exit(99);
+		CHECK(sent > 2 && sent < 10000);
+		all += sent;
+		while (!ioctl(fd[0], SIOCOUTQ, &queued) && queued)
+			usleep(1000);
+		CHECK(!tern_link_fits(&a, 64 << 20));
+		for (; all; all--)
+			if (recv(fd[1], data, sizeof(data), MSG_WAITALL) != sizeof(data))
+				exit(99);
+		/* the window that the peer has again comes with a segment, if it must be asked for it */
+		for (sent = 0; sent < 10000 && !tern_link_fits(&a, sizeof(data)); sent++)
+			usleep(1000);
+	}
+	tern_link_fini(&a);
+	close(fd[1]);
+}
+
 int main(void)
 {
 	plain();
@@ -230,5 +277,6 @@ int main(void)
 	broken();
 	cancelled();
 	release();
+	fits();
 	return done();
 }
