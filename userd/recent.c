@@ -449,9 +449,9 @@ static int look(const struct tern_source *s, bool wait)
 		{ .fd = link->fd, .events = POLLIN | (fits ? POLLOUT : 0) },
 		{ .fd = s->job->cancel, .events = POLLIN },
 	};
-	int n = poll(p, 2, !wait ? 0 : fits ? -1 : FOLLOW_MS);
+	int n = link->broken ? -1 : poll(p, 2, !wait ? 0 : fits ? -1 : FOLLOW_MS);
 
-	return n < 0 || p[0].revents & ~POLLOUT || p[1].revents ? -1 : n;
+	return n < 0 || link->fd < 0 || p[0].revents & ~POLLOUT || p[1].revents ? -1 : n;
 }
 
 /**
