@@ -19,6 +19,7 @@
 
 #define CONNECT_MS	5000
 #define HELLO_MS	8000
+#define WARM_MS		10000	/* it may have half a MiB */
 #define ROUNDS		5
 
 /**
@@ -180,6 +181,32 @@ static __u64 now(void)
 }
 
 /**
+ * tern_lanes_trip() - send something that is answered by CLOCK at once
+ * @lanes: open
+ * @type: TERN_MSG_CLOCK or TERN_MSG_WARM
+ * @ask: its payload
+ * @len: bytes of it
+ * @ns: set to the time until the answer was here
+ * @why: sentence, or NULL
+ *
+ * Return: 0, -EPROTO if it is the answer to something else, or another negative errno.
+ */
+int tern_lanes_trip(struct tern_lanes *lanes, unsigned int type, struct tern_wire_clock *ask,
+		    size_t len, __u64 *ns, struct tern_why *why)
+{
+	struct tern_wire_clock answer;
+	int rc;
+
+	ask->origin = now();
+	rc = tern_link_send(&lanes->lane[0], type, ask, len);
+	if (!rc)
+		rc = tern_link_expect(&lanes->lane[0], TERN_MSG_CLOCK, &answer, sizeof(answer),
+				      type == TERN_MSG_WARM ? WARM_MS : HELLO_MS, why);
+	*ns = now() - ask->origin;
+	return !rc && answer.origin != ask->origin ? -EPROTO : rc;
+}
+
+/**
  * tern_lanes_clock() - measure the link's one-way time
  * @lanes: open
  */
@@ -189,19 +216,12 @@ int tern_lanes_clock(struct tern_lanes *lanes)
 	unsigned int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		struct tern_wire_clock ask = { .origin = now() }, answer;
+		struct tern_wire_clock ask = { 0 };
 		__u64 trip;
-		int rc;
+		int rc = tern_lanes_trip(lanes, TERN_MSG_CLOCK, &ask, sizeof(ask), &trip, NULL);
 
-		rc = tern_link_send(&lanes->lane[0], TERN_MSG_CLOCK, &ask, sizeof(ask));
-		if (!rc)
-			rc = tern_link_expect(&lanes->lane[0], TERN_MSG_CLOCK, &answer,
-					      sizeof(answer), HELLO_MS, NULL);
 		if (rc)
 			return rc;
-		if (answer.origin != ask.origin)
-			return -EPROTO;
-		trip = now() - ask.origin;
 		if (trip < best)
 			best = trip;
 	}

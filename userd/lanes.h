@@ -28,6 +28,8 @@ int tern_lanes_init(struct tern_lanes *lanes);
 void tern_lanes_fini(struct tern_lanes *lanes);
 int tern_lanes_connect(struct tern_lanes *lanes, const struct tern_job *job,
 		       struct tern_why *why);
+int tern_lanes_trip(struct tern_lanes *lanes, unsigned int type, struct tern_wire_clock *ask,
+		    size_t len, __u64 *ns, struct tern_why *why);
 int tern_lanes_clock(struct tern_lanes *lanes);
 void tern_lanes_close(struct tern_lanes *lanes);
 __u64 tern_lanes_bytes(const struct tern_lanes *lanes);

@@ -16,7 +16,6 @@
 
 #define FIRST_PAGES	8	/* of a thread, as most have */
 #define PER_THREAD	(4096U + FIRST_PAGES * TERN_WIRE_PAGE)
-#define ANSWER_MS	10000
 #define SLOW_NS		20000000ULL
 
 static size_t guess(const struct tern_source *s)
@@ -24,24 +23,6 @@ static size_t guess(const struct tern_source *s)
 	size_t bytes = s->prepared.nr_tids * (size_t)PER_THREAD;
 
 	return bytes < TERN_WIRE_WARM_MAX ? bytes : TERN_WIRE_WARM_MAX;
-}
-
-/* Send @bytes, and take the time until they have arrived. */
-static int send_once(struct tern_source *s, struct tern_wire_clock *warm, size_t bytes, __u64 *ns)
-{
-	struct tern_link *link = &s->lanes.lane[0];
-	struct tern_wire_clock answer;
-	int rc;
-
-	warm->origin = tern_source_now();
-	rc = tern_link_send(link, TERN_MSG_WARM, warm, bytes);
-	if (!rc)
-		rc = tern_link_expect(link, TERN_MSG_CLOCK, &answer, sizeof(answer), ANSWER_MS,
-				      &s->why);
-	if (!rc && answer.origin != warm->origin)
-		rc = -EPROTO;
-	*ns = tern_source_now() - warm->origin;
-	return rc;
 }
 
 /**
@@ -60,9 +41,9 @@ int tern_source_warm(struct tern_source *s)
 
 	if (!warm)
 		return -ENOMEM;
-	rc = send_once(s, warm, bytes, &trip);
+	rc = tern_lanes_trip(&s->lanes, TERN_MSG_WARM, warm, bytes, &trip, &s->why);
 	if (!rc && trip < SLOW_NS + 2 * latency) {
-		rc = send_once(s, warm, bytes, &again);
+		rc = tern_lanes_trip(&s->lanes, TERN_MSG_WARM, warm, bytes, &again, &s->why);
 		trip = again < trip ? again : trip;
 	}
 	free(warm);
