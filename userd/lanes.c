@@ -203,7 +203,9 @@ int tern_lanes_trip(struct tern_lanes *lanes, unsigned int type, struct tern_wir
 		rc = tern_link_expect(&lanes->lane[0], TERN_MSG_CLOCK, &answer, sizeof(answer),
 				      type == TERN_MSG_WARM ? WARM_MS : HELLO_MS, why);
 	*ns = now() - ask->origin;
-	return !rc && answer.origin != ask->origin ? -EPROTO : rc;
+	if (rc)
+		return rc;
+	return answer.origin == ask->origin ? 0 : -EPROTO;
 }
 
 /**
