@@ -63,8 +63,9 @@ accel_options()
 		echo "-accel kvm -smp 2 -cpu host"
 	elif [[ $1 == icount ]]; then
 		# Virtual time counts instructions, 1 ns each; there can be one
-		# processor only.
-		echo "-accel tcg,thread=single,tb-size=256 -smp 1 -icount shift=0 -cpu $TCG_CPU"
+		# processor only. Of a string instruction each element is one, and with
+		# erms kernels copy and clear by bytes.
+		echo "-accel tcg,thread=single,tb-size=256 -smp 1 -icount shift=0 -cpu $TCG_CPU,-erms"
 	else
 		echo "-accel tcg,thread=multi,tb-size=256 -smp 2 -cpu $TCG_CPU"
 	fi
