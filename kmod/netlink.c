@@ -75,11 +75,13 @@ static int fill_migration(struct sk_buff *skb, struct tern_migration *m,
 
 /*
  * Events on their way: written at once, so that they tell the state that they
- * are about, and delivered by a worker, in order and a moment later. To deliver
- * them wakes up others, who would compete for a processor with a daemon whose
- * migrant stands still.
+ * are about, and delivered by a worker, in order, a moment after the last of them
+ * or some time after the first. To deliver them wakes up others, who would compete
+ * for a processor with a daemon whose migrant stands still.
  */
 #define DELIVERY_DELAY	msecs_to_jiffies(20)
+#define DELIVERY_MOST	msecs_to_jiffies(100)
+#define DELIVERY_NR	32
 
 /* Texts, the report, and the rest: four are written in a latency period, of fresh memory. */
 #define EVENT_SIZE	(TERN_HOST_LEN + TASK_COMM_LEN + TERN_WHY_LEN + \
@@ -89,7 +91,25 @@ static struct sk_buff_head events;
 
 struct event_cb {
 	struct net *net;
+	unsigned long written;
 };
+
+/* How long those that wait may still wait. */
+static unsigned long delivery_delay(void)
+{
+	unsigned long irq, now = jiffies, until = now + DELIVERY_MOST;
+	struct sk_buff *first;
+
+	spin_lock_irqsave(&events.lock, irq);
+	first = skb_peek(&events);
+	if (first)
+		until = ((struct event_cb *)first->cb)->written + DELIVERY_MOST;
+	/* a socket takes no more than so many at once */
+	if (skb_queue_len(&events) >= DELIVERY_NR)
+		until = now;
+	spin_unlock_irqrestore(&events.lock, irq);
+	return time_after(until, now) ? min(until - now, DELIVERY_DELAY) : 0;
+}
 
 static void deliver(struct work_struct *work)
 {
@@ -128,9 +148,11 @@ void tern_netlink_event(struct tern_migration *m)
 		nlmsg_free(skb);
 		return;
 	}
-	((struct event_cb *)skb->cb)->net = get_net(m->host->net);
+	*(struct event_cb *)skb->cb = (struct event_cb){
+		.net = get_net(m->host->net), .written = jiffies,
+	};
 	skb_queue_tail(&events, skb);
-	queue_delayed_work(system_unbound_wq, &delivery, DELIVERY_DELAY);
+	mod_delayed_work(system_unbound_wq, &delivery, delivery_delay());
 }
 
 static int migration_get_doit(struct sk_buff *skb, struct genl_info *info)
