@@ -235,6 +235,20 @@ static void save_sched(struct task_struct *task, struct tern_obj_thread *obj)
 	save_cpus(task, obj);
 }
 
+/*
+ * Where one that sleeps will go on, for those who look ahead. One that has ended meanwhile
+ * may have had its stack taken by somebody else.
+ */
+static void glimpse(struct task_struct *task, struct tern_obj_thread *obj)
+{
+	if (!READ_ONCE(task->__state) || !tern_arch_glimpse(task, obj) ||
+	    READ_ONCE(task->flags) & PF_EXITING) {
+		memset(obj->regs, 0, sizeof(obj->regs));
+		obj->fs_base = 0;
+		obj->gs_base = 0;
+	}
+}
+
 /**
  * tern_obj_thread_draft() - what can be seen of running threads from outside
  * @leader: the process
@@ -258,6 +272,7 @@ unsigned int tern_obj_thread_draft(struct task_struct *leader,
 			continue;
 		obj.tid = tern_tid_of(task);
 		save_sched(task, &obj);
+		glimpse(task, &obj);
 		get_task_comm(obj.comm, task);
 		tern_image_put(image, TERN_OBJ_THREAD, &obj, sizeof(obj), NULL, 0);
 	}

@@ -139,7 +139,7 @@ static int prepare(const struct tern_unit *unit, unsigned int n, unsigned int at
 	if (!rc)
 		rc = tern_first_room(s->first, p->nr_tids);
 	if (!rc && !cold)
-		tern_first_prepare(s->first, &s->draft.image, s->job->pid, p->tids, p->nr_tids);
+		tern_first_prepare(s->first, &s->draft.image, s->job->pid);
 	if (!rc)
 		rc = make_room(s);
 	/* those that stand are captured soon, and nobody waits for others meanwhile */

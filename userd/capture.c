@@ -174,6 +174,8 @@ static int send_draft(struct tern_source *s, struct tern_image *image)
 	if (!rc)
 		rc = tern_source_capture(s, TERN_CAPTURE_DRAFT, image);
 	if (!rc)
+		tern_first_note(s->first, image);
+	if (!rc)
 		rc = tern_changes_write(&s->draft, image, &s->wire, &changed);
 	if (rc || (!first && !changed))
 		return rc ? rc : 1;

@@ -10,7 +10,6 @@
  * sends only pages that exist, and all of what is alive on them.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,7 +25,6 @@
 #define FEW		512	/* pages sent of a process with few threads */
 #define EACH		3	/* and for each of many: stack, thread-local storage */
 #define READ_ONLY	256	/* pages of code that are read and not sent */
-#define REHEARSED	64	/* threads whose next steps are decoded beforehand */
 
 enum { R_R10 = 7, R_R9 = 8, R_R8 = 9, R_AX = 10, R_DX = 12, R_SI, R_DI, R_ORIG_AX,
        R_IP, R_SP = 19 };
@@ -374,49 +372,39 @@ static void reset(struct tern_first *first)
 	memset(first->hash, 0, (first->hash_mask + 1) * sizeof(first->hash[0]));
 }
 
-/* What can be seen of a thread from outside, if it waits for something. */
-static bool is_waiting(int pid, __s32 tid, struct tern_obj_thread *t)
+/**
+ * tern_first_note() - remember where threads sleep
+ * @first: of the migrant
+ * @image: a draft; that is taken out of it, for it changes all the time, and only matters here
+ */
+void tern_first_note(struct tern_first *first, struct tern_image *image)
 {
-	unsigned long long a[6], sp, ip;
-	char name[64];
-	unsigned int i;
-	long long nr;
-	bool waits;
-	FILE *f;
+	const struct tern_obj *obj = NULL;
 
-	snprintf(name, sizeof(name), "/proc/%d/task/%d/syscall", pid, tid);
-	f = fopen(name, "re");
-	if (!f)
-		return false;
-	waits = fscanf(f, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", &nr, &a[0], &a[1],
-		       &a[2], &a[3], &a[4], &a[5], &sp, &ip) == 9;
-	fclose(f);
-	if (!waits)
-		return false;
-	memset(t, 0, sizeof(*t));
-	t->regs[R_ORIG_AX] = nr;
-	t->regs[R_IP] = ip;
-	t->regs[R_SP] = sp;
-	for (i = 0; i < sizeof(args); i++)
-		t->regs[args[i]] = a[i];
-	return true;
+	first->nr_asleep = 0;
+	while ((obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {
+		struct tern_obj_thread *thread = (void *)tern_obj_payload(obj);
+
+		/* of one that ran nothing is known */
+		if (thread->regs[R_IP] && first->nr_asleep < TERN_FIRST_ASLEEP)
+			first->asleep[first->nr_asleep++] = *thread;
+		memset(thread->regs, 0, sizeof(thread->regs));
+		thread->fs_base = 0;
+		thread->gs_base = 0;
+	}
 }
 
 /**
  * tern_first_prepare() - make ready what a draft tells beforehand
- * @first: with room
+ * @first: with room; tern_first_note() has seen the draft
  * @image: the draft
  * @pid: the migrant, which runs
- * @tids: its threads
- * @nr: how many
  *
- * Threads that wait will mostly still do so when they are parked: what they will do
+ * Threads that slept will mostly still do so when they are parked: what they will do
  * next is decoded now, so that the instructions are known then.
  */
-void tern_first_prepare(struct tern_first *first, const struct tern_image *image, int pid,
-			const __s32 *tids, unsigned int nr)
+void tern_first_prepare(struct tern_first *first, const struct tern_image *image, int pid)
 {
-	struct tern_obj_thread thread;
 	unsigned int i;
 
 	if (first->ahead == TERN_FIRST_NONE)
@@ -426,11 +414,9 @@ void tern_first_prepare(struct tern_first *first, const struct tern_image *image
 	if (tern_vmas_list(&first->vmas, image))
 		return;
 	first->pid = pid;
-	for (i = 0; i < nr && i < REHEARSED; i++) {
-		if (!is_waiting(pid, tids[i], &thread))
-			continue;
+	for (i = 0; i < first->nr_asleep; i++) {
 		first->budget = TERN_FIRST_THREAD;
-		tern_decode_ahead(first, &thread);
+		tern_decode_ahead(first, &first->asleep[i]);
 	}
 	first->pid = 0;
 }

@@ -4,6 +4,7 @@
 #define TERN_FIRST_H
 
 #include <stdbool.h>
+#include <tern/image.h>
 #include <tern/wire.h>
 
 #include "pages.h"
@@ -14,9 +15,9 @@
 #define TERN_FIRST_THREAD	16	/* pages sent per thread */
 #define TERN_FIRST_BATCH	32	/* pages in one message, about */
 #define TERN_FIRST_LINE		128	/* bytes of text read at once */
+#define TERN_FIRST_ASLEEP	64	/* threads whose next steps are decoded beforehand */
 
 struct tern_image;
-struct tern_obj_thread;
 struct tern_decoded;
 
 /**
@@ -45,6 +46,8 @@ struct tern_first_page {
  * @slots: for how many there is room: code that is the same there is read, too
  * @hash: index into @page plus 1, by address
  * @hash_mask: entries of @hash less 1
+ * @asleep: threads that slept when the last draft was made
+ * @nr_asleep: how many
  * @decoded: instructions, the same as before where an address is the same
  * @texts: files that it executes
  * @line_addr: where the text in @line is from
@@ -68,6 +71,8 @@ struct tern_first {
 	unsigned int slots;
 	unsigned short *hash;
 	unsigned int hash_mask;
+	struct tern_obj_thread asleep[TERN_FIRST_ASLEEP];
+	unsigned int nr_asleep;
 	struct tern_decoded *decoded;
 	struct tern_texts texts;
 	__u64 line_addr;

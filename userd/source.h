@@ -169,8 +169,8 @@ int tern_source_serve(struct tern_source *s);
 int tern_first_create(struct tern_first **first, int ahead);
 int tern_first_room(struct tern_first *first, unsigned int nr_threads);
 void tern_first_destroy(struct tern_first *first);
-void tern_first_prepare(struct tern_first *first, const struct tern_image *image, int pid,
-			const __s32 *tids, unsigned int nr);
+void tern_first_note(struct tern_first *first, struct tern_image *image);
+void tern_first_prepare(struct tern_first *first, const struct tern_image *image, int pid);
 int tern_first_send(struct tern_first *first, int dev, const struct tern_image *image,
 		    struct tern_link *link);
 bool tern_first_has(struct tern_first *first, __u64 addr);

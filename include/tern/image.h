@@ -1199,8 +1199,9 @@ struct tern_usage {
  * @tid: in the pid namespace of the source's daemon
  * @nice: -20 to 19
  * @regs: r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs
- *	flags sp ss; a call to be restarted has orig_ax >= 0 and its error in ax
- * @fs_base: base address of fs: thread-local storage
+ *	flags sp ss; a call to be restarted has orig_ax >= 0 and its error in ax; in a
+ *	draft of the kernel, where it slept (a hint), or 0; not in one that travels
+ * @fs_base: base address of fs: thread-local storage; in drafts as @regs
  * @gs_base: base address of gs
  * @blocked: signal mask
  * @saved_blocked: mask to go back to (sigsuspend(2)), if @restore_mask

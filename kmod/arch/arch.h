@@ -42,6 +42,14 @@ bool tern_arch_in_vdso(void);
 bool tern_arch_is_native(void);
 /** tern_arch_save() - registers and extended state of current */
 int tern_arch_save(struct tern_thread *thread);
+/**
+ * tern_arch_glimpse() - registers of another thread that sleeps, as user space left them
+ * @task: it may have gone on meanwhile, or be ending: then this is a wrong hint
+ * @obj: gets them
+ *
+ * Return: true: there are some.
+ */
+bool tern_arch_glimpse(struct task_struct *task, struct tern_obj_thread *obj);
 
 /** tern_arch_valid() - may @obj's registers be loaded into a user thread? */
 bool tern_arch_valid(const struct tern_obj_thread *obj);

@@ -295,13 +295,8 @@ bool tern_arch_is_native(void)
 	return user_64bit_mode(current_pt_regs()) && !in_ia32_syscall();
 }
 
-int tern_arch_save(struct tern_thread *thread)
+static void save_regs(struct tern_obj_thread *obj, const struct pt_regs *r)
 {
-	const struct user_regset *regset = xstate_regset();
-	struct tern_obj_thread *obj = &thread->obj;
-	struct pt_regs *r = current_pt_regs();
-	int len, size = tern_arch_xstate_size();
-
 	obj->regs[R15] = r->r15;
 	obj->regs[R14] = r->r14;
 	obj->regs[R13] = r->r13;
@@ -323,6 +318,15 @@ int tern_arch_save(struct tern_thread *thread)
 	obj->regs[FLAGS] = r->flags;
 	obj->regs[SP] = r->sp;
 	obj->regs[SS] = __USER_DS;
+}
+
+int tern_arch_save(struct tern_thread *thread)
+{
+	const struct user_regset *regset = xstate_regset();
+	struct tern_obj_thread *obj = &thread->obj;
+	int len, size = tern_arch_xstate_size();
+
+	save_regs(obj, current_pt_regs());
 
 	/* the live values: user space may change the bases without a call */
 	preempt_disable();
@@ -334,6 +338,20 @@ int tern_arch_save(struct tern_thread *thread)
 	if (len < 0)
 		return len;
 	return len == size ? 0 : -EIO;
+}
+
+bool tern_arch_glimpse(struct task_struct *task, struct tern_obj_thread *obj)
+{
+	struct pt_regs regs;
+
+	/* as in tern_arch_call_of() */
+	if (!READ_ONCE(task->stack) ||
+	    copy_from_kernel_nofault(&regs, task_pt_regs(task), sizeof(regs)))
+		return false;
+	save_regs(obj, &regs);
+	obj->fs_base = READ_ONCE(task->thread.fsbase);
+	obj->gs_base = READ_ONCE(task->thread.gsbase);
+	return true;
 }
 
 bool tern_arch_valid(const struct tern_obj_thread *obj)
