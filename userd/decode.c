@@ -21,6 +21,7 @@
 #define DEPTH		8	/* calls within them */
 #define INSN_MAX	15
 #define DECODED		512	/* instructions that are remembered */
+#define NEAR		8	/* places where one may be */
 #define PAGE		((__u64)TERN_WIRE_PAGE)
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
@@ -60,7 +61,7 @@ struct insn {
 /**
  * struct tern_decoded - instructions that have been decoded
  * @decoder: decodes others
- * @ip: address of each, 0: none; its place follows from it
+ * @ip: address of each, 0: none; its place follows from it, about
  * @insn: they
  */
 struct tern_decoded {
@@ -91,20 +92,37 @@ void tern_decoded_destroy(struct tern_decoded *d)
 	munmap(d, sizeof(*d));
 }
 
+/* Where the instruction at @ip is, or should be. */
+static unsigned int place_of(const struct tern_decoded *d, __u64 ip)
+{
+	unsigned int i = (ip ^ ip / DECODED) % DECODED, n;
+
+	for (n = 0; n < NEAR; n++) {
+		unsigned int at = (i + n) % DECODED;
+
+		if (!d->ip[at] || d->ip[at] == ip)
+			return at;
+	}
+	return i;
+}
+
 /* The instruction at @cpu->ip, NULL: none. */
 static const struct insn *fetch(struct cpu *cpu)
 {
 	struct tern_decoded *d = cpu->first->decoded;
-	unsigned int i = (cpu->ip ^ cpu->ip / DECODED) % DECODED, len;
-	struct insn *insn = &d->insn[i];
+	unsigned int i = place_of(d, cpu->ip), len;
+	struct insn *insn = &d->insn[i], decoded;
 	unsigned char code[INSN_MAX];
 
 	if (d->ip[i] == cpu->ip)
 		return insn;
-	d->ip[i] = 0;
 	len = tern_first_fetch(cpu->first, cpu->ip, code, INSN_MAX);
-	if (!len || ZYAN_FAILED(ZydisDecoderDecodeFull(&d->decoder, code, len, &insn->i, insn->op)))
+	if (!len)
 		return NULL;
+	/* none that is there already is taken away, for others are looked for behind it */
+	if (ZYAN_FAILED(ZydisDecoderDecodeFull(&d->decoder, code, len, &decoded.i, decoded.op)))
+		return NULL;
+	*insn = decoded;
 	d->ip[i] = cpu->ip;
 	return insn;
 }
