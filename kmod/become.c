@@ -47,6 +47,7 @@
 #include "xstate.h"
 
 #define LOAD_TIMEOUT	(10 * HZ)
+#define ASIDE_TIMEOUT	msecs_to_jiffies(2)
 
 /* ---- in the context of the shell ------------------------------------------- */
 
@@ -102,6 +103,8 @@ static void become_work(struct callback_head *work)
 		tern_obj_thread_load(thread);
 		WRITE_ONCE(thread->migration->went, ktime_get());
 		atomic_inc(&thread->migration->nr_went);
+		if (thread_group_leader(current))
+			wake_up_all(&thread->migration->news);
 		trace_tern_thread(thread->migration->id, current->pid, "goes");
 	}
 	tern_thread_put(thread);
@@ -123,37 +126,41 @@ static unsigned int highest(struct files_struct *files, unsigned int end)
 	return fd < end ? fd : 0;
 }
 
-/* The shell's last traces: its memory and its descriptors, which are above all others. */
-static int shed_shell(const struct tern_become *become)
+/* The shell's own memory: of no use to threads that wait here, and in the migrant's way. */
+static int shed_memory(const struct tern_become *become)
 {
-	unsigned int fd = 0;
 	int err = 0;
 
 	if (become->unmap_end)
 		err = vm_munmap(become->unmap_start,
 				become->unmap_end - become->unmap_start);
 	current->mm->mmap_base = become->mmap_base;
-	while ((fd = highest(current->files, fd)) >= become->own_fds && fd)
-		close_fd(fd);
 	return err;
 }
 
+/* And its descriptors, which are above all others. */
+static void shed_files(const struct tern_become *become)
+{
+	unsigned int fd = 0;
+
+	while ((fd = highest(current->files, fd)) >= become->own_fds && fd)
+		close_fd(fd);
+}
+
 /* The leader goes first: nothing of the shell may be left when others run. */
-static int lead(const struct tern_become *become, struct tern_thread *leader)
+static void lead(const struct tern_become *become, struct tern_thread *leader)
 {
 	struct tern_migration *m = leader->migration;
 	struct tern_thread *thread, *tmp;
-	int err;
 
-	err = shed_shell(become);
+	shed_files(become);
 	mutex_lock(&m->lock);
 	list_for_each_entry_safe(thread, tmp, &m->threads, node) {
-		tern_thread_decide(thread, err ? TERN_VERDICT_DIE : TERN_VERDICT_GO);
+		tern_thread_decide(thread, TERN_VERDICT_GO);
 		tern_thread_unlink(thread);
 	}
 	mutex_unlock(&m->lock);
 	wake_up_all(&m->wait);
-	return err;
 }
 
 static int go(struct tern_thread *thread)
@@ -171,12 +178,46 @@ static int go(struct tern_thread *thread)
 	return err;
 }
 
-static int wait_verdict(struct tern_thread *thread)
+static bool all_here(const struct tern_migration *m)
+{
+	return READ_ONCE(m->nr_here) == m->nr_threads;
+}
+
+/* With m->lock held, by the last that has come: now the leader can go on. */
+static void wake_leader(struct tern_migration *m)
+{
+	struct tern_thread *thread;
+
+	list_for_each_entry(thread, &m->threads, node)
+		if (thread_group_leader(thread->task))
+			wake_up_process(thread->task);
+}
+
+/* None of the shell's threads executes there any more. */
+static int shed(struct tern_migration *m, const struct tern_become *become)
+{
+	int err = tern_fault(TERN_FAULT_SHED) ? -ENOMEM : shed_memory(become);
+
+	mutex_lock(&m->lock);
+	m->shed = !err;
+	wake_up_all(&m->news);
+	mutex_unlock(&m->lock);
+	return err;
+}
+
+/* The memory of the shell goes while the daemon waits for first pages. */
+static int wait_verdict(struct tern_thread *thread, const struct tern_become *become)
 {
 	struct tern_migration *m = thread->migration;
-	int err;
+	int err = 0;
 
-	err = wait_event_killable(m->wait, tern_thread_verdict(thread));
+	if (thread_group_leader(current)) {
+		err = wait_event_killable(m->wait, all_here(m) || tern_thread_verdict(thread));
+		if (!err && all_here(m))
+			err = shed(m, become);
+	}
+	if (!err)
+		err = wait_event_killable(m->wait, tern_thread_verdict(thread));
 	if (!err && thread->verdict == TERN_VERDICT_GO)
 		return 0;
 	/* before it is decided that all of them go */
@@ -185,7 +226,7 @@ static int wait_verdict(struct tern_thread *thread)
 	mutex_lock(&m->lock);
 	if (!list_empty(&thread->node)) {
 		tern_thread_unlink(thread);
-		m->nr_here--;
+		WRITE_ONCE(m->nr_here, m->nr_here - 1);
 	}
 	mutex_unlock(&m->lock);
 	return err ?: -ECANCELED;
@@ -202,14 +243,16 @@ static bool become_valid(const struct tern_become *become)
 /**
  * tern_become() - wait to be the migrant (TERN_IOC_BECOME)
  * @handle: the shell's
- * @become: what the leader takes away at the end
+ * @become: what the leader takes away: memory once all have come, descriptors at the end
  *
- * Return: to user mode as the migrant; or an error, when it never will be.
+ * Return: to user mode as the migrant; or an error, when it never will be: one that has waited
+ * is killed then.
  */
 int tern_become(struct tern_handle *handle, const struct tern_become *become)
 {
 	struct tern_migration *m = handle->migration;
 	struct tern_thread *thread;
+	bool waited = false;
 	int err;
 
 	if (!become_valid(become))
@@ -228,18 +271,21 @@ int tern_become(struct tern_handle *handle, const struct tern_become *become)
 	if (!err) {
 		tern_thread_link(thread);
 		kref_get(&thread->ref);
-		m->nr_here++;
+		WRITE_ONCE(m->nr_here, m->nr_here + 1);
+		if (all_here(m))
+			wake_leader(m);
 		wake_up_all(&m->news);
+		waited = true;
 	}
 	mutex_unlock(&m->lock);
 	if (!err)
-		err = wait_verdict(thread);
+		err = wait_verdict(thread, become);
 	if (!err && thread_group_leader(current))
-		err = lead(become, thread);
+		lead(become, thread);
 	if (!err)
 		err = go(thread);
-	/* half a migrant must not run */
-	if (err && READ_ONCE(m->state) == TERN_PAGING)
+	/* half a migrant must not run, and there may be no shell any more */
+	if (err && (waited || READ_ONCE(m->shed)))
 		send_sig(SIGKILL, current, 1);
 	tern_thread_put(thread);
 	return err;
@@ -535,12 +581,6 @@ static int load_image(struct tern_migration *m, const void *buf, size_t len,
 	return err ?: load_process(m, buf, len, why);
 }
 
-static bool all_here(struct tern_migration *m)
-{
-	return READ_ONCE(m->nr_here) == m->nr_threads ||
-	       READ_ONCE(m->state) != TERN_SHELL;
-}
-
 /**
  * tern_become_load() - give the shell's threads their state (TERN_IOC_LOAD)
  * @m: in TERN_SHELL
@@ -567,7 +607,8 @@ int tern_become_load(struct tern_migration *m, struct tern_image_io *io,
 	err = check_image(m, buf, io->len, why);
 	if (err)
 		goto out;
-	left = wait_event_interruptible_timeout(m->news, all_here(m), LOAD_TIMEOUT);
+	left = wait_event_interruptible_timeout(m->news, READ_ONCE(m->shed) ||
+						READ_ONCE(m->state) != TERN_SHELL, LOAD_TIMEOUT);
 	if (left <= 0) {
 		err = left < 0 ? -EINTR :
 		      tern_why(why, -ETIMEDOUT, "the shell's threads do not arrive");
@@ -575,7 +616,7 @@ int tern_become_load(struct tern_migration *m, struct tern_image_io *io,
 	}
 	mutex_lock(&m->lock);
 	err = -EBADFD;
-	if (m->state == TERN_SHELL && m->nr_here == m->nr_threads)
+	if (m->state == TERN_SHELL && m->shed && all_here(m))
 		err = tern_fault(TERN_FAULT_LOAD) ?
 		      tern_why(why, -EIO, "the threads could not be loaded") :
 		      load_image(m, buf, io->len, why);
@@ -595,7 +636,7 @@ static int may_resume(struct tern_migration *m)
 	if (tern_fault(TERN_FAULT_RESUME))
 		return -EIO;
 	/* one of them killed meanwhile: what is left is not the migrant */
-	return m->nr_here == m->nr_threads ? 0 : -ESRCH;
+	return all_here(m) ? 0 : -ESRCH;
 }
 
 /* With m->lock held. */
@@ -613,12 +654,23 @@ static void let_go(struct tern_migration *m)
 		}
 }
 
+/*
+ * Where there is one processor it runs when the daemon does not: now, and not once the daemon
+ * has nothing left to do. Unless it misses a page on its way, which the daemon would have to fetch.
+ */
+static void step_aside(struct tern_migration *m)
+{
+	if (num_online_cpus() == 1)
+		wait_event_killable_timeout(m->news, atomic_read(&m->nr_went), ASIDE_TIMEOUT);
+}
+
 /**
  * tern_become_resume() - the migrant runs (TERN_IOC_RESUME)
  * @m: in TERN_LOADED
  *
  * With those that move with it, or not at all. One that is killed between that
- * decision and its own first instruction has been killed on this host.
+ * decision and its own first instruction has been killed on this host. With one processor
+ * this sleeps until it runs, or for two ticks.
  */
 int tern_become_resume(struct tern_migration *m)
 {
@@ -651,6 +703,8 @@ int tern_become_resume(struct tern_migration *m)
 	if (!err)
 		tern_barrier_resume(m);
 	mutex_unlock(&m->lock);
+	if (!err)
+		step_aside(m);
 	return err;
 }
 

@@ -47,11 +47,12 @@ struct tern_unit;
  *	fewer while some of an earlier try still come
  * @nr_threads: destination: how many will become
  * @nr_here: destination: how many wait in BECOME
+ * @shed: destination: the shell's memory is gone, all of them only wait
  * @goes: destination: RESUME has been called
  * @leaves: destination: the others of its unit move without it
  * @nr_went: destination: how many have left it as the migrant's
  * @went: when the last of them did
- * @wait: threads wait here for their verdict
+ * @wait: threads wait here for their verdict, a shell's leader for the others
  * @news: the daemon waits here for threads
  * @mm: source: the migrant's address space, from PARKING on (mm_users held)
  * @image: source: memory for the capture, made before anybody stands
@@ -111,6 +112,7 @@ struct tern_migration {
 	atomic_t nr_asked;
 	unsigned int nr_threads;
 	unsigned int nr_here;
+	bool shed;
 	bool goes;
 	bool leaves;
 	atomic_t nr_went;

@@ -414,7 +414,6 @@ static int attempt(struct tern_job *job, int fd, struct tern_copies *copies)
 {
 	struct tern_dest d = {
 		.job = job, .dev = -1, .link.fd = -1, .shell.sock = -1, .copies = copies,
-		.one_processor = sysconf(_SC_NPROCESSORS_ONLN) == 1,
 	};
 	int err;
 

@@ -41,7 +41,6 @@ struct tern_dest_pages {
  * @link: lane 0
  * @room: for one message at a time; what has been touched once is there at once
  * @room_size: bytes of it
- * @one_processor: who is let go runs when we do not
  * @why: sentence of the first error
  * @prepare: payload of PREPARE; what follows points into it
  * @tids: of the migrant, its pid first
@@ -82,7 +81,6 @@ struct tern_dest {
 	struct tern_link link;
 	void *room;
 	size_t room_size;
-	bool one_processor;
 	struct tern_why why;
 	struct tern_wire_prepare *prepare;
 	const __s32 *tids;

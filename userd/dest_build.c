@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -284,7 +283,8 @@ int tern_dest_resume(struct tern_dest *d)
 		err = let_go(d, &at[2]);
 	if (err)
 		return err;
-	at[3] = tern_dest_now(CLOCK_MONOTONIC);
+	/* with one processor we are late */
+	at[3] = tern_dest_now(CLOCK_MONOTONIC) - tern_dev_went(d->dev);
 	figures(d, &resume, at);
 	tern_stash_leave(&d->stash);
 	tern_sockfiles_leave(&d->sockfiles);
@@ -292,9 +292,6 @@ int tern_dest_resume(struct tern_dest *d)
 	/* a link that breaks here leaves the source in doubt: it will ask */
 	send_resumed(d, at);
 	warn_unbound(d);
-	/* it has not run yet, if it needs this processor */
-	if (d->one_processor)
-		sched_yield();
 	return 0;
 }
 

@@ -1,12 +1,30 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # One process, ten hops a to b to a …; whatever was lost or doubled on the way
-# would show in the computation that it does.
+# would show in the computation that it does. Two more while one processor is left.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-plan 12
+# alone COMMAND…: with one processor
+alone()
+{
+	local cpu=/sys/devices/system/cpu/cpu1/online rc
+
+	[[ ! -e $cpu ]] || echo 0 >$cpu
+	"$@"
+	rc=$?
+	[[ ! -e $cpu ]] || echo 1 >$cpu
+	return $rc
+}
+
+there_and_back()
+{
+	migrate "$PID" a b && lives_on hop b && migrate "$PID" b a && lives_on hop a
+}
+
+plan 13
 must "a process starts" start a hop hop 4
 hops hop 10
-must "its result is right" finish hop 10
+must "it moves where there is one processor" alone there_and_back
+must "its result is right" finish hop 12
 done_testing

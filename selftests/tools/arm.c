@@ -13,7 +13,7 @@
 /* as enum tern_fault of kmod/fault.h */
 static const char *const points[] = {
 	NULL, "park_alloc", "park_save", "capture", "sent", "commit", "shell", "become",
-	"load", "resume", "read_pages", "keep", "look", "refuse", "sockets", "gate", "write_back",
+	"shed", "load", "resume", "read_pages", "keep", "look", "refuse", "sockets", "gate", "write_back",
 	"off",
 };
 
