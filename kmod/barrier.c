@@ -439,21 +439,23 @@ static struct kind *kind_of(const struct inode *inode)
 
 /* ---- up and down ---------------------------------------------------------------------- */
 
-/* What this host remembers of the file is as old as its last look. */
+/*
+ * What this host remembers of the file is as old as its last look. An answer to another look is
+ * not enough: while a client has the file open for writing, as the shell has, NFS takes what
+ * others have changed for its own doing, and keeps its pages (Linux 6.1, fs/nfs/inode.c:
+ * nfs_update_inode()). What of them cannot go has been written to here since.
+ */
 static void ask_server(struct barrier *b, const struct file *file)
 {
 	/* some file systems serve nobody but their user */
 	const struct cred *cred = override_creds(file->f_cred);
 	struct kstat stat;
-	int err;
 
 	WRITE_ONCE(b->opener, current);
-	err = vfs_getattr(&file->f_path, &stat, STATX_BASIC_STATS, AT_STATX_FORCE_SYNC);
+	vfs_getattr(&file->f_path, &stat, STATX_BASIC_STATS, AT_STATX_FORCE_SYNC);
 	WRITE_ONCE(b->opener, NULL);
 	revert_creds(cred);
-	/* reads find out by themselves what has changed, mappings do not */
-	if (err || mapping_mapped(b->inode->i_mapping))
-		invalidate_inode_pages2(b->inode->i_mapping);
+	invalidate_inode_pages2(b->inode->i_mapping);
 }
 
 static void gate_drop(struct gate *g)

@@ -5,7 +5,8 @@
 usage: journal.py DIR FILE OTHER [child]    (see migrant.h for what is in DIR)
 
 FILE is made, and opened once. What is looked at is its size by descriptor and by name, its
-contents by that descriptor and by another one, and where its end is. OTHER is there, and is
+contents by that descriptor and by another one, and where its end is. FILE.mark is written once,
+in place again when DIR/mark is there, which DIR/marked acknowledges. OTHER is there, and is
 read meanwhile. In DIR: "wrote" and "other" say how often. A child opens FILE again and again.
 """
 import os
@@ -30,6 +31,14 @@ class Journal:
         self.path = path
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         self.count = 0
+        self.mark = os.open(path + ".mark", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        self.marks = 0
+        os.pwrite(self.mark, record(0), 0)
+
+    def mark_again(self):
+        self.marks += 1
+        os.pwrite(self.mark, record(self.marks), 0)
+        tell("marked", str(self.marks))
 
     def append(self):
         if os.write(self.fd, record(self.count)) != RECORD:
@@ -52,6 +61,8 @@ class Journal:
             return f"size by name {os.stat(self.path).st_size} and not {size}"
         if os.lseek(self.fd, 0, os.SEEK_END) != size:
             return "the end is elsewhere"
+        if os.pread(self.mark, RECORD, 0) != record(self.marks):
+            return "what was written in place is not there"
         fd = os.open(self.path, os.O_RDONLY)
         wrong = self.whole(self.fd) or self.whole(fd)
         os.close(fd)
@@ -64,6 +75,8 @@ def write(journal, end, wrong):
         # with others between them, so that a move may come between any two
         journal.append()
         tell("wrote", str(journal.count))
+        if not journal.marks and os.path.lexists(sys.argv[1] + "/mark"):
+            journal.mark_again()
         if os.uname().nodename == host:
             continue
         host = os.uname().nodename
