@@ -338,7 +338,6 @@ int tern_script_replace_own(struct tern_script *s, const struct tern_dress *dres
 			    struct tern_why *why);
 int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
 void tern_script_memory_end(struct tern_script *s, const struct tern_dress *dress);
-void tern_script_register(struct tern_script *s, const struct tern_dress *dress);
 int tern_script_files(struct tern_script *s, struct tern_dress *dress, struct tern_why *why);
 int tern_script_files_end(struct tern_script *s, struct tern_dress *dress);
 void tern_script_limits_open(struct tern_script *s, const struct tern_dress *dress,

@@ -280,7 +280,6 @@ static int write_all(struct tern_script *s, struct tern_dress *dress, bool draft
 		return err;
 	tern_script_process(s, NULL, dress);
 	tern_script_timers(s, NULL, dress);
-	tern_script_register(s, dress);
 	tern_script_name(s, find_thread(dress, dress->task->pid));
 	tern_script_sched_plain(s, dress);
 	SCRIPT(s, NULL, SHELL_OP_GO, 0);

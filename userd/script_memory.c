@@ -306,7 +306,12 @@ static bool open_exe(struct tern_script *s, const struct tern_dress *dress)
 	return true;
 }
 
-static void set_mm(struct tern_script *s, const struct tern_dress *dress, bool with_exe)
+/*
+ * Who looks at arguments or environment of memory that is not registered yet (ps(1)) would bring
+ * in pages of zeros, which nothing that arrives could replace. So there are none (@shown) then.
+ */
+static void set_mm(struct tern_script *s, const struct tern_dress *dress, bool with_exe,
+		   bool shown)
 {
 	const struct tern_obj_mm *mm = tern_obj_payload(dress->mm);
 	struct prctl_mm_map map = {
@@ -314,8 +319,8 @@ static void set_mm(struct tern_script *s, const struct tern_dress *dress, bool w
 		.start_data = mm->start_data, .end_data = mm->end_data,
 		.start_brk = mm->start_brk, .brk = mm->brk,
 		.start_stack = mm->start_stack,
-		.arg_start = mm->arg_start, .arg_end = mm->arg_end,
-		.env_start = mm->env_start, .env_end = mm->env_end,
+		.arg_start = mm->arg_start, .arg_end = shown ? mm->arg_end : mm->arg_start,
+		.env_start = mm->env_start, .env_end = shown ? mm->env_end : mm->env_start,
 		.exe_fd = -1,
 	};
 	bool exe = with_exe && open_exe(s, dress);
@@ -335,6 +340,31 @@ static void set_mm(struct tern_script *s, const struct tern_dress *dress, bool w
 	       PR_SET_MM, PR_SET_MM_MAP, at, sizeof(map));
 	if (exe)
 		SCRIPT(s, NULL, SYS_close, SHELL_SLOT_FREE)->slots = 1 << 0;
+}
+
+static void register_range(struct tern_script *s, __u64 start, __u64 end)
+{
+	struct uffdio_register reg = {
+		.range = { .start = start, .len = end - start },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	SCRIPT(s, "memory could not be registered with userfaultfd", SYS_ioctl, SHELL_SLOT_UFFD,
+	       UFFDIO_REGISTER, tern_script_data(s, &reg, sizeof(reg)))->slots = 1 << 0;
+}
+
+/* One call may span holes, but neither file and special mappings nor the area. */
+static void register_all(struct tern_script *s, const struct tern_dress *dress)
+{
+	const struct tern_seed *seed = dress->seeds.seed;
+	unsigned int i, first = 0;
+
+	for (i = 1; i <= dress->seeds.nr; i++) {
+		if (i < dress->seeds.nr && seed[i].flags & TERN_SEED_SPAN)
+			continue;
+		register_range(s, seed[first].start, seed[i - 1].end);
+		first = i;
+	}
 }
 
 /**
@@ -362,7 +392,8 @@ int tern_script_memory(struct tern_script *s, struct tern_dress *dress, struct t
 			map_area(&m, &dress->areas.area[i]);
 	close_file(&m);
 	err = map_memories(&m, &dress->areas);
-	set_mm(s, dress, true);
+	register_all(s, dress);
+	set_mm(s, dress, true, true);
 	return err;
 }
 
@@ -380,37 +411,6 @@ void tern_script_memory_end(struct tern_script *s, const struct tern_dress *dres
 		flags |= MCL_ONFAULT;
 	if (mm->flags & TERN_MM_LOCK)
 		SCRIPT(s, "memory to come could not be locked (mlockall)", SYS_mlockall, flags);
-}
-
-static void register_range(struct tern_script *s, __u64 start, __u64 end)
-{
-	struct uffdio_register reg = {
-		.range = { .start = start, .len = end - start },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-
-	SCRIPT(s, "memory could not be registered with userfaultfd", SYS_ioctl, SHELL_SLOT_UFFD,
-	       UFFDIO_REGISTER, tern_script_data(s, &reg, sizeof(reg)))->slots = 1 << 0;
-}
-
-/**
- * tern_script_register() - register all private memory with userfaultfd
- * @s: the writer
- * @dress: after tern_script_memory()
- *
- * One call may span holes, but neither file and special mappings nor the area.
- */
-void tern_script_register(struct tern_script *s, const struct tern_dress *dress)
-{
-	const struct tern_seed *seed = dress->seeds.seed;
-	unsigned int i, first = 0;
-
-	for (i = 1; i <= dress->seeds.nr; i++) {
-		if (i < dress->seeds.nr && seed[i].flags & TERN_SEED_SPAN)
-			continue;
-		register_range(s, seed[first].start, seed[i - 1].end);
-		first = i;
-	}
 }
 
 /* ---- from one image to the next -------------------------------------------------- */
@@ -538,11 +538,12 @@ int tern_script_alter_memory(struct tern_script *s, const struct tern_dress *wor
 		err = tern_seeds_find(s, dress);
 		if (err)
 			return err;
+		set_mm(s, dress, false, false);
 		err = alter_areas(s, &worn->areas, &dress->areas);
 		if (err)
 			return err;
 	}
-	if (worn->mm->len != dress->mm->len || memcmp(worn->mm, dress->mm, dress->mm->len))
-		set_mm(s, dress, false);
+	if (!same || worn->mm->len != dress->mm->len || memcmp(worn->mm, dress->mm, dress->mm->len))
+		set_mm(s, dress, false, true);
 	return !same;
 }
