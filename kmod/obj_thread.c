@@ -236,12 +236,12 @@ static void save_sched(struct task_struct *task, struct tern_obj_thread *obj)
 }
 
 /*
- * Where one that sleeps will go on, for those who look ahead. One that has ended meanwhile
- * may have had its stack taken by somebody else.
+ * Where one that is on no processor will go on, for those who look ahead. One that has ended
+ * meanwhile may have had its stack taken by somebody else.
  */
 static void glimpse(struct task_struct *task, struct tern_obj_thread *obj)
 {
-	if (!READ_ONCE(task->__state) || !tern_arch_glimpse(task, obj) ||
+	if (READ_ONCE(task->on_cpu) || !tern_arch_glimpse(task, obj) ||
 	    READ_ONCE(task->flags) & PF_EXITING) {
 		memset(obj->regs, 0, sizeof(obj->regs));
 		obj->fs_base = 0;

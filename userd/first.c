@@ -373,7 +373,7 @@ static void reset(struct tern_first *first)
 }
 
 /**
- * tern_first_note() - remember where threads sleep
+ * tern_first_note() - remember where threads will go on
  * @first: of the migrant
  * @image: a draft; that is taken out of it, for it changes all the time, and only matters here
  */
@@ -400,7 +400,7 @@ void tern_first_note(struct tern_first *first, struct tern_image *image)
  * @image: the draft
  * @pid: the migrant, which runs
  *
- * Threads that slept will mostly still do so when they are parked: what they will do
+ * Threads that waited will mostly still do so when they are parked: what they will do
  * next is decoded now, so that the instructions are known then.
  */
 void tern_first_prepare(struct tern_first *first, const struct tern_image *image, int pid)

@@ -46,7 +46,7 @@ struct tern_first_page {
  * @slots: for how many there is room: code that is the same there is read, too
  * @hash: index into @page plus 1, by address
  * @hash_mask: entries of @hash less 1
- * @asleep: threads that slept when the last draft was made
+ * @asleep: threads that were on no processor when the last draft was made
  * @nr_asleep: how many
  * @decoded: instructions, the same as before where an address is the same
  * @texts: files that it executes

@@ -1200,7 +1200,7 @@ struct tern_usage {
  * @nice: -20 to 19
  * @regs: r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs
  *	flags sp ss; a call to be restarted has orig_ax >= 0 and its error in ax; in a
- *	draft of the kernel, where it slept (a hint), or 0; not in one that travels
+ *	draft of the kernel, where it will go on (a hint), or 0; not in one that travels
  * @fs_base: base address of fs: thread-local storage; in drafts as @regs
  * @gs_base: base address of gs
  * @blocked: signal mask

@@ -43,8 +43,8 @@ bool tern_arch_is_native(void);
 /** tern_arch_save() - registers and extended state of current */
 int tern_arch_save(struct tern_thread *thread);
 /**
- * tern_arch_glimpse() - registers of another thread that sleeps, as user space left them
- * @task: it may have gone on meanwhile, or be ending: then this is a wrong hint
+ * tern_arch_glimpse() - registers of another thread, as user space left them
+ * @task: on no processor; it may have gone on meanwhile, or be ending: then this is a wrong hint
  * @obj: gets them
  *
  * Return: true: there are some.
