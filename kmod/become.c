@@ -199,7 +199,7 @@ static int shed(struct tern_migration *m, const struct tern_become *become)
 	int err = tern_fault(TERN_FAULT_SHED) ? -ENOMEM : shed_memory(become);
 
 	mutex_lock(&m->lock);
-	m->shed = !err;
+	WRITE_ONCE(m->shed, !err);
 	wake_up_all(&m->news);
 	mutex_unlock(&m->lock);
 	return err;
