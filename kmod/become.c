@@ -183,14 +183,24 @@ static bool all_here(const struct tern_migration *m)
 	return READ_ONCE(m->nr_here) == m->nr_threads;
 }
 
-/* With m->lock held, by the last that has come: now the leader can go on. */
-static void wake_leader(struct tern_migration *m)
+/* Of the threads that wait, NULL: it does not, or not yet. With m->lock held. */
+static struct tern_thread *find_leader(struct tern_migration *m)
 {
 	struct tern_thread *thread;
 
 	list_for_each_entry(thread, &m->threads, node)
 		if (thread_group_leader(thread->task))
-			wake_up_process(thread->task);
+			return thread;
+	return NULL;
+}
+
+/* With m->lock held, by the last that has come: now the leader can go on. */
+static void wake_leader(struct tern_migration *m)
+{
+	struct tern_thread *leader = find_leader(m);
+
+	if (leader)
+		wake_up_process(leader->task);
 }
 
 /* None of the shell's threads executes there any more. */
@@ -642,16 +652,15 @@ static int may_resume(struct tern_migration *m)
 /* With m->lock held. */
 static void let_go(struct tern_migration *m)
 {
-	struct tern_thread *thread;
+	struct tern_thread *leader = find_leader(m);
 
 	get_task_comm(m->comm, list_first_entry(&m->threads, struct tern_thread,
 						node)->task->group_leader);
-	list_for_each_entry(thread, &m->threads, node)
-		if (thread_group_leader(thread->task)) {
-			tern_thread_decide(thread, TERN_VERDICT_GO);
-			/* and nobody else: they would be in its way */
-			wake_up_process(thread->task);
-		}
+	if (leader) {
+		tern_thread_decide(leader, TERN_VERDICT_GO);
+		/* and nobody else: they would be in its way */
+		wake_up_process(leader->task);
+	}
 }
 
 /*

@@ -92,15 +92,18 @@ long tern_arch_call(void)
 	return syscall_get_nr(current, current_pt_regs());
 }
 
+/* Of another thread, whose stack goes when it has ended, from one moment to the next. */
+static bool peek(struct task_struct *task, struct pt_regs *regs)
+{
+	return READ_ONCE(task->stack) &&
+	       !copy_from_kernel_nofault(regs, task_pt_regs(task), sizeof(*regs));
+}
+
 long tern_arch_call_of(struct task_struct *task)
 {
-	unsigned long nr;
+	struct pt_regs regs;
 
-	/* the stack goes when the thread has ended, from one moment to the next */
-	if (!READ_ONCE(task->stack) ||
-	    copy_from_kernel_nofault(&nr, &task_pt_regs(task)->orig_ax, sizeof(nr)))
-		return -1;
-	return nr;
+	return peek(task, &regs) ? regs.orig_ax : -1;
 }
 
 bool tern_arch_call_restarts(void)
@@ -344,9 +347,7 @@ bool tern_arch_glimpse(struct task_struct *task, struct tern_obj_thread *obj)
 {
 	struct pt_regs regs;
 
-	/* as in tern_arch_call_of() */
-	if (!READ_ONCE(task->stack) ||
-	    copy_from_kernel_nofault(&regs, task_pt_regs(task), sizeof(regs)))
+	if (!peek(task, &regs))
 		return false;
 	save_regs(obj, &regs);
 	obj->fs_base = READ_ONCE(task->thread.fsbase);
