@@ -381,13 +381,13 @@ void tern_first_note(struct tern_first *first, struct tern_image *image)
 {
 	const struct tern_obj *obj = NULL;
 
-	first->nr_asleep = 0;
+	first->nr_noted = 0;
 	while ((obj = tern_image_find(image, TERN_OBJ_THREAD, obj))) {
 		struct tern_obj_thread *thread = (void *)tern_obj_payload(obj);
 
 		/* of one that ran nothing is known */
-		if (thread->regs[R_IP] && first->nr_asleep < TERN_FIRST_ASLEEP)
-			first->asleep[first->nr_asleep++] = *thread;
+		if (thread->regs[R_IP] && first->nr_noted < TERN_FIRST_NOTED)
+			first->noted[first->nr_noted++] = *thread;
 		memset(thread->regs, 0, sizeof(thread->regs));
 		thread->fs_base = 0;
 		thread->gs_base = 0;
@@ -414,9 +414,9 @@ void tern_first_prepare(struct tern_first *first, const struct tern_image *image
 	if (tern_vmas_list(&first->vmas, image))
 		return;
 	first->pid = pid;
-	for (i = 0; i < first->nr_asleep; i++) {
+	for (i = 0; i < first->nr_noted; i++) {
 		first->budget = TERN_FIRST_THREAD;
-		tern_decode_ahead(first, &first->asleep[i]);
+		tern_decode_ahead(first, &first->noted[i]);
 	}
 	first->pid = 0;
 }

@@ -15,7 +15,7 @@
 #define TERN_FIRST_THREAD	16	/* pages sent per thread */
 #define TERN_FIRST_BATCH	32	/* pages in one message, about */
 #define TERN_FIRST_LINE		128	/* bytes of text read at once */
-#define TERN_FIRST_ASLEEP	64	/* threads whose next steps are decoded beforehand */
+#define TERN_FIRST_NOTED	64	/* threads whose next steps are decoded beforehand */
 
 struct tern_image;
 struct tern_decoded;
@@ -46,8 +46,8 @@ struct tern_first_page {
  * @slots: for how many there is room: code that is the same there is read, too
  * @hash: index into @page plus 1, by address
  * @hash_mask: entries of @hash less 1
- * @asleep: threads that were on no processor when the last draft was made
- * @nr_asleep: how many
+ * @noted: threads that were on no processor when the last draft was made
+ * @nr_noted: how many
  * @decoded: instructions, the same as before where an address is the same
  * @texts: files that it executes
  * @line_addr: where the text in @line is from
@@ -71,8 +71,8 @@ struct tern_first {
 	unsigned int slots;
 	unsigned short *hash;
 	unsigned int hash_mask;
-	struct tern_obj_thread asleep[TERN_FIRST_ASLEEP];
-	unsigned int nr_asleep;
+	struct tern_obj_thread noted[TERN_FIRST_NOTED];
+	unsigned int nr_noted;
 	struct tern_decoded *decoded;
 	struct tern_texts texts;
 	__u64 line_addr;
