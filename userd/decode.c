@@ -117,10 +117,9 @@ static const struct insn *fetch(struct cpu *cpu)
 	if (d->ip[i] == cpu->ip)
 		return insn;
 	len = tern_first_fetch(cpu->first, cpu->ip, code, INSN_MAX);
-	if (!len)
-		return NULL;
 	/* none that is there already is taken away, for others are looked for behind it */
-	if (ZYAN_FAILED(ZydisDecoderDecodeFull(&d->decoder, code, len, &decoded.i, decoded.op)))
+	if (!len ||
+	    ZYAN_FAILED(ZydisDecoderDecodeFull(&d->decoder, code, len, &decoded.i, decoded.op)))
 		return NULL;
 	*insn = decoded;
 	d->ip[i] = cpu->ip;
